@@ -1,0 +1,17 @@
+"""minigrad: a deep-learning framework to read, on NumPy and CuPy.
+
+    import minigrad as mg
+    x = mg.Tensor([0.5, -1.0], requires_grad=True)
+    mg.sum(mg.tanh(x) * 2).backward()
+    x.grad
+"""
+
+from minigrad import nn, optim
+from minigrad.autograd import grad, hessian, jacobian, jvp
+from minigrad.backend import manual_seed
+from minigrad.function import Function
+from minigrad.gradcheck import GradcheckError, gradcheck, gradgradcheck
+from minigrad.ops import *  # noqa: F403  the public ops: exp, conv2d, cross_entropy, ...
+from minigrad.tensor import Tensor, no_grad
+
+__version__ = "0.1.0"

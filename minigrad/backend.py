@@ -1,0 +1,89 @@
+"""Where arrays live (NumPy on the CPU, CuPy on a GPU), and where random numbers come from.
+
+    array_module(x)             numpy or cupy, whichever made x
+    to_device(x, "cuda")        the array on that device
+    manual_seed(0)              every later draw of minigrad follows from this number
+    generator("dropout")        the next random generator of that purpose
+
+CuPy is imported on the first move to a GPU, never by `import minigrad`.
+"""
+
+from __future__ import annotations
+
+import operator
+import sys
+import zlib
+
+import numpy as np
+
+DEVICES = ("cpu", "cuda")
+
+
+def array_module(x):
+    """The module whose functions work on the array `x`: numpy, or cupy if cupy made it."""
+    if isinstance(x, (np.ndarray, np.generic)):
+        return np
+    cupy = sys.modules.get("cupy")  # imported already, or no such array could exist
+    if cupy is not None and isinstance(x, cupy.ndarray):
+        return cupy
+    raise TypeError(f"expected a NumPy or CuPy array, got {type(x).__name__}")
+
+
+def device_of(x) -> str:
+    """`"cpu"` or `"cuda"`: where the array `x` lives."""
+    return "cpu" if array_module(x) is np else "cuda"
+
+
+def to_device(x, device: str):
+    """The array `x` on `device` ("cpu" or "cuda"); `x` itself if it is there already.
+
+    Raises ValueError for another device name, RuntimeError if CuPy or a GPU is missing.
+    """
+    if device not in DEVICES:
+        raise ValueError(f"unknown device {device!r}: use 'cpu' or 'cuda'")
+    if device_of(x) == device:
+        return x
+    return _cupy().asarray(x) if device == "cuda" else _cupy().asnumpy(x)
+
+
+def _cupy():
+    """CuPy with a working GPU, or one clear error."""
+    try:
+        import cupy
+    except ImportError as error:
+        raise RuntimeError("device 'cuda' needs CuPy, which is not installed: "
+                           "pip install 'minigrad[cuda12]' (or [cuda13]), or use device 'cpu'"
+                           ) from error
+    if not cupy.is_available():
+        raise RuntimeError("device 'cuda' needs an NVIDIA GPU and its driver, and CuPy finds none: "
+                           "use device 'cpu'")
+    return cupy
+
+
+class _Randomness:
+    """The seed, and how many generators it has given out: the whole random state, two integers."""
+
+    seed = 0
+    count = 0
+
+
+def manual_seed(seed: int) -> None:
+    """Restart all of minigrad's randomness at `seed` (a non-negative integer)."""
+    try:
+        _Randomness.seed = operator.index(seed)
+    except TypeError:
+        raise TypeError(f"manual_seed: the seed must be an integer, got {seed!r}") from None
+    if _Randomness.seed < 0:
+        raise ValueError(f"manual_seed: the seed must not be negative, got {seed}")
+    _Randomness.count = 0
+
+
+def generator(purpose: str) -> np.random.Generator:
+    """The next generator for `purpose`: a fresh counter-based stream per call.
+
+    It is keyed by (seed, purpose, number of earlier calls), so results depend on the order of
+    calls alone and never on how many numbers somebody else drew.
+    """
+    key = (_Randomness.seed, zlib.crc32(purpose.encode()), _Randomness.count)
+    _Randomness.count += 1
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))

@@ -1,0 +1,144 @@
+"""What an op is: its forward on arrays, its backward, and the node that it leaves in the graph.
+
+`minigrad.ops` holds one subclass of `Function` per op; see `minigrad/ops/activation.py` for short
+ones, and the README for how to add another.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+
+import numpy as np
+
+from minigrad.tensor import Call, Tensor, mode, wrap
+
+_count = itertools.count()
+
+
+class Function:
+    """One operation: hyper-parameters in `__init__`, arrays in `forward`, calculus in `backward`.
+
+    A subclass writes `forward(self, x, ...) -> y` on arrays and then either
+
+        backward(self, gy, ...)     the gradient of x, or of all inputs as a tuple in their order
+        grad_x(self, gy, ...)       one method per input, where the gradients share no work
+
+    with gy = dL/dy. The parameters after gy name what the formula needs: inputs by their name in
+    `forward`, or `y`, the output. The engine keeps these and nothing else until backward has run;
+    what only an unwanted gradient needs, it does not keep. They arrive as arrays, or as Tensors
+    connected to the graph when the backward pass is itself recorded (`create_graph=True`), so one
+    formula serves derivatives of every order. The instance doubles as the node of the graph.
+    """
+
+    edges = ()  # per input: the Function that made it, the leaf Tensor itself, or None
+    saved = ()  # per name in `needs`: (array, version cell, version), or None
+    hooks = ()
+    view = False  # True: the output may share its memory with the first input
+
+    def __init_subclass__(cls):
+        if not hasattr(cls, "forward"):
+            return  # a base of several ops
+        names = list(inspect.signature(cls.forward).parameters)[1:]
+        slots = {**{name: i for i, name in enumerate(names)}, "y": -1}
+        one_each = [(getattr(cls, f"grad_{n}"), i) for n, i in slots.items()
+                    if hasattr(cls, f"grad_{n}")]
+        formulas = one_each or ([(cls.backward, None)] if hasattr(cls, "backward") else [])
+        wants = [list(inspect.signature(f).parameters)[2:] for f, _ in formulas]
+        cls.needs = sorted({name for want in wants for name in want})
+        unknown = [name for name in cls.needs if name not in slots]
+        if unknown:
+            raise TypeError(f"{cls.__name__}: a backward asks for {unknown[0]!r}, but it can have "
+                            f"only the inputs of forward ({', '.join(names)}) and the output y")
+        cls.slots = [slots[name] for name in cls.needs]
+        # (formula, which of `saved` it takes, which input it is for: None = all of them)
+        cls.rules = [(f, tuple(cls.needs.index(n) for n in want), i)
+                     for (f, i), want in zip(formulas, wants)]
+
+    def __call__(self, *inputs):
+        """Run forward; record a node if an input is a Tensor that requires a gradient."""
+        arrays, edges, tensors, record = [], [], False, False
+        for x in inputs:
+            edge = None
+            if isinstance(x, Tensor):
+                tensors = True
+                arrays.append(x.data)
+                if x._requires_grad:
+                    record = True
+                    edge = x.node or x
+            else:
+                arrays.append(x)
+            edges.append(edge)
+        y = self.forward(*arrays)
+        if not tensors:
+            return y
+        record = record and mode.grad and bool(self.rules)
+        out = wrap(y, self if record else None)
+        if self.view and np.may_share_memory(arrays[0], out.data):
+            out._version = inputs[0]._version
+        if record:
+            self.edges = edges
+            self.index = next(_count)
+            self.saved = self._save(inputs, arrays, out)
+        elif out.data.dtype == np.float64:
+            _integers_give_float32(arrays, out)
+        if mode.trace is not None:
+            mode.trace.append(Call(self, inputs, out, mode.scope))
+        return out
+
+    def _save(self, inputs, arrays, out):
+        """What the wanted gradients need, each with the version it has now."""
+        saved = [None] * len(self.slots)
+        for _, uses, target in self.rules:
+            if target is None or self.edges[target] is not None:
+                for k in uses:
+                    i = self.slots[k]
+                    x, array = (out, out.data) if i < 0 else (inputs[i], arrays[i])
+                    cell = x._version if isinstance(x, Tensor) else None
+                    saved[k] = (array, cell, cell and cell[0])
+        return saved
+
+    def _unpack(self, graph):
+        """The saved values, as arrays, or (graph=True) as Tensors connected to the graph."""
+        if self.saved is None:
+            raise RuntimeError(
+                f"backward: the graph of this {type(self).__name__} was freed by an earlier "
+                "backward; pass retain_graph=True to the earlier one")
+        values = []
+        for k, record in enumerate(self.saved):
+            if record is None:  # only an unwanted gradient needs it
+                values.append(None)
+                continue
+            value, cell, version = record
+            if cell and cell[0] != version:
+                raise RuntimeError(
+                    f"backward: {type(self).__name__} needs its {self.needs[k]} of shape "
+                    f"{value.shape}, which was modified in place after it was saved (version "
+                    f"{version} -> {cell[0]}); modify a copy, or call backward first")
+            if graph and cell:  # a Tensor, so not a plain number or array
+                edge = self if self.slots[k] < 0 else self.edges[self.slots[k]]
+                value = edge if isinstance(edge, Tensor) else wrap(value, edge, cell)
+            values.append(value)
+        return values
+
+    def gradients(self, gy, graph, wanted):
+        """Pairs (edge, gradient) for the inputs in `wanted` (None: all that require one)."""
+        values = self._unpack(graph)
+        pairs = []
+        for formula, uses, target in self.rules:
+            if target is None:
+                gs = formula(self, gy, *[values[k] for k in uses])
+                gs = gs if isinstance(gs, tuple) else (gs,)
+                pairs += [(e, g) for e, g in zip(self.edges, gs)
+                          if e is not None and (wanted is None or e in wanted)]
+            else:
+                edge = self.edges[target]
+                if edge is not None and (wanted is None or edge in wanted):
+                    pairs.append((edge, formula(self, gy, *[values[k] for k in uses])))
+        return pairs
+
+
+def _integers_give_float32(arrays, out):
+    """A float64 made from integers alone becomes float32, torch's default."""
+    if all(getattr(a, "dtype", np.dtype(int)).kind in "iub" for a in arrays):
+        out.data = out.data.astype(np.float32)
