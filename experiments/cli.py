@@ -1,0 +1,145 @@
+"""The command line: `python -m experiments [NAME ...] [--json] [--out DIR] [--seed N] [--image F]`.
+
+Exit status: 0 every verdict is the documented one, 1 a verification came out differently, 2 a
+mistake in the command (one line on stderr), 130 stopped by Ctrl-C, 141 stdout was closed. A stopped
+run still writes what it had finished, marked `"complete": false`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import sys
+import textwrap
+import time
+import warnings
+from collections.abc import Sequence
+
+from experiments import theory
+from experiments.claims import Settings
+from experiments.report import render
+from experiments.results import Run, UserError, new_folder, write
+from experiments.terminal import Screen, answer_lines, progress, summary_lines, surprise
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    try:
+        args = _parse(sys.argv[1:] if argv is None else argv)
+        names = _expand(args.names)
+        settings = Settings(seed=args.seed, image=args.image)
+        _check_image(args.image, names)
+        to_disk = args.out is not None or not args.json
+        folder = new_folder("-".join(args.names), args.out) if to_disk else None
+        return _verify(Run(names, settings, folder), args.json)
+    except UserError as error:
+        print(f"experiments: error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:                     # as in `python -m experiments | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except KeyboardInterrupt:
+        print("experiments: interrupted", file=sys.stderr)
+        return 130
+
+
+def _verify(run: Run, as_json: bool) -> int:
+    """Ask the run's questions one after the other, telling and keeping each answer at once."""
+    screen = Screen(sys.stdout)
+    if not as_json:
+        screen.print([f"Verifying {' '.join(run.names)} with seed {run.settings.seed}."])
+    try:
+        for done, name in enumerate(run.names):
+            question = theory.QUESTIONS[name]
+            with progress(f"{name}: {question.subject}", done, len(run.names)):
+                start = time.monotonic()
+                answer = question.verify(run.settings)
+                run.add(answer, time.monotonic() - start)
+            if not as_json:
+                screen.print(answer_lines(screen, answer))
+        run.complete = True
+    except KeyboardInterrupt:
+        pass
+    finally:
+        run.save()
+        if run.folder is not None:
+            write(run.folder / "report.html", render(run.document(), run.folder))
+
+    if as_json:
+        screen.print([run.to_json()])
+    elif run.complete:
+        screen.print([*summary_lines(screen, run.claims), f"Report: {run.folder / 'report.html'}"])
+    surprises = [surprise(claim) for claim in run.claims if not claim.as_documented]
+    for line in surprises:
+        print(f"experiments: {line}", file=sys.stderr)
+    if not run.complete:
+        finished = ", ".join(answer.question for answer in run.answers) or "no question"
+        kept = f", kept in {run.folder}" if run.folder else ""
+        print(f"experiments: interrupted; finished: {finished}{kept}", file=sys.stderr)
+        return 130
+    return 1 if surprises else 0
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str):
+        raise UserError(f"{message}; see python -m experiments --help")
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    subjects = "\n".join(f"  {name:8}{q.subject}" for name, q in theory.QUESTIONS.items())
+    parser = _Parser(
+        prog="python -m experiments", allow_abbrev=False,
+        description="Verify the theory answers of the coursework, each by independent routes.",
+        epilog="names:\n  all     everything (the default)\n"
+               f"  theory  q1 to q7 and errata\n{subjects}",
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="what to verify; see below")
+    parser.add_argument("--json", action="store_true",
+                        help="print one JSON document; files are written only with --out")
+    parser.add_argument("--out", metavar="DIR",
+                        help="folder for claims.json, figures and report.html, files of the same "
+                             "name being replaced (default: a new results/NAME-TIME)")
+    parser.add_argument("--seed", type=_seed, default=0, metavar="N",
+                        help="seed of everything random (default: 0)")
+    parser.add_argument("--image", metavar="FILE", help="photograph for q1")
+    args = parser.parse_intermixed_args(argv)
+    args.names = args.names or ["all"]
+    return args
+
+
+def _seed(text: str) -> int:
+    if not (text.isdecimal() and int(text) < 2**32):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 4294967295")
+    return int(text)
+
+
+def _expand(names: Sequence[str]) -> list[str]:
+    """The questions that `names` stand for, in the order asked and each once."""
+    groups = {"all": list(theory.QUESTIONS), "theory": list(theory.QUESTIONS),
+              **{name: [name] for name in theory.QUESTIONS}}
+    for name in names:
+        if name not in groups:
+            close = difflib.get_close_matches(name.lower(), groups, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"use one of {' '.join(groups)}"
+            raise UserError(f"unknown name {name!r}: {hint}")
+    return list(dict.fromkeys(question for name in names for question in groups[name]))
+
+
+def _check_image(path: str | None, names: Sequence[str]) -> None:
+    """Raise UserError unless `path`, if given, is an image that opens and decodes to its end."""
+    if path is None:
+        return
+    if "q1" not in names:
+        raise UserError(f"--image {path}: the photograph is for q1, which was not asked for; "
+                        "add q1 or leave out --image")
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                image.load()
+    except Exception as error:                  # decoders raise whatever a broken file leads to
+        reason = getattr(error, "strerror", None) or textwrap.shorten(str(error), 100)
+        raise UserError(f"--image {path}: {reason}; give a readable JPEG or PNG file") from error

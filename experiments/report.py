@@ -1,0 +1,181 @@
+"""`report.html`: one self-contained page made from a run's JSON document and figures.
+
+The page loads nothing: the style sheet (`report.css`) stands in it, and figures are `data:` images.
+Inside an image an SVG keeps its ids and styles to itself, so any number of them can share the page.
+A figure that holds a photograph is shown as PNG, any other as SVG.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import Counter
+from html import escape
+from pathlib import Path
+
+from experiments.results import PNG_DPI
+from experiments.terminal import MARKS, brief
+
+_LARGEST_SVG = 400_000
+_SLUGS = dict(zip(MARKS, ("holds", "corrected", "wrong", "open")))
+
+
+def render(document: dict, folder: Path) -> str:
+    """The page, in HTML; `folder` is where the document's figure files lie."""
+    css = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
+    claims = {q["question"]: [c for c in document["claims"] if c["question"] == q["question"]]
+              for q in document["questions"]}
+    contents = "".join(
+        f'<li><a href="#{escape(q["question"])}"><span class="number">{escape(q["question"])}'
+        f'</span> {escape(q["title"])}</a>{_tally(claims[q["question"]])}</li>\n'
+        for q in document["questions"])
+    questions = "".join(_question(q, claims[q["question"]], folder)
+                        for q in document["questions"])
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>minigrad: the written answers, verified</title>
+<style>
+{css}</style>
+</head>
+<body>
+<header>
+<p class="kicker">minigrad experiments</p>
+<h1>The written answers, verified</h1>
+{_outcome(document)}
+{_origin(document)}
+</header>
+<nav aria-label="Contents">
+<h2>Contents</h2>
+<ol>
+{contents}</ol>
+</nav>
+<main>
+{questions}</main>
+</body>
+</html>
+"""
+
+
+def _outcome(document: dict) -> str:
+    """The verdicts counted, and whether the run ended and came out as documented."""
+    claims = document["claims"]
+    outcome = ("Every verdict is the documented one." if document["as_documented"] else
+               f"{sum(not c['as_documented'] for c in claims)} came out differently from what is "
+               "documented.")
+    stopped = "" if document["complete"] else (
+        f'<p class="alarm">This run was stopped with {len(document["questions"])} of '
+        f'{len(document["requested"])} questions finished.</p>\n')
+    kind = "lead" if document["as_documented"] else "alarm"
+    counts = Counter(c["verdict"] for c in claims)
+    totals = "".join(f"<li>{_badge(v, f'{counts[v]} {v}')}</li>" for v in MARKS if counts[v])
+    return (f'{stopped}<p class="{kind}">{len(claims)} claims, each judged by its own checks. '
+            f'{outcome}</p>\n<ul class="totals">{totals}</ul>')
+
+
+def _origin(document: dict) -> str:
+    """When, with what and how the run was made."""
+    versions = document["versions"]
+    rows = {"Date": document["date"].replace("T", " ").replace("+00:00", " UTC"),
+            "Versions": f"Python {versions['python']}, NumPy {versions['numpy']}",
+            "Platform": versions["platform"],
+            "Seed": document["seed"],
+            "To repeat": document["command"]}
+    return '<dl class="origin">' + "".join(
+        f"<div><dt>{name}</dt><dd>{_code(value) if name == 'To repeat' else escape(str(value))}"
+        "</dd></div>" for name, value in rows.items()) + "</dl>"
+
+
+def _question(question: dict, claims: list[dict], folder: Path) -> str:
+    name = escape(question["question"])
+    story = "".join(f"<p>{escape(p)}</p>\n" for p in question["story"])
+    figures = "".join(_figure(f, folder) for f in question["figures"])
+    numbers = {k: v for k, v in question["numbers"].items() if not isinstance(v, (dict, list))}
+    rows = [(escape(key), _code(value)) for key, value in numbers.items()]
+    more = f"""<details class="numbers"><summary>Further numbers</summary>
+{_table("Further numbers", ("name", "value"), rows)}</details>
+""" if rows else ""
+    return f"""<section id="{name}" aria-labelledby="{name}-title">
+<h2 id="{name}-title"><span class="number">{name}</span> {escape(question["title"])}</h2>
+<div class="story">
+{story}</div>
+{figures}<h3>Claims</h3>
+{"".join(map(_claim, claims))}{more}</section>
+"""
+
+
+def _figure(figure: dict, folder: Path) -> str:
+    pictures = {Path(name).suffix: (folder / name).read_bytes() for name in figure["files"]}
+    svg, png = pictures[".svg"], pictures.get(".png")
+    if png is not None and (b"<image" in svg or len(svg) > _LARGEST_SVG):
+        width = int.from_bytes(png[16:20], "big") * 96 // PNG_DPI    # of the IHDR chunk, in CSS px
+        kind, data, size = "png", png, f' width="{width}"'
+    else:
+        kind, data, size = "svg+xml", svg, ""
+    caption = escape(figure["caption"])
+    return f"""<figure>
+<div class="picture" tabindex="0" role="group" aria-label="Figure, scrolls sideways if narrow">
+<img alt="{caption}"{size} src="data:image/{kind};base64,{base64.b64encode(data).decode()}"></div>
+<figcaption>{caption}</figcaption>
+</figure>
+"""
+
+
+def _claim(claim: dict) -> str:
+    name = escape(claim["id"])
+    alarm = "" if claim["as_documented"] else (
+        f'<p class="alarm">Came out differently: documented as {escape(claim["documented"])}.</p>')
+    parts = "".join(f"<dt>{label}</dt><dd>{escape(claim[label.lower()])}</dd>\n"
+                    for label in ("Written", "Measured", "Why"))
+    routes = _table(f"Routes of {claim['id']}", ("route", "value"), [
+        (escape(route), _code(value)) for route, value in claim["routes"].items()])
+    failed = sum(not c["passed"] for c in claim["checks"])
+    checks = _table(f"Checks of {claim['id']}", ("check", "measured", "", "bound", ""), [
+        (f'<span class="role">{c["role"]}:</span> {escape(c["name"])}',
+         _code(_number(c, "value")), _code(c["relation"]), _code(_number(c, "bound")),
+         "✓&nbsp;true" if c["passed"] else "✗&nbsp;false")
+        for c in claim["checks"]])
+    count = f"{len(claim['checks'])} check{'s' * (len(claim['checks']) != 1)}"
+    return f"""<article class="claim {_SLUGS[claim["verdict"]]}" id="claim-{name}">
+<header><h4>{name}</h4>{_badge(claim["verdict"])}</header>
+{alarm}<dl>
+{parts}</dl>
+{routes if claim["routes"] else ""}<details><summary>{count}, {failed or "none"} false</summary>
+{checks}</details>
+</article>
+"""
+
+
+def _number(check: dict, side: str) -> object:
+    """Equalities show every digit, other comparisons six."""
+    return check[side] if check["relation"] in ("==", "!=") else brief(check[side])
+
+
+def _table(label: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """A table of cells that are HTML already, in a box that scrolls sideways on a narrow page."""
+    head = "".join(f'<th scope="col">{name}</th>' for name in header)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>\n" for row in rows)
+    return f"""<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}">
+<table><thead><tr>{head}</tr></thead><tbody>
+{body}</tbody></table></div>
+"""
+
+
+def _tally(claims: list[dict]) -> str:
+    counts = Counter(c["verdict"] for c in claims)
+    return '<span class="tally">' + " ".join(
+        f'<span class="badge {_SLUGS[v]}" title="{counts[v]} {v}">{MARKS[v]} {counts[v]}'
+        f'<span class="unseen"> {v}</span></span>' for v in MARKS if counts[v]) + "</span>"
+
+
+def _badge(verdict: str, text: str | None = None) -> str:
+    return f'<span class="badge {_SLUGS[verdict]}">{MARKS[verdict]} {text or verdict}</span>'
+
+
+def _code(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    whole = "" if " " in text else ' class="whole"'
+    return f"<code{whole}>{escape(text)}</code>"

@@ -1,0 +1,208 @@
+"""What a run leaves behind: one JSON document, the figures, and the report that shows them.
+
+A run folder holds `claims.json`, `figures/*.svg` and `*.png`, and `report.html`. Every file is
+written under another name first and renamed when whole, and `claims.json` is rewritten after each
+question, so that a run may be stopped at any time without leaving half a file behind.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import platform
+import shlex
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timezone
+from pathlib import Path
+
+from experiments.claims import Answer, Claim, Settings
+
+PNG_DPI = 144
+# Colours of Okabe and Ito (2008), which people with any colour vision tell apart.
+FIGURE_STYLE = {
+    "font.size": 10, "axes.titlesize": 11, "axes.spines.top": False, "axes.spines.right": False,
+    "axes.grid": False, "grid.color": "#dddddd", "legend.frameon": False, "lines.linewidth": 1.6,
+    "savefig.bbox": "tight", "savefig.facecolor": "white",
+}
+_CYCLE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+
+
+class UserError(Exception):
+    """A mistake that the user can mend; its message is one line: what, where, what to do."""
+
+
+class Run:
+    """The answers of one run, kept in memory and, unless `folder` is None, on disk."""
+
+    def __init__(self, names: Sequence[str], settings: Settings, folder: Path | None):
+        self.names, self.settings, self.folder = list(names), settings, folder
+        self.started = datetime.now(timezone.utc)
+        self.complete = False
+        self.answers: list[Answer] = []
+        self._questions: list[dict] = []
+
+    @property
+    def claims(self) -> list[Claim]:
+        return [claim for answer in self.answers for claim in answer.claims]
+
+    def add(self, answer: Answer, seconds: float) -> None:
+        """Keep one finished question: draw its figures, then list it in claims.json."""
+        figures = []
+        for stem, draw in answer.figures.items():
+            name = stem if stem.startswith(answer.question) else f"{answer.question}-{stem}"
+            files = [] if self.folder is None else save_figure(draw, name, self.folder)
+            caption = answer.captions.get(stem, stem.replace("_", " "))
+            figures.append({"name": name, "caption": caption, "files": files})
+        self.answers.append(answer)
+        self._questions.append({"question": answer.question, "title": answer.title,
+                                "story": list(answer.story), "numbers": plain(answer.numbers),
+                                "figures": figures, "seconds": round(seconds, 3)})
+        self.save()
+
+    def save(self) -> None:
+        """Write claims.json as things stand."""
+        if self.folder is not None:
+            write(self.folder / "claims.json", self.to_json() + "\n")
+
+    def document(self) -> dict:
+        """Everything that is known about the run, in JSON types."""
+        return {
+            "command": command_line(self.names, self.settings),
+            "date": self.started.isoformat(timespec="seconds"),
+            "versions": versions(),
+            "seed": self.settings.seed,
+            "image": self.settings.image,
+            "requested": self.names,
+            "complete": self.complete,
+            "as_documented": all(claim.as_documented for claim in self.claims),
+            "verdicts": dict(Counter(claim.verdict for claim in self.claims)),
+            "questions": self._questions,
+            "claims": [claim_record(claim, answer.question)
+                       for answer in self.answers for claim in answer.claims],
+        }
+
+    def to_json(self) -> str:
+        """The document as strict JSON in ASCII, floats with all their digits."""
+        return json.dumps(self.document(), indent=2, allow_nan=False)
+
+
+def claim_record(claim: Claim, question: str) -> dict:
+    """A claim in JSON types; the `role` of each check says what hangs on it (see `Claim`)."""
+    roles = ["as written", *["corrected"] * (claim.corrected is not None),
+             *["evidence"] * len(claim.evidence)]
+    return {
+        "id": claim.id,
+        "question": question,
+        "written": claim.written,
+        "measured": claim.measured,
+        "why": claim.why,
+        "verdict": claim.verdict,
+        "documented": claim.documented,
+        "as_documented": claim.as_documented,
+        "checks": [{"role": role, "name": c.name, "value": plain(c.value), "relation": c.relation,
+                    "bound": plain(c.bound), "passed": c.passed}
+                   for role, c in zip(roles, claim.checks)],
+        "routes": plain(claim.routes),
+    }
+
+
+def plain(value: object) -> object:
+    """The same value in JSON types.
+
+    NumPy scalars and arrays become numbers and lists; nan and the infinities, which JSON lacks,
+    the strings "nan", "inf" and "-inf"; any other object its text, as `Fraction(1, 3)` to "1/3".
+    """
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(float(value))
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    return str(value)
+
+
+def command_line(names: Sequence[str], settings: Settings) -> str:
+    """The command that repeats a run."""
+    image = [] if settings.image is None else ["--image", settings.image]
+    return shlex.join(["python", "-m", "experiments", *names, "--seed", str(settings.seed), *image])
+
+
+def versions() -> dict[str, str]:
+    import numpy
+
+    return {"python": platform.python_version(), "numpy": numpy.__version__,
+            "platform": f"{platform.system()} {platform.machine()}"}
+
+
+def save_figure(draw: Callable[[], object], name: str, folder: Path) -> list[str]:
+    """Draw a figure into `folder`/figures and return its files relative to `folder`, SVG first.
+
+    A matplotlib Figure is saved as SVG and PNG. SVG source text is saved as it is and has no PNG
+    twin: turning it into pixels would take one more dependency.
+    """
+    import matplotlib
+    from cycler import cycler
+
+    with matplotlib.rc_context({**FIGURE_STYLE, "axes.prop_cycle": cycler(color=_CYCLE),
+                                "svg.hashsalt": name}):
+        figure = draw()
+        if isinstance(figure, str):
+            pictures = {"svg": figure.encode()}
+        else:
+            pictures = {}
+            for kind, metadata in (("svg", {"Date": None}), ("png", {})):
+                buffer = io.BytesIO()
+                figure.savefig(buffer, format=kind, dpi=PNG_DPI, metadata=metadata)
+                pictures[kind] = buffer.getvalue()
+    for kind, data in pictures.items():
+        write(folder / "figures" / f"{name}.{kind}", data)
+    return [f"figures/{name}.{kind}" for kind in pictures]
+
+
+def new_folder(label: str, out: str | None) -> Path:
+    """The folder of a run, made and found writable: `out`, or a new `results/<label>-<UTC time>`.
+
+    Raises UserError, before anything is computed, where nothing can be written.
+    """
+    if out is None:
+        stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%SZ")
+        folder = Path("results", f"{label}-{stamp}")
+        copies = (folder.with_name(f"{folder.name}-{i}") for i in range(2, 1000))
+        while folder.exists():
+            folder = next(copies)
+    else:
+        folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        reason = "it is a file" if folder.is_file() else error.strerror
+        raise UserError(f"cannot write results to {folder}: {reason}; "
+                        "give a folder that can be written with --out DIR") from error
+
+
+def write(path: Path, data: str | bytes) -> None:
+    """Write a file whole or not at all."""
+    if isinstance(data, str):
+        data = data.encode("utf-8", "replace")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(data)
+        os.replace(part, path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}; "
+                        "free the place or give another folder with --out DIR") from error
+    finally:
+        with suppress(OSError):
+            part.unlink()

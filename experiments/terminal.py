@@ -1,0 +1,201 @@
+"""Text for people: answers as wrapped paragraphs and tables, and progress on stderr.
+
+A `Screen` knows what its stream can show: colour only on a terminal (and never under NO_COLOR),
+ticks only where the encoding has them, lines of 80 to 140 columns.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import textwrap
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TextIO
+
+from experiments.claims import CORRECTED, HOLDS, OPEN, WRONG, Answer, Check, Claim
+
+MARKS = {HOLDS: "✓", CORRECTED: "≈", WRONG: "✗", OPEN: "?"}
+_ASCII_MARKS = {HOLDS: "+", CORRECTED: "~", WRONG: "x", OPEN: "?"}
+_TINTS = {HOLDS: "green", CORRECTED: "yellow", WRONG: "red", OPEN: "magenta"}
+_CODES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "magenta": 35}
+_NARROWEST, _WIDEST, _LONGEST_PROSE = 80, 140, 100
+_INDENT, _GAP = "  ", "  "
+LOG_INTERVAL = 5.0                              # seconds between the lines of a log
+
+
+class Screen:
+    """A text stream and what it can show."""
+
+    def __init__(self, stream: TextIO):
+        self.stream = stream
+        self.encoding = stream.encoding or "ascii"
+        self.width = min(max(shutil.get_terminal_size().columns, _NARROWEST), _WIDEST)
+        self.colour = is_live(stream) and not os.environ.get("NO_COLOR")
+        self.unicode = "✓≈✗─█░".encode(self.encoding, "replace") != b"??????"
+
+    def print(self, lines: Iterable[str]) -> None:
+        """Write whole lines at once; what the encoding lacks becomes a question mark."""
+        text = "".join(line.rstrip() + "\n" for line in lines)
+        self.stream.write(text.encode(self.encoding, "replace").decode(self.encoding))
+        self.stream.flush()
+
+    def paint(self, text: str, *styles: str) -> str:
+        if not self.colour or not styles:
+            return text
+        return f"\x1b[{';'.join(str(_CODES[s]) for s in styles)}m{text}\x1b[0m"
+
+    def rule(self, width: int) -> str:
+        return ("─" if self.unicode else "-") * width
+
+    def badge(self, verdict: str) -> str:
+        return f"{(MARKS if self.unicode else _ASCII_MARKS)[verdict]} {verdict}"
+
+    def prose(self, text: str) -> list[str]:
+        """One paragraph, indented and wrapped."""
+        width = min(self.width, _LONGEST_PROSE) - len(_INDENT)
+        return [_INDENT + line for line in _wrap(text, width)]
+
+
+def is_live(stream: TextIO) -> bool:
+    """Whether the stream is a terminal that understands escape sequences."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def answer_lines(screen: Screen, answer: Answer) -> list[str]:
+    """One question: its title, its story, its claims as a table, and what came out differently."""
+    title = f"{answer.question}  {answer.title}"
+    lines = ["", screen.paint(title, "bold"), screen.paint(screen.rule(len(title)), "dim")]
+    for paragraph in answer.story:
+        lines += screen.prose(paragraph)
+    rows = [(c.id, screen.badge(c.verdict), c.written, c.measured) for c in answer.claims]
+    tints = [_TINTS[c.verdict] for c in answer.claims]
+    lines += ["", *_table(screen, ("claim", "verdict", "written", "measured"), rows, tints)]
+    for claim in answer.claims:
+        if not claim.as_documented:
+            lines += ["", *screen.prose(surprise(claim))]
+    return lines
+
+
+def summary_lines(screen: Screen, claims: Sequence[Claim]) -> list[str]:
+    """How many claims got which verdict, and whether that is what is documented."""
+    counts = Counter(c.verdict for c in claims)
+    parts = [screen.paint(f"{counts[v]} {screen.badge(v)}", _TINTS[v]) for v in MARKS if counts[v]]
+    unexpected = sum(not c.as_documented for c in claims)
+    outcome = (f"{unexpected} came out differently from what is documented" if unexpected
+               else "every verdict is the documented one")
+    return ["", f"{len(claims)} claims: {', '.join(parts)}", outcome[0].upper() + outcome[1:] + "."]
+
+
+def surprise(claim: Claim) -> str:
+    """One line on a claim that came out differently, with the checks that failed."""
+    failed = "; ".join(describe(c) for c in claim.checks if not c.passed)
+    return (f"{claim.id} came out {claim.verdict!r}, documented {claim.documented!r}"
+            f" (failed: {failed or 'no check'})")
+
+
+def describe(check: Check) -> str:
+    return f"{check.name}: {brief(check.value)} {check.relation} {brief(check.bound)}"
+
+
+def brief(value: object) -> str:
+    """A number for people: six digits where more would not fit a table."""
+    text = str(value)
+    if not isinstance(value, float) or len(text) <= 9:
+        return text
+    return f"{value:.6g}"
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    """Lines of at most `width` characters; line breaks in `text` stay, no text is one line."""
+    return [line for part in text.split("\n") for line in textwrap.wrap(part, width) or [""]]
+
+
+def _table(screen: Screen, header: Sequence[str], rows: Sequence[Sequence[str]],
+           tints: Sequence[str]) -> list[str]:
+    """Aligned columns whose cells wrap to the screen; the second column takes its row's tint."""
+    columns = list(zip(header, *rows))
+    room = screen.width - len(_INDENT) - len(_GAP) * (len(header) - 1)
+    widths = _share([_widest(cells) for cells in columns], room)
+    # Wrapped text rarely fills its column: what is left over goes to the columns that want it.
+    used = [_widest("\n".join(_wrap(cell, w)) for cell in cells)
+            for cells, w in zip(columns, widths)]
+    wanted = [_widest(cells) if u == w else u for cells, u, w in zip(columns, used, widths)]
+    widths = _share(wanted, room)
+
+    def lay(row: Sequence[str], styles: Sequence[tuple[str, ...]]) -> list[str]:
+        cells = [_wrap(cell, w) for cell, w in zip(row, widths)]
+        height = max(map(len, cells))
+        cells = [cell + [""] * (height - len(cell)) for cell in cells]
+        return [_INDENT + _GAP.join(screen.paint(text.ljust(w), *style)
+                                    for text, w, style in zip(line, widths, styles))
+                for line in zip(*cells)]
+
+    lines = lay(header, [("bold",)] * len(header))
+    lines += lay([screen.rule(w) for w in widths], [("dim",)] * len(header))
+    for row, tint in zip(rows, tints):
+        lines += lay(row, [(), (tint,), (), ()])
+    return lines
+
+
+def _widest(cells: Iterable[str]) -> int:
+    return max(len(line) for cell in cells for line in cell.split("\n"))
+
+
+def _share(wanted: Sequence[int], room: int) -> list[int]:
+    """Columns narrower than an equal share get what they want; the others share the rest."""
+    widths = [0] * len(wanted)
+    by_width = sorted(range(len(wanted)), key=wanted.__getitem__)
+    for waiting, i in zip(range(len(wanted), 0, -1), by_width):
+        widths[i] = min(wanted[i], room // waiting)
+        room -= widths[i]
+    return widths
+
+
+@contextmanager
+def progress(label: str, done: int, total: int) -> Iterator[None]:
+    """Say on stderr that `label` is at work, as step `done + 1` of `total`, while the block runs.
+
+    On a terminal that is one live line, wiped at the end, so that results can be printed in its
+    place; in a log, a plain line every few seconds and one when the block ends well.
+    """
+    screen = Screen(sys.stderr)
+    live = is_live(sys.stderr)
+    full, empty = ("█", "░") if screen.unicode else ("#", "-")
+    bar = full * round(16 * done / total) + empty * (16 - round(16 * done / total))
+    start, over = time.monotonic(), threading.Event()
+
+    def show(note: str = "") -> None:
+        seconds = f"{time.monotonic() - start:.1f} s"
+        with suppress(OSError):                 # nobody listens any more: no reason to stop
+            if live:
+                text = f"{bar} {done + 1}/{total}  {label}  {seconds}"
+                columns = os.get_terminal_size(sys.stderr.fileno()).columns or _NARROWEST
+                sys.stderr.write(f"\r\x1b[2K{text[:columns - 1]}")
+                sys.stderr.flush()
+            else:
+                screen.print([f"[{done + 1}/{total}] {label}: {note}{seconds}"])
+
+    def tick() -> None:
+        while not over.wait(0.1 if live else LOG_INTERVAL):
+            show()
+
+    ticker = threading.Thread(target=tick, daemon=True)
+    if live:
+        show()
+    ticker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        ticker.join()
+        if live:
+            with suppress(OSError):
+                sys.stderr.write("\r\x1b[2K")
+                sys.stderr.flush()
+    if not live:
+        show("done, ")
