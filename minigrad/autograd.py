@@ -72,8 +72,8 @@ def hessian(f, x):
     """d^2y/dx^2 as a Tensor of shape (*x.shape, *x.shape), for f(x) with a single element."""
     (x,) = _leaves([x])
     y = f(x)
-    (g,) = grad(y, x, create_graph=True) if y.requires_grad else (wrap(np.zeros_like(x.data)),)
-    return _rows(g, x)
+    g = grad(y, x, create_graph=True, allow_unused=True)[0] if y.requires_grad else None
+    return _rows(wrap(np.zeros_like(x.data)) if g is None else g, x)
 
 
 def _rows(y, x):

@@ -32,13 +32,15 @@ class Function:
     """
 
     edges = ()  # per input: the Function that made it, the leaf Tensor itself, or None
-    saved = ()  # per name in `needs`: (array, version cell, version), or None
+    saved = ()  # per name in `needs`: (array, owner of its memory, version of it), or None
+    version = 0  # how often the output was changed in place
     hooks = ()
     view = False  # True: the output may share its memory with the first input
 
     def __init_subclass__(cls):
         if not hasattr(cls, "forward"):
             return  # a base of several ops
+        cls.name = cls.__name__
         names = list(inspect.signature(cls.forward).parameters)[1:]
         slots = {**{name: i for i, name in enumerate(names)}, "y": -1}
         one_each = [(getattr(cls, f"grad_{n}"), i) for n, i in slots.items()
@@ -50,10 +52,12 @@ class Function:
         if unknown:
             raise TypeError(f"{cls.__name__}: a backward asks for {unknown[0]!r}, but it can have "
                             f"only the inputs of forward ({', '.join(names)}) and the output y")
-        cls.slots = [slots[name] for name in cls.needs]
         # (formula, which of `saved` it takes, which input it is for: None = all of them)
-        cls.rules = [(f, tuple(cls.needs.index(n) for n in want), i)
+        cls.rules = [(f, [cls.needs.index(n) for n in want], i)
                      for (f, i), want in zip(formulas, wants)]
+        # (where each of `saved` comes from, the inputs whose gradients take it: () = all of them)
+        cls.slots = [(slots[name], [i for (_, i), want in zip(formulas, wants)
+                                    if name in want and i is not None]) for name in cls.needs]
 
     def __call__(self, *inputs):
         """Run forward; record a node if an input is a Tensor that requires a gradient."""
@@ -75,7 +79,7 @@ class Function:
         record = record and mode.grad and bool(self.rules)
         out = wrap(y, self if record else None)
         if self.view and np.may_share_memory(arrays[0], out.data):
-            out._version = inputs[0]._version
+            out._owner = inputs[0].owner
         if record:
             self.edges = edges
             self.index = next(_count)
@@ -88,36 +92,39 @@ class Function:
 
     def _save(self, inputs, arrays, out):
         """What the wanted gradients need, each with the version it has now."""
-        saved = [None] * len(self.slots)
-        for _, uses, target in self.rules:
-            if target is None or self.edges[target] is not None:
-                for k in uses:
-                    i = self.slots[k]
-                    x, array = (out, out.data) if i < 0 else (inputs[i], arrays[i])
-                    cell = x._version if isinstance(x, Tensor) else None
-                    saved[k] = (array, cell, cell and cell[0])
+        saved = []
+        for i, targets in self.slots:
+            if targets and all([self.edges[t] is None for t in targets]):
+                saved.append(None)  # only an unwanted gradient needs it
+            elif i < 0:
+                saved.append((out.data, None, 0))
+            elif isinstance(inputs[i], Tensor):
+                owner = inputs[i].owner
+                saved.append((arrays[i], owner, owner.version))
+            else:
+                saved.append((arrays[i], None, 0))
         return saved
 
     def _unpack(self, graph):
         """The saved values, as arrays, or (graph=True) as Tensors connected to the graph."""
         if self.saved is None:
-            raise RuntimeError(
-                f"backward: the graph of this {type(self).__name__} was freed by an earlier "
-                "backward; pass retain_graph=True to the earlier one")
+            raise RuntimeError(f"backward: the graph of this {self.name} was freed by an earlier "
+                               "backward; pass retain_graph=True to the earlier one")
         values = []
         for k, record in enumerate(self.saved):
-            if record is None:  # only an unwanted gradient needs it
-                values.append(None)
-                continue
-            value, cell, version = record
-            if cell and cell[0] != version:
-                raise RuntimeError(
-                    f"backward: {type(self).__name__} needs its {self.needs[k]} of shape "
-                    f"{value.shape}, which was modified in place after it was saved (version "
-                    f"{version} -> {cell[0]}); modify a copy, or call backward first")
-            if graph and cell:  # a Tensor, so not a plain number or array
-                edge = self if self.slots[k] < 0 else self.edges[self.slots[k]]
-                value = edge if isinstance(edge, Tensor) else wrap(value, edge, cell)
+            value, owner, version = record or (None, None, 0)
+            source = self.slots[k][0]
+            if source < 0:
+                owner = self
+            if owner is not None:  # a Tensor, so not a plain number or array
+                if owner.version != version:
+                    raise RuntimeError(
+                        f"backward: {self.name} needs its {self.needs[k]} of shape {value.shape}, "
+                        f"which was modified in place after it was saved (version {version} -> "
+                        f"{owner.version}); modify a copy, or call backward first")
+                if graph:
+                    edge = self if source < 0 else self.edges[source]
+                    value = edge if isinstance(edge, Tensor) else wrap(value, edge, owner)
             values.append(value)
         return values
 

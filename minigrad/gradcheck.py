@@ -108,7 +108,7 @@ def _derivative(f, method, size):
 
 def _compare(a, n, tol, where):
     if not abs(a - n) <= tol * (1 + abs(n)):
-        raise GradcheckError(f"{where}: backward gives {a!r}, numerically it is {n!r} "
+        raise GradcheckError(f"{where}: backward gives {float(a)}, numerically it is {float(n)} "
                              f"(difference {abs(a - n):.3g}, allowed {tol * (1 + abs(n)):.3g})")
 
 

@@ -70,7 +70,8 @@ class Tensor:
     asked of a dtype other than float16/32/64.
     """
 
-    __slots__ = ("data", "grad", "node", "_requires_grad", "_version", "_hooks", "__weakref__")
+    __slots__ = ("data", "grad", "node", "version", "_requires_grad", "_owner", "_hooks",
+                 "__weakref__")
     __array_ufunc__ = None  # array * Tensor is Tensor.__rmul__, not an array of Tensors
 
     def __init__(self, data, requires_grad=False, dtype=None):
@@ -81,11 +82,12 @@ class Tensor:
         elif not hasattr(data, "dtype"):
             data = np.asarray(data)
             data = data.astype(np.float32) if data.dtype == np.float64 else data
-        self.data = np.asarray(data) if isinstance(data, np.generic) else data
+        self.data = np.asarray(data) if isinstance(data, (np.ndarray, np.generic)) else data
+        array_module(self.data)  # TypeError for the array of another library
         if self.data.dtype.kind not in "fiubc":
             raise TypeError(f"Tensor(data): needs numbers or booleans, got {self.data.dtype} data")
-        self.grad = self.node = self._hooks = None
-        self._version = [0]
+        self.grad = self.node = self._owner = self._hooks = None
+        self.version = 0
         self._requires_grad = False
         self.requires_grad = requires_grad
 
@@ -95,6 +97,15 @@ class Tensor:
     device = property(lambda self: device_of(self.data))
     is_leaf = property(lambda self: self.node is None)
     requires_grad = property(lambda self: self._requires_grad)
+
+    @property
+    def owner(self):
+        """Who counts the in-place changes of this memory: the Tensor or Function that made it.
+
+        Views and detached Tensors share their origin's; a Function, not its output, stands for
+        memory inside the graph, so that no saved value points forward.
+        """
+        return self if self._owner is None else self._owner
 
     @requires_grad.setter
     def requires_grad(self, flag):
@@ -146,7 +157,7 @@ class Tensor:
 
     def detach(self):
         """The same memory outside the graph; in-place changes are seen by both."""
-        return wrap(self.data, version=self._version)
+        return wrap(self.data, owner=self.owner)
 
     def copy_(self, values):
         """Overwrite the elements, in place; the graph does not record it (see `no_grad`)."""
@@ -154,11 +165,11 @@ class Tensor:
         return self
 
     def __setitem__(self, index, values):
-        if self._requires_grad and mode.grad:
-            raise RuntimeError("in-place change of a Tensor that requires a gradient would not be "
-                               "recorded: compute a new Tensor, or say so with no_grad()")
+        if mode.grad and (self._requires_grad or getattr(values, "_requires_grad", False)):
+            raise RuntimeError("in-place change of, or by, a Tensor that requires a gradient would "
+                               "not be recorded: compute a new Tensor, or say so with no_grad()")
         self.data[index] = values.data if isinstance(values, Tensor) else values
-        self._version[0] += 1
+        self.owner.version += 1
 
     def register_hook(self, hook):
         """Call `hook(gradient)` when this Tensor's gradient is complete; what it returns (if not
@@ -182,11 +193,11 @@ class Tensor:
         found = propagate([self], [gradient], None, create_graph, retain_graph or create_graph)
         for leaf, g in found.items():
             if create_graph:
-                leaf.grad = g if leaf.grad is None else leaf.grad + g
+                leaf.grad = g.clone() if leaf.grad is None else leaf.grad + g
             elif leaf.grad is None:
                 leaf.grad = wrap(np.array(g, leaf.dtype, copy=True, order="K"))
             else:
-                leaf.grad = wrap(leaf.grad.data + g)
+                leaf.grad = wrap((leaf.grad.data + g).astype(leaf.dtype, copy=False))
 
 
 class Hook(NamedTuple):
@@ -199,14 +210,15 @@ class Hook(NamedTuple):
         self.hooks.remove(self.hook)
 
 
-def wrap(array, node=None, version=None):
+def wrap(array, node=None, owner=None):
     """A Tensor without checks: the fast way in for results of ops."""
     out = object.__new__(Tensor)
     out.data = array if not isinstance(array, np.generic) else np.asarray(array)
     out.node = node
     out._requires_grad = node is not None
     out.grad = out._hooks = None
-    out._version = version or [0]
+    out._owner = node if owner is None else owner
+    out.version = 0
     return out
 
 
@@ -228,7 +240,7 @@ def _seed(output, gradient, graph):
     if np.isnan(array).any():
         raise ValueError("backward: the gradient passed in contains NaN")
     if graph and isinstance(gradient, Tensor):
-        return gradient
+        return gradient.to(output.dtype)
     array = array.astype(output.dtype, copy=False)
     return wrap(array) if graph else array
 
@@ -258,7 +270,7 @@ def propagate(outputs, gradients, wanted, create_graph, retain_graph):
             for edge, g in node.gradients(gy, create_graph, path):
                 pending[edge] = pending[edge] + g if edge in pending else g
             if not retain_graph:
-                node.saved, node.edges = None, ()
+                node.saved = None
         for leaf, g in pending.items():
             if wanted is None or leaf in wanted:
                 found[leaf] = _run_hooks(leaf._hooks, g)
@@ -290,5 +302,8 @@ def _run_hooks(hooks, g):
     for hook in list(hooks or ()):
         result = hook(g if isinstance(g, Tensor) else wrap(g))
         if result is not None:
-            g = result if isinstance(g, Tensor) else getattr(result, "data", result)
+            if not isinstance(result, Tensor) or result.shape != g.shape:
+                raise TypeError(f"hook: must return None or a Tensor of shape {g.shape}, got "
+                                f"{getattr(result, 'shape', type(result).__name__)}")
+            g = result if isinstance(g, Tensor) else result.data
     return g

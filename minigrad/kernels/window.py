@@ -25,7 +25,7 @@ class Window(NamedTuple):
         pairs = {"kernel_size": (kernel_size, 1), "stride": (stride, 1), "padding": (padding, 0)}
         numbers = []
         for parameter, (value, least) in pairs.items():
-            pair = (value, value) if isinstance(value, int) else tuple(value)
+            pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
             if len(pair) != 2 or not all(isinstance(v, int) and v >= least for v in pair):
                 raise ValueError(f"{name}: {parameter} must be an integer >= {least} or a pair of "
                                  f"them, got {value!r}")

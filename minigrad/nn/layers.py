@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from minigrad import ops
+from minigrad.kernels.window import Window
 from minigrad.nn import init
 from minigrad.nn.module import Module, Parameter
 
@@ -41,7 +42,7 @@ class Conv2d(Module):
 
     def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, bias=True):
         _positive("Conv2d", in_channels=in_channels, out_channels=out_channels)
-        kh, kw = (kernel_size,) * 2 if isinstance(kernel_size, int) else kernel_size
+        kh, kw, *_ = Window.of(kernel_size, stride, padding, "Conv2d")
         self.stride, self.padding = stride, padding
         self.weight, self.bias = _weight_and_bias((out_channels, in_channels, kh, kw), bias)
 
@@ -58,6 +59,7 @@ class _Pool2d(Module):
     def __init__(self, kernel_size, stride=None, padding=0):
         self.kernel_size, self.padding = kernel_size, padding
         self.stride = kernel_size if stride is None else stride
+        Window.of(kernel_size, self.stride, padding, type(self).__name__)
 
     def extra_repr(self):
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
@@ -124,6 +126,8 @@ class LeakyReLU(Module):
     """x for x > 0, negative_slope x otherwise."""
 
     def __init__(self, negative_slope=0.01):
+        if not negative_slope >= 0:
+            raise ValueError(f"LeakyReLU: negative_slope must be >= 0, got {negative_slope}")
         self.negative_slope = negative_slope
 
     def forward(self, x):

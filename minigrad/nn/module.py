@@ -89,7 +89,10 @@ class Module:
         """Move every parameter to a device, or to a floating dtype, in place; returns self."""
         with no_grad():
             for p in self.parameters():
-                p.data = p.detach().to(target).data
+                moved = p.detach().to(target)
+                if moved.dtype.kind != "f":
+                    raise TypeError(f"to: parameters must stay floating-point, not {moved.dtype}")
+                p.data = moved.data
                 p.grad = None if p.grad is None else p.grad.to(target)
         return self
 
@@ -101,7 +104,7 @@ class Module:
         """Copy arrays (or Tensors) into the parameters of the same names, keeping their dtype.
 
         Raises KeyError listing every missing and unexpected name (unless strict=False), ValueError
-        listing every wrong shape; nothing is loaded if anything is wrong.
+        listing every wrong shape or kind of data; nothing is loaded if anything is wrong.
         """
         own = self.state_dict()
         missing = [k for k in own if k not in state]
@@ -111,10 +114,11 @@ class Module:
                            f"unexpected {unexpected}; pass strict=False to load the rest")
         common = {k: getattr(state[k], "data", state[k]) if isinstance(state[k], Tensor)
                   else np.asarray(state[k]) for k in own if k in state}
-        wrong = [f"{k}: {v.shape} for {own[k].shape}" for k, v in common.items()
-                 if v.shape != own[k].shape]
+        wrong = [f"{k}: {v.dtype} {v.shape} for {own[k].dtype} {own[k].shape}"
+                 for k, v in common.items()
+                 if v.shape != own[k].shape or not np.can_cast(v.dtype, own[k].dtype, "same_kind")]
         if wrong:
-            raise ValueError(f"load_state_dict of {type(self).__name__}: wrong shapes: "
+            raise ValueError(f"load_state_dict of {type(self).__name__}: wrong shapes or dtypes: "
                              f"{'; '.join(wrong)}")
         for k, p in self.named_parameters():
             if k in common:

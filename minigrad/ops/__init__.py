@@ -12,11 +12,14 @@ their own table for each. The two tables at the end give Tensor its methods and 
 
 from __future__ import annotations
 
+import numpy as np
+
 from minigrad.ops.activation import (leaky_relu, log_softmax, relu, sigmoid, softmax, softplus,
                                      tanh)
-from minigrad.ops.arithmetic import (abs, add, clip, cos, div, eq, exp, expm1, ge, gt, le, log,
-                                     log1p, logical_and, logical_not, logical_or, lt, maximum,
-                                     minimum, mul, ne, neg, pow, sign, sin, sqrt, sub, where)
+from minigrad.ops.arithmetic import (abs, add, clip, cos, div, exp, expm1, log, log1p, maximum,
+                                     minimum, mul, neg, pow, sin, sqrt, sub, where)
+from minigrad.ops.compare import (eq, ge, gt, le, logical_and, logical_not, logical_or, lt, ne,
+                                  sign)
 from minigrad.ops.conv import conv2d
 from minigrad.ops.dropout import dropout
 from minigrad.ops.linear import linear, matmul
@@ -47,7 +50,13 @@ def _reflected(f):
 
 
 def _in_place(f):
-    return lambda self, other: self.copy_(f(self.detach(), other))
+    def changed(self, other):
+        y = f(self.detach(), other)
+        if not np.can_cast(y.dtype, self.dtype, "same_kind"):
+            raise TypeError(f"in-place {f.__name__}: the result is {y.dtype}, which does not fit "
+                            f"into a Tensor of {self.dtype}")
+        return self.copy_(y)
+    return changed
 
 
 for _f in METHODS:

@@ -108,7 +108,7 @@ def relu(x):
 def leaky_relu(x, negative_slope=0.01):
     """x for x > 0, negative_slope x otherwise. Raises ValueError for a slope below 0, which the
     output could not tell from a positive input."""
-    if negative_slope < 0:
+    if not negative_slope >= 0:
         raise ValueError(f"leaky_relu: negative_slope must be >= 0, got {negative_slope}")
     return LeakyReLU(negative_slope)(x)
 

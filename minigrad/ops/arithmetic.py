@@ -1,15 +1,13 @@
-"""Element-wise arithmetic with NumPy's broadcasting and torch's type promotion.
-
-Broadcasting costs the formulas nothing: an input that requires a gradient is expanded to the common
-shape by an op of its own, whose backward sums the gradient back (`minigrad.ops.shape.Expand`).
-"""
+"""Element-wise arithmetic, with NumPy's broadcasting (see `operands.py`)."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from minigrad.function import Function
-from minigrad.ops.shape import cast, expand
+from minigrad.ops.compare import sign
+from minigrad.ops.operands import binary
+from minigrad.ops.shape import expand
 from minigrad.tensor import Tensor
 
 
@@ -229,93 +227,41 @@ class Where(Function):
         return where(self.condition, 0, gy)
 
 
-class Elementwise(Function):
-    """y = f(a, ...) for an f without a useful derivative: comparisons, sign, logic."""
-
-    def __init__(self, f):
-        self.f = f
-
-    def forward(self, *arrays):
-        return self.f(*arrays)
-
-
-def _binary(op, a, b):
-    """Run `op` on two operands brought to one dtype, and to one shape where a gradient flows."""
-    tensors = isinstance(a, Tensor), isinstance(b, Tensor)
-    if all(tensors):
-        if a.data.dtype != b.data.dtype or a.data.shape != b.data.shape:
-            a, b = _align(op, a, b)
-    elif any(tensors):
-        a, b = _operand(a), _operand(b)
-        if isinstance(a, Tensor) and isinstance(b, Tensor):
-            a, b = _align(op, a, b)
-    return op(a, b)
-
-
-def _operand(x):
-    """Arrays become constant Tensors; numbers stay numbers, which follow the Tensor's dtype."""
-    if isinstance(x, np.generic):
-        return x.item()
-    return Tensor(x) if hasattr(x, "dtype") and not isinstance(x, Tensor) else x
-
-
-def _align(op, a, b):
-    try:
-        shape = np.broadcast_shapes(a.shape, b.shape)
-    except ValueError:
-        raise ValueError(f"{type(op).__name__}: shapes {a.shape} and {b.shape} "
-                         "do not broadcast") from None
-    dtype = _result_dtype(a, b)
-    return tuple(expand(x, shape) if x.requires_grad else x
-                 for x in (cast(a, dtype), cast(b, dtype)))
-
-
-def _result_dtype(a, b):
-    """torch's promotion: a higher kind (bool < int < float) wins, then dimensions, then width."""
-    kinds = ["b", "iu", "f", "c"]
-    rank_a, rank_b = (next(r for r, k in enumerate(kinds) if x.dtype.kind in k) for x in (a, b))
-    if rank_a != rank_b:
-        return a.dtype if rank_a > rank_b else b.dtype
-    if (a.ndim == 0) != (b.ndim == 0):
-        return b.dtype if a.ndim == 0 else a.dtype
-    return np.promote_types(a.dtype, b.dtype)
-
-
 def add(a, b):
     """a + b."""
-    return _binary(Add(), a, b)
+    return binary(Add(), a, b)
 
 
 def sub(a, b):
     """a - b."""
-    return _binary(Sub(), a, b)
+    return binary(Sub(), a, b)
 
 
 def mul(a, b):
     """a b, element by element."""
-    return _binary(Mul(), a, b)
+    return binary(Mul(), a, b)
 
 
 def div(a, b):
     """a / b; integers divide to float32."""
-    return _binary(Div(), a, b)
+    return binary(Div(), a, b)
 
 
 def pow(a, b):
     """a to the power b."""
     if isinstance(b, Tensor) and not hasattr(a, "dtype"):
-        a = Tensor(np.asarray(a, b.dtype))
-    return _binary(Pow(), a, b)
+        a = Tensor(a, dtype=b.dtype if b.dtype.kind == "f" else None)
+    return binary(Pow(), a, b)
 
 
 def maximum(a, b):
     """The larger of a and b, element by element."""
-    return _binary(Maximum(), a, b)
+    return binary(Maximum(), a, b)
 
 
 def minimum(a, b):
     """The smaller of a and b, element by element."""
-    return _binary(Minimum(), a, b)
+    return binary(Minimum(), a, b)
 
 
 def neg(x):
@@ -372,43 +318,17 @@ def clip(x, min=None, max=None):
 
 def where(condition, a, b):
     """a where `condition` (booleans), b elsewhere; all three broadcast."""
-    condition = condition.data if isinstance(condition, Tensor) else condition
+    if isinstance(condition, Tensor):
+        condition = condition.data.copy()  # so that a later change of it cannot reach the backward
+        a = a if isinstance(a, Tensor) or isinstance(b, Tensor) else Tensor(a)
     operands = [x for x in (a, b) if isinstance(x, Tensor)]
     if operands:
         if not (hasattr(condition, "shape") and all(x.shape == condition.shape for x in operands)):
             shape = np.broadcast_shapes(np.shape(condition), *(np.shape(_data(x)) for x in (a, b)))
             a, b = (expand(x, shape) if isinstance(x, Tensor) and x.requires_grad else x
                     for x in (a, b))
-    return _binary(Where(condition), a, b)
+    return binary(Where(condition), a, b)
 
 
 def _data(x):
     return x.data if isinstance(x, Tensor) else x
-
-
-def sign(x):
-    """-1, 0 or 1; its derivative is taken as none."""
-    return Elementwise(np.sign)(x)
-
-
-def _comparison(f, doc):
-    def compare(a, b):
-        return _binary(Elementwise(f), a, b)
-    compare.__name__ = compare.__qualname__ = f.__name__
-    compare.__doc__ = f"{doc} element by element, as booleans; not differentiable."
-    return compare
-
-
-eq = _comparison(np.equal, "a == b")
-ne = _comparison(np.not_equal, "a != b")
-lt = _comparison(np.less, "a < b")
-le = _comparison(np.less_equal, "a <= b")
-gt = _comparison(np.greater, "a > b")
-ge = _comparison(np.greater_equal, "a >= b")
-logical_and = _comparison(np.logical_and, "a and b")
-logical_or = _comparison(np.logical_or, "a or b")
-
-
-def logical_not(x):
-    """not x, element by element, as booleans; not differentiable."""
-    return Elementwise(np.logical_not)(x)

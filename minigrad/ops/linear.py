@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from minigrad.function import Function
@@ -51,7 +53,8 @@ def matmul(a, b):
     if b.ndim == 1:
         return squeeze(matmul(a, unsqueeze(b, 1)), -1)
     if b.ndim == 2 < a.ndim:  # one product of tall matrices instead of many small ones
-        return reshape(MatMul()(reshape(a, (-1, a.shape[-1])), b), (*a.shape[:-1], b.shape[-1]))
+        rows = reshape(a, (math.prod(a.shape[:-1]), a.shape[-1]))
+        return reshape(MatMul()(rows, b), (*a.shape[:-1], b.shape[-1]))
     if a.shape[:-2] != b.shape[:-2]:
         lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
         a, b = expand(a, (*lead, *a.shape[-2:])), expand(b, (*lead, *b.shape[-2:]))
@@ -68,4 +71,5 @@ def linear(x, w, b=None):
     inputs = (w,) if b is None else (w, b)
     if x.ndim == 2:
         return Linear()(x, *inputs)
-    return reshape(Linear()(reshape(x, (-1, x.shape[-1])), *inputs), (*x.shape[:-1], w.shape[0]))
+    rows = reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
+    return reshape(Linear()(rows, *inputs), (*x.shape[:-1], w.shape[0]))

@@ -29,6 +29,8 @@ def cross_entropy(logits, target, weight=None, ignore_index=-100, reduction="mea
     if not 0 <= label_smoothing <= 1:
         raise ValueError("cross_entropy: label_smoothing must lie in [0, 1], "
                          f"got {label_smoothing}")
+    if logits.ndim < 2:
+        raise ValueError(f"cross_entropy: logits must be (N, C, ...), got shape {logits.shape}")
     logp = log_softmax(logits, 1)
     loss = nll_loss(logp, target, weight, ignore_index, reduction)
     if not label_smoothing:
@@ -53,6 +55,8 @@ def nll_loss(logp, target, weight=None, ignore_index=-100, reduction="mean"):
                          f"{logp.shape}: (N, ...) for (N, C, ...)")
     keep = target != ignore_index
     n_classes = logp.shape[1]
+    if weight is not None and weight.shape != (n_classes,):
+        raise ValueError(f"loss: weight of shape {weight.shape} for {n_classes} classes")
     bad = target[keep & ((target < 0) | (target >= n_classes))]
     if bad.size:
         raise IndexError(f"Target {int(bad.flat[0])} is out of bounds: there are {n_classes} "

@@ -6,6 +6,7 @@ from __future__ import annotations
 from minigrad.function import Function
 from minigrad.kernels import pool as kernel
 from minigrad.kernels.window import Window
+from minigrad.ops.reduce import floating
 
 
 class MaxPool2d(Function):
@@ -93,6 +94,7 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0):
 def _window(name, x, kernel_size, stride, padding):
     if x.ndim != 4:
         raise ValueError(f"{name}: needs images (N, C, H, W), got shape {x.shape}")
+    floating(name, x)
     window = Window.of(kernel_size, kernel_size if stride is None else stride, padding, name)
     if 2 * window.ph > window.kh or 2 * window.pw > window.kw:
         raise ValueError(f"{name}: padding must be at most half of kernel_size, got "

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from minigrad.function import Function
-from minigrad.ops.arithmetic import Elementwise, exp, where
+from minigrad.ops.arithmetic import exp, where
+from minigrad.ops.compare import Elementwise
 from minigrad.ops.shape import expand, getitem, reshape
 from minigrad.tensor import Tensor
 
@@ -46,12 +47,12 @@ class Amax(Reduction):
     def backward(self, gy, x, y):
         kept = self.kept(x.shape)
         at = x == reshape(y, kept)
-        return where(at, reshape(gy / self.ties(at, y.shape), kept), 0)
+        return where(at, reshape(gy / self.ties(at, y), kept), 0)
 
-    def ties(self, at, shape):
-        """How many elements share each extremum, as plain numbers."""
+    def ties(self, at, y):
+        """How many elements share each extremum, as plain numbers in y's dtype."""
         at = at.data if isinstance(at, Tensor) else at
-        return at.sum(axis=self.dim, dtype=np.int32).reshape(shape)
+        return at.sum(axis=self.dim, dtype=y.dtype).reshape(y.shape)
 
 
 class Amin(Amax):
@@ -76,7 +77,7 @@ class LogSumExp(Reduction):
 
 def _finite_max(x, dim):
     """The largest x along dim, kept, or 0 where that is infinite; by real part if complex."""
-    top = x.real.max(axis=dim, keepdims=True)
+    top = x.real.max(axis=dim, keepdims=True, initial=-np.inf)
     return np.where(np.isfinite(top), top, 0)
 
 
@@ -94,13 +95,13 @@ def sum(x, dim=None, keepdim=False):
 
 def mean(x, dim=None, keepdim=False):
     """Mean over `dim`. Raises TypeError for integers, whose mean would have to change dtype."""
-    _floating("mean", x)
+    floating("mean", x)
     return Sum(dim, keepdim)(x) / _count(x, dim)
 
 
 def var(x, dim=None, correction=1, keepdim=False):
     """Variance over `dim`: sum (x - mean)^2 / (n - correction); correction=0 is the biased one."""
-    _floating("var", x)
+    floating("var", x)
     n, d = _count(x, dim), x - mean(x, dim, keepdim=True)
     return Sum(dim, keepdim)(d * d) / (n - correction if n > correction else math.nan)
 
@@ -120,12 +121,12 @@ def max(x, dim=None, keepdim=False):
 
     Without dim equal maxima share the gradient, with dim the indexed one has it all, as in torch.
     """
-    return amax(x) if dim is None else _select(x, argmax(x, dim, keepdim=True), dim, keepdim)
+    return amax(x, None, keepdim) if dim is None else _select(x, argmax(x, dim, keepdim=True), dim, keepdim)
 
 
 def min(x, dim=None, keepdim=False):
     """Without dim the smallest element; along one axis `(values, indices)`; ties as for max."""
-    return amin(x) if dim is None else _select(x, argmin(x, dim, keepdim=True), dim, keepdim)
+    return amin(x, None, keepdim) if dim is None else _select(x, argmin(x, dim, keepdim=True), dim, keepdim)
 
 
 def _select(x, indices, dim, keepdim):
@@ -141,12 +142,12 @@ def _select(x, indices, dim, keepdim):
 
 def argmax(x, dim=None, keepdim=False):
     """Index of the largest element along `dim`, or in the flattened x; the first at ties."""
-    return Elementwise(lambda a: np.argmax(a, axis=dim, keepdims=keepdim))(x)
+    return Elementwise(np.argmax, axis=dim, keepdims=keepdim)(x)
 
 
 def argmin(x, dim=None, keepdim=False):
     """Index of the smallest element along `dim`, or in the flattened x; the first at ties."""
-    return Elementwise(lambda a: np.argmin(a, axis=dim, keepdims=keepdim))(x)
+    return Elementwise(np.argmin, axis=dim, keepdims=keepdim)(x)
 
 
 def logsumexp(x, dim, keepdim=False):
@@ -158,9 +159,10 @@ def _count(x, dim):
     """How many elements are reduced to one."""
     if dim is None:
         return math.prod(x.shape)
-    return math.prod(x.shape[d] for d in ([dim] if isinstance(dim, int) else dim))
+    return math.prod(x.shape[d] for d in np.atleast_1d(dim))
 
 
-def _floating(name, x):
+def floating(name, x):
+    """TypeError naming the op unless x has a floating-point (or complex) dtype."""
     if x.dtype.kind in "iub":
         raise TypeError(f"{name}: needs a floating-point input, got {x.dtype}; use .to('float32')")

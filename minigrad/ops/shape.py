@@ -105,10 +105,10 @@ class IndexAdd(Function):
         xp = array_module(x)
         y = xp.zeros(self.shape, x.dtype)
         parts = self.index_ if isinstance(self.index_, tuple) else (self.index_,)
-        if any(hasattr(part, "dtype") or isinstance(part, list) for part in parts):
-            xp.add.at(y, self.index_, x)
+        if all(part is None or part is ... or isinstance(part, (int, slice)) for part in parts):
+            y[self.index_] = x  # basic indexing takes no element twice
         else:
-            y[self.index_] = x
+            xp.add.at(y, self.index_, x)
         return y
 
     def backward(self, gy):
@@ -180,23 +180,24 @@ def reshape(x, *shape):
 
 def permute(x, *dims):
     """x with its axes in the order `dims`. Raises ValueError unless dims is a permutation."""
-    dims = _ints(dims)
-    if sorted(d % max(x.ndim, 1) for d in dims) != list(range(x.ndim)):
+    dims = tuple(_axis("permute", d, x.ndim) for d in _ints(dims))
+    if sorted(dims) != list(range(x.ndim)):
         raise ValueError(f"permute: dims {dims} is not a permutation of the {x.ndim} axes of x")
-    return Permute(tuple(d % x.ndim for d in dims))(x)
+    return Permute(dims)(x)
 
 
 def transpose(x, dim0, dim1):
     """x with two axes exchanged."""
     dims = list(range(x.ndim))
-    dims[dim0], dims[dim1] = dims[dim1], dims[dim0]
+    i, j = _axis("transpose", dim0, x.ndim), _axis("transpose", dim1, x.ndim)
+    dims[i], dims[j] = j, i
     return Permute(tuple(dims))(x)
 
 
 def flatten(x, start_dim=0, end_dim=-1):
     """x with the axes start_dim..end_dim (inclusive) merged into one."""
     shape = np.shape(_data(x)) or (1,)
-    start, end = start_dim % len(shape), end_dim % len(shape)
+    start, end = (_axis("flatten", d, len(shape)) for d in (start_dim, end_dim))
     if start > end:
         raise ValueError(f"flatten: start_dim {start_dim} lies behind end_dim {end_dim}")
     return reshape(x, (*shape[:start], math.prod(shape[start:end + 1]), *shape[end + 1:]))
@@ -204,23 +205,26 @@ def flatten(x, start_dim=0, end_dim=-1):
 
 def squeeze(x, dim=None):
     """x without its axes of size 1: all of them, or `dim` if that has size 1."""
-    drop = range(x.ndim) if dim is None else [dim % x.ndim]
+    drop = range(x.ndim) if dim is None else [_axis("squeeze", dim, x.ndim)]
     return reshape(x, tuple(n for d, n in enumerate(x.shape) if d not in drop or n != 1))
 
 
 def unsqueeze(x, dim):
     """x with an axis of size 1 inserted before axis `dim`."""
-    if not -x.ndim - 1 <= dim <= x.ndim:
-        raise IndexError(f"unsqueeze: dim {dim} is outside [{-x.ndim - 1}, {x.ndim}]")
-    dim %= x.ndim + 1
+    dim = _axis("unsqueeze", dim, x.ndim + 1)
     return reshape(x, (*x.shape[:dim], 1, *x.shape[dim:]))
 
 
 def expand(x, *shape):
-    """x repeated, without a copy, along axes of size 1 to `shape` (-1 keeps a size)."""
+    """x repeated, without a copy, along axes of size 1 to `shape` (-1 keeps a size).
+
+    Raises ValueError if x cannot be repeated to that shape.
+    """
     shape, have = _ints(shape), np.shape(_data(x))
     lead = len(shape) - len(have)
     shape = tuple(have[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(shape))
+    if lead < 0 or -1 in shape or any(n != m != 1 for n, m in zip(shape[lead:], have)):
+        raise ValueError(f"expand: shape {have} cannot be repeated to {shape}")
     return x if shape == have else Expand(shape)(x)
 
 
@@ -281,14 +285,23 @@ def to(x, target):
     try:
         dtype = np.dtype(target)
     except TypeError:
-        raise ValueError(f"to: unknown device or dtype {target!r}: "
-                         "use 'cpu', 'cuda' or a NumPy dtype") from None
+        dtype = np.dtype(object)
+    if dtype.kind not in "fiubc":
+        raise ValueError(f"to: unknown device or dtype {target!r}: use 'cpu', 'cuda' or a NumPy "
+                         "dtype of numbers")
     return cast(x, dtype)
+
+
+def _axis(name, dim, ndim):
+    """The axis `dim` counted from the front. Raises IndexError if there is none."""
+    if not -ndim <= dim < ndim:
+        raise IndexError(f"{name}: dim {dim} is outside [{-ndim}, {ndim - 1}]")
+    return dim % ndim
 
 
 def _ints(sizes):
     """(2, 3) from reshape(x, 2, 3) and from reshape(x, (2, 3))."""
-    return tuple(sizes[0]) if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes
+    return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
 
 
 def _data(x):

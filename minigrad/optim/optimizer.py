@@ -20,6 +20,11 @@ class Optimizer:
             if not isinstance(p, Tensor):
                 raise TypeError(f"{type(self).__name__}: parameter {i} is a {type(p).__name__}, "
                                 "not a Tensor")
+            if not p.is_leaf:
+                raise ValueError(f"{type(self).__name__}: parameter {i} is the result of an op, "
+                                 "not a leaf Tensor")
+        if len(set(map(id, self.params))) < len(self.params):
+            raise ValueError(f"{type(self).__name__}: a parameter is listed twice")
         self.check(lr=(lr, 0, None))
         self.lr = lr
         self.state = [{} for _ in self.params]

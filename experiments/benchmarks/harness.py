@@ -1,0 +1,66 @@
+"""Timing that can be trusted on a shared machine: contenders take turns, medians and spread count."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+
+class Timing(NamedTuple):
+    """Seconds per run: median, and the quartiles on both sides of it."""
+
+    median: float
+    low: float
+    high: float
+
+
+class Row(NamedTuple):
+    """One workload: each contender's timing in seconds per `unit`, and its ratio to the last one's.
+
+    The ratio is the median over the rounds of the ratio within a round, so that a slow moment of the
+    machine, which hits the contenders of one round alike, cancels.
+    """
+
+    workload: str
+    unit: str
+    timings: Mapping[str, Timing]
+    ratios: Mapping[str, Timing]
+
+
+def race(workload: str, unit: str, per_run: int, contenders: Mapping[str, Callable[[], object]],
+         rounds: int = 21) -> Row:
+    """Run the contenders in turn, `rounds` times after two to warm up; `per_run` units a run."""
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for turn in range(-2, rounds):
+        for name, run in contenders.items():
+            start = time.perf_counter()
+            run()
+            taken = (time.perf_counter() - start) / per_run
+            if turn >= 0:
+                seconds[name].append(taken)
+    base = seconds[list(contenders)[-1]]
+    return Row(workload, unit, {name: _timing(ts) for name, ts in seconds.items()},
+               {name: _timing([t / b for t, b in zip(ts, base)]) for name, ts in seconds.items()})
+
+
+def _timing(values) -> Timing:
+    low, median, high = statistics.quantiles(values, n=4)
+    return Timing(median, low, high)
+
+
+def report(rows: list[Row]) -> list[str]:
+    """The rows as a table: median (quartiles) in microseconds, and ratios to the last contender."""
+    lines = []
+    for row in rows:
+        lines.append(row.workload)
+        base = list(row.timings)[-1]
+        for name, t in row.timings.items():
+            line = (f"  {name:14}{1e6 * t.median:10.2f} us per {row.unit}"
+                    f"   ({1e6 * t.low:.2f} .. {1e6 * t.high:.2f})")
+            if name != base:
+                r = row.ratios[name]
+                line += f"   {r.median:.2f}x {base} ({r.low:.2f} .. {r.high:.2f})"
+            lines.append(line)
+    return lines

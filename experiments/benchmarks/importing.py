@@ -1,0 +1,16 @@
+"""What `import minigrad` costs over `import numpy`, in fresh processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from experiments.benchmarks.harness import Row, race
+
+
+def run(peers: dict) -> list[Row]:
+    """Whole processes that import minigrad, beside ones that import NumPy alone."""
+    def start(module):
+        return lambda: subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
+    return [race("a process that imports and ends", "import", 1,
+                 {"minigrad": start("minigrad"), "numpy": start("numpy")})]

@@ -1,0 +1,54 @@
+"""Bringing two operands together: torch's type promotion and NumPy's broadcasting.
+
+Broadcasting costs the formulas of the ops nothing: an input that requires a gradient is expanded to
+the common shape by an op of its own, whose backward sums the gradient back (`shape.Expand`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minigrad.ops.shape import cast, expand
+from minigrad.tensor import Tensor
+
+
+def binary(op, a, b):
+    """Run `op` on two operands brought to one dtype, and to one shape where a gradient flows."""
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        if a.data.dtype is not b.data.dtype or a.data.shape != b.data.shape:
+            a, b = _align(op, a, b)
+    elif isinstance(a, Tensor):
+        if type(b) is not float and type(b) is not int:
+            a, b = _with_constant(op, a, b)
+    elif isinstance(b, Tensor):
+        if type(a) is not float and type(a) is not int:
+            a, b = _with_constant(op, a, b)
+    return op(a, b)
+
+
+def _with_constant(op, a, b):
+    """A Tensor and something else: arrays become Tensors, numbers follow the Tensor's dtype."""
+    a, b = (x.item() if isinstance(x, np.generic)
+            else x if isinstance(x, (Tensor, int, float, complex)) else Tensor(x) for x in (a, b))
+    return _align(op, a, b) if isinstance(a, Tensor) and isinstance(b, Tensor) else (a, b)
+
+
+def _align(op, a, b):
+    """Two Tensors in their common dtype, those that require a gradient in the common shape."""
+    try:
+        shape = np.broadcast_shapes(a.shape, b.shape)
+    except ValueError:
+        raise ValueError(f"{op.name}: shapes {a.shape} and {b.shape} do not broadcast") from None
+    dtype = _result_dtype(a, b)
+    return [expand(x, shape) if x.requires_grad else x for x in (cast(a, dtype), cast(b, dtype))]
+
+
+def _result_dtype(a, b):
+    """torch's promotion: a higher kind (bool < int < float) wins, then dimensions, then width."""
+    kinds = ["b", "iu", "f", "c"]
+    rank_a, rank_b = (next(r for r, k in enumerate(kinds) if x.dtype.kind in k) for x in (a, b))
+    if rank_a != rank_b:
+        return a.dtype if rank_a > rank_b else b.dtype
+    if (a.ndim == 0) != (b.ndim == 0):
+        return b.dtype if a.ndim == 0 else a.dtype
+    return np.promote_types(a.dtype, b.dtype)
