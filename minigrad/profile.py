@@ -8,7 +8,8 @@ The model runs once. Every op that ran is counted by the rule of its class in `R
 the innermost module in which it ran; an op without a rule is an error. A rule counts what the op's
 definition computes, padding included, and not the plan that computes it. One multiplication, one
 addition, one comparison, and one call of any other function of numbers (a division, a root, a
-tanh) is 1 FLOP each; moving, selecting and converting numbers is free.
+tanh) is 1 FLOP each; moving, selecting and converting numbers is free. What a layer does with plain
+arrays, outside the ops, is not seen.
 """
 
 from __future__ import annotations
@@ -130,13 +131,14 @@ def profile(model, shape):
     parameters, which live anyway, are not among them. The model runs as it is: in training mode its
     random draws and its running statistics go on, as in any other run.
 
-    Raises TypeError if model is not a Module, ValueError if shape does not hold positive integers,
+    Raises TypeError if model is not a Module, ValueError if shape is no tuple of positive integers,
     NotImplementedError naming an op that has no rule.
     """
     if not isinstance(model, Module):
         raise TypeError(f"profile: the model must be a Module, got {type(model).__name__}")
-    if not (shape and all(isinstance(n, int) and n > 0 for n in shape)):
-        raise ValueError(f"profile: shape must hold positive integers, got {shape!r}")
+    if not (isinstance(shape, (tuple, list)) and shape
+            and all(isinstance(n, int) and n > 0 for n in shape)):
+        raise ValueError(f"profile: shape must be a tuple of positive integers, got {shape!r}")
     modules = {module: name for name, module in model.named_modules()}
     with trace() as calls:
         model(_random_input(model, shape))
@@ -267,8 +269,7 @@ def _clip(call):
 
 def _elementwise(call):
     """By the function it holds; None, no rule, for one that is not listed here."""
-    f = getattr(call.function.f, "func", call.function.f)  # argmax and argmin are partial objects
-    if f in (np.argmax, np.argmin):
+    if call.function.f in (np.argmax, np.argmin):
         return _reduced("compare")(call)
     if f in (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal):
         return _each(compare=1)(call)
