@@ -70,12 +70,12 @@ class _Randomness:
 def manual_seed(seed: int) -> None:
     """Restart all of minigrad's randomness at `seed` (a non-negative integer)."""
     try:
-        _Randomness.seed = operator.index(seed)
+        seed = operator.index(seed)
     except TypeError:
         raise TypeError(f"manual_seed: the seed must be an integer, got {seed!r}") from None
-    if _Randomness.seed < 0:
+    if seed < 0:
         raise ValueError(f"manual_seed: the seed must not be negative, got {seed}")
-    _Randomness.count = 0
+    _Randomness.seed, _Randomness.count = seed, 0
 
 
 def generator(purpose: str) -> np.random.Generator:

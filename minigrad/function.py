@@ -42,6 +42,7 @@ class Function:
             return  # a base of several ops
         cls.name = cls.__name__
         names = list(inspect.signature(cls.forward).parameters)[1:]
+        cls.arity = len(names)
         slots = {**{name: i for i, name in enumerate(names)}, "y": -1}
         one_each = [(getattr(cls, f"grad_{n}"), i) for n, i in slots.items()
                     if hasattr(cls, f"grad_{n}")]
@@ -81,7 +82,7 @@ class Function:
         if self.view and np.may_share_memory(arrays[0], out.data):
             out._owner = inputs[0].owner
         if record:
-            self.edges = edges
+            self.edges = edges + [None] * (self.arity - len(edges))  # optional inputs left out
             self.index = next(_count)
             self.saved = self._save(inputs, arrays, out)
         elif out.data.dtype == np.float64:

@@ -269,7 +269,8 @@ def _clip(call):
 
 def _elementwise(call):
     """By the function it holds; None, no rule, for one that is not listed here."""
-    if call.function.f in (np.argmax, np.argmin):
+    f = call.function.f
+    if f in (np.argmax, np.argmin):
         return _reduced("compare")(call)
     if f in (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal):
         return _each(compare=1)(call)

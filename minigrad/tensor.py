@@ -304,6 +304,6 @@ def _run_hooks(hooks, g):
         if result is not None:
             if not isinstance(result, Tensor) or result.shape != g.shape:
                 raise TypeError(f"hook: must return None or a Tensor of shape {g.shape}, got "
-                                f"{getattr(result, 'shape', type(result).__name__)}")
+                                f"{type(result).__name__} {getattr(result, 'shape', '')}")
             g = result if isinstance(g, Tensor) else result.data
     return g

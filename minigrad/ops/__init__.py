@@ -69,5 +69,6 @@ for _name, _f in COMPARISONS.items():
     setattr(Tensor, f"__{_name}__", _f)
 Tensor.__neg__, Tensor.__abs__, Tensor.__invert__ = neg, abs, logical_not
 Tensor.__getitem__ = getitem
+Tensor.__iter__ = lambda self: (self[i] for i in range(len(self)))
 Tensor.__hash__ = object.__hash__  # by identity, although == compares elements
 Tensor.T = property(lambda self: permute(self, tuple(range(self.ndim))[::-1]))

@@ -94,7 +94,7 @@ def _reduce(loss, reduction, total=None):
 
 def _total(weights):
     """Their sum as a number; nan instead of 0, so that an empty mean is nan as in torch."""
-    return float(weights.sum()) or math.nan
+    return float(weights.sum().real) or math.nan
 
 
 def _same_shape(name, x, y):

@@ -121,12 +121,16 @@ def max(x, dim=None, keepdim=False):
 
     Without dim equal maxima share the gradient, with dim the indexed one has it all, as in torch.
     """
-    return amax(x, None, keepdim) if dim is None else _select(x, argmax(x, dim, keepdim=True), dim, keepdim)
+    if dim is None:
+        return amax(x, None, keepdim)
+    return _select(x, argmax(x, dim, keepdim=True), dim, keepdim)
 
 
 def min(x, dim=None, keepdim=False):
     """Without dim the smallest element; along one axis `(values, indices)`; ties as for max."""
-    return amin(x, None, keepdim) if dim is None else _select(x, argmin(x, dim, keepdim=True), dim, keepdim)
+    if dim is None:
+        return amin(x, None, keepdim)
+    return _select(x, argmin(x, dim, keepdim=True), dim, keepdim)
 
 
 def _select(x, indices, dim, keepdim):

@@ -235,8 +235,7 @@ def sum_to(x, shape):
 
 def getitem(x, index):
     """x[index]: integers, slices, None, ..., integer arrays or Tensors, boolean masks."""
-    index = tuple(map(_data, index)) if isinstance(index, tuple) else _data(index)
-    return Index(index)(x)
+    return Index(tuple(map(_kept, index)) if isinstance(index, tuple) else _kept(index))(x)
 
 
 def concatenate(tensors, dim=0):
@@ -262,6 +261,8 @@ def pad(x, pad, value=0.0):
     if len(pad) % 2 or len(pad) > 2 * x.ndim or min(pad, default=0) < 0:
         raise ValueError(f"pad: {pad} must hold a pair of non-negative widths for each of at most "
                          f"{x.ndim} axes")
+    if not any(pad):
+        return x
     pairs = list(zip(pad[::2], pad[1::2]))[::-1]
     return Pad([(0, 0)] * (x.ndim - len(pairs)) + pairs, value)(x)
 
@@ -302,6 +303,11 @@ def _axis(name, dim, ndim):
 def _ints(sizes):
     """(2, 3) from reshape(x, 2, 3) and from reshape(x, (2, 3))."""
     return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+
+
+def _kept(index):
+    """A Tensor's values now: its later changes cannot reach the backward."""
+    return index.data.copy() if isinstance(index, Tensor) else index
 
 
 def _data(x):
