@@ -10,7 +10,10 @@ from minigrad.ops.reduce import _finite_max, sum
 
 
 class Sigmoid(Function):
-    """y = 1 / (1 + e^-x), computed as (1 + tanh(x/2)) / 2, which cannot overflow."""
+    """y = 1 / (1 + e^-x), computed as (1 + tanh(x/2)) / 2, which cannot overflow.
+
+    The absolute error is an ulp of 1, so y is 0 below x = -17 in float32 and -37 in float64.
+    """
 
     def forward(self, x):
         return 0.5 * (1 + np.tanh(0.5 * x))
@@ -36,7 +39,7 @@ class ReLU(Function):
         return np.maximum(x, 0)
 
     def backward(self, gy, y):
-        return where(y > 0, gy, 0)
+        return gy * (y > 0)
 
 
 class LeakyReLU(Function):
