@@ -32,8 +32,8 @@ class Function:
     """
 
     edges = ()  # per input: the Function that made it, the leaf Tensor itself, or None
-    saved = ()  # per name in `needs`: (array, owner of its memory, version of it), or None
-    version = 0  # how often the output was changed in place
+    saved = ()  # per name in `needs`: (array, keeper of its count of changes, count), or None
+    changes = None  # see Tensor.counter
     hooks = ()
     view = False  # True: the output may share its memory with the first input
 
@@ -80,7 +80,7 @@ class Function:
         record = record and mode.grad and bool(self.rules)
         out = wrap(y, self if record else None)
         if self.view and np.may_share_memory(arrays[0], out.data):
-            out._owner = inputs[0].owner
+            (self if record else out).changes = inputs[0].counter()
         if record:
             self.edges = edges + [None] * (self.arity - len(edges))  # optional inputs left out
             self.index = next(_count)
@@ -100,8 +100,8 @@ class Function:
             elif i < 0:
                 saved.append((out.data, None, 0))
             elif isinstance(inputs[i], Tensor):
-                owner = inputs[i].owner
-                saved.append((arrays[i], owner, owner.version))
+                keeper = inputs[i].node or inputs[i]
+                saved.append((arrays[i], keeper, keeper.changes[0] if keeper.changes else 0))
             else:
                 saved.append((arrays[i], None, 0))
         return saved
@@ -113,19 +113,22 @@ class Function:
                                "backward; pass retain_graph=True to the earlier one")
         values = []
         for k, record in enumerate(self.saved):
-            value, owner, version = record or (None, None, 0)
-            source = self.slots[k][0]
-            if source < 0:
-                owner = self
-            if owner is not None:  # a Tensor, so not a plain number or array
-                if owner.version != version:
+            value, keeper, version = record or (None, None, 0)
+            if self.slots[k][0] < 0:  # the output: naming it in `saved` would be a cycle
+                keeper = self
+            if keeper is not None:  # a Tensor, so not a plain number or array
+                now = keeper.changes[0] if keeper.changes else 0
+                if now != version:
                     raise RuntimeError(
                         f"backward: {self.name} needs its {self.needs[k]} of shape {value.shape}, "
                         f"which was modified in place after it was saved (version {version} -> "
-                        f"{owner.version}); modify a copy, or call backward first")
+                        f"{now}); modify a copy, or call backward first")
                 if graph:
-                    edge = self if source < 0 else self.edges[source]
-                    value = edge if isinstance(edge, Tensor) else wrap(value, edge, owner)
+                    if isinstance(keeper, Tensor) and keeper.data is not value:
+                        raise RuntimeError(
+                            f"backward: the data of {self.needs[k]}, which {self.name} needs, were "
+                            "replaced by others; call backward first, or use copy_")
+                    value = keeper if isinstance(keeper, Tensor) else wrap(value, keeper)
             values.append(value)
         return values
 

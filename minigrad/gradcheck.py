@@ -51,6 +51,9 @@ def gradcheck(f, inputs, method="central", tol=None, seed=0):
         analytic, op = [None] * len(xs), "a constant"
     for i, (x, g) in enumerate(zip(arrays, analytic)):
         g = np.zeros_like(x) if g is None else g.data
+        if g.shape != x.shape:
+            raise GradcheckError(f"{op}: gradient of argument {i} has shape {g.shape}, "
+                                 f"the argument {x.shape}")
 
         def along(direction, size):
             def contracted(step):

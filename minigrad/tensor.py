@@ -70,8 +70,7 @@ class Tensor:
     asked of a dtype other than float16/32/64.
     """
 
-    __slots__ = ("data", "grad", "node", "version", "_requires_grad", "_owner", "_hooks",
-                 "__weakref__")
+    __slots__ = ("data", "grad", "node", "changes", "_requires_grad", "_hooks", "__weakref__")
     __array_ufunc__ = None  # array * Tensor is Tensor.__rmul__, not an array of Tensors
 
     def __init__(self, data, requires_grad=False, dtype=None):
@@ -86,8 +85,7 @@ class Tensor:
         array_module(self.data)  # TypeError for the array of another library
         if self.data.dtype.kind not in "fiubc":
             raise TypeError(f"Tensor(data): needs numbers or booleans, got {self.data.dtype} data")
-        self.grad = self.node = self._owner = self._hooks = None
-        self.version = 0
+        self.grad = self.node = self.changes = self._hooks = None
         self._requires_grad = False
         self.requires_grad = requires_grad
 
@@ -98,20 +96,22 @@ class Tensor:
     is_leaf = property(lambda self: self.node is None)
     requires_grad = property(lambda self: self._requires_grad)
 
-    @property
-    def owner(self):
-        """Who counts the in-place changes of this memory: the Tensor or Function that made it.
+    def counter(self):
+        """[the number of in-place changes of this memory], shared with its views and aliases.
 
-        Views and detached Tensors share their origin's; a Function, not its output, stands for
-        memory inside the graph, so that no saved value points forward.
+        The Function that made the memory keeps it, or the Tensor if there is none, so that no
+        saved value points forward; made on demand, because most memory never changes.
         """
-        return self if self._owner is None else self._owner
+        keeper = self.node or self
+        if keeper.changes is None:
+            keeper.changes = [0]
+        return keeper.changes
 
     @requires_grad.setter
     def requires_grad(self, flag):
         if self.node is not None and not flag:
             raise RuntimeError("requires_grad: only a leaf can be switched off; use .detach()")
-        if flag and self.data.dtype.kind != "f":
+        if flag and self.data.dtype not in ("float16", "float32", "float64"):
             raise TypeError(f"requires_grad: only floating-point Tensors can require gradients, "
                             f"this one is {self.data.dtype}")
         self._requires_grad = bool(flag)
@@ -155,9 +155,15 @@ class Tensor:
     def __float__(self):
         return float(self.item())
 
+    def __int__(self):
+        return int(self.item())
+
+    def __format__(self, spec):
+        return format(self.item(), spec) if spec else str(self)
+
     def detach(self):
         """The same memory outside the graph; in-place changes are seen by both."""
-        return wrap(self.data, owner=self.owner)
+        return wrap(self.data, changes=self.counter())
 
     def copy_(self, values):
         """Overwrite the elements, in place; the graph does not record it (see `no_grad`)."""
@@ -169,7 +175,7 @@ class Tensor:
             raise RuntimeError("in-place change of, or by, a Tensor that requires a gradient would "
                                "not be recorded: compute a new Tensor, or say so with no_grad()")
         self.data[index] = values.data if isinstance(values, Tensor) else values
-        self.owner.version += 1
+        self.counter()[0] += 1
 
     def register_hook(self, hook):
         """Call `hook(gradient)` when this Tensor's gradient is complete; what it returns (if not
@@ -210,15 +216,14 @@ class Hook(NamedTuple):
         self.hooks.remove(self.hook)
 
 
-def wrap(array, node=None, owner=None):
+def wrap(array, node=None, changes=None):
     """A Tensor without checks: the fast way in for results of ops."""
     out = object.__new__(Tensor)
     out.data = array if not isinstance(array, np.generic) else np.asarray(array)
     out.node = node
     out._requires_grad = node is not None
     out.grad = out._hooks = None
-    out._owner = node if owner is None else owner
-    out.version = 0
+    out.changes = changes
     return out
 
 

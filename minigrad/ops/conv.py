@@ -12,6 +12,7 @@ from __future__ import annotations
 from minigrad.function import Function
 from minigrad.kernels import conv as kernel
 from minigrad.kernels.window import Window
+from minigrad.ops.operands import check_same_dtype
 from minigrad.ops.reduce import sum
 
 
@@ -75,12 +76,14 @@ def conv2d(x, w, b=None, stride=1, padding=0):
     """Cross-correlate images with filters; stride and padding are ints or (vertical, horizontal).
 
     x (N, C, H, W), w (O, C, kh, kw), b (O) or None -> (N, O, oh, ow) with
-    oh = floor((H + 2 padding - kh) / stride) + 1. Raises ValueError naming what does not fit.
+    oh = floor((H + 2 padding - kh) / stride) + 1. Raises ValueError naming what does not fit,
+    TypeError if the dtypes differ.
     """
     if x.ndim != 4 or w.ndim != 4 or x.shape[1] != w.shape[1]:
         raise ValueError(f"conv2d: input {x.shape} does not fit weight {w.shape}: "
                          "(N, C, H, W) and (O, C, kh, kw) with the same C")
     if b is not None and b.shape != w.shape[:1]:
         raise ValueError(f"conv2d: bias of shape {b.shape} for {w.shape[0]} filters")
+    check_same_dtype("conv2d", x, w, b)
     window = Window.of(tuple(w.shape[2:]), stride, padding, "conv2d")
     return Conv2d(window)(x, w) if b is None else Conv2d(window)(x, w, b)

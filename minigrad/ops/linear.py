@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from minigrad.function import Function
+from minigrad.ops.operands import check_same_dtype
 from minigrad.ops.shape import expand, reshape, squeeze, transpose, unsqueeze
 
 
@@ -43,11 +44,12 @@ class Linear(Function):
 def matmul(a, b):
     """Matrix product as in numpy.matmul: 1-d operands are vectors, leading axes broadcast.
 
-    Raises ValueError if the inner sizes differ or an operand is a scalar.
+    Raises ValueError if the inner sizes differ or an operand is a scalar, TypeError for two dtypes.
     """
     if not a.ndim or not b.ndim or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
         raise ValueError(f"matmul: shapes {a.shape} and {b.shape} do not fit: "
                          "(..., n, k) @ (..., k, m)")
+    check_same_dtype("matmul", a, b)
     if a.ndim == 1:
         return squeeze(matmul(unsqueeze(a, 0), b), -2 if b.ndim > 1 else 0)
     if b.ndim == 1:
@@ -62,12 +64,16 @@ def matmul(a, b):
 
 
 def linear(x, w, b=None):
-    """x w^T + b.  x (..., I), w (O, I), b (O) or None -> (..., O); ValueError for other shapes."""
+    """x w^T + b.  x (..., I), w (O, I), b (O) or None -> (..., O); ValueError for other shapes.
+
+    TypeError if the dtypes differ.
+    """
     if x.ndim == 0 or w.ndim != 2 or x.shape[-1] != w.shape[1]:
         raise ValueError(f"linear: input {x.shape} does not fit weight {w.shape}: "
                          f"the last axis must have {w.shape[-1]} elements")
     if b is not None and b.shape != w.shape[:1]:
         raise ValueError(f"linear: bias of shape {b.shape} for {w.shape[0]} outputs")
+    check_same_dtype("linear", x, w, b)
     inputs = (w,) if b is None else (w, b)
     if x.ndim == 2:
         return Linear()(x, *inputs)

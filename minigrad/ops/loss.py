@@ -11,6 +11,7 @@ import numpy as np
 
 from minigrad.backend import array_module
 from minigrad.ops.activation import log_softmax, softplus
+from minigrad.ops.arithmetic import where
 from minigrad.ops.reduce import mean, sum
 from minigrad.ops.shape import getitem, permute, reshape
 from minigrad.tensor import Tensor
@@ -39,7 +40,7 @@ def cross_entropy(logits, target, weight=None, ignore_index=-100, reduction="mea
     w, target = _array(weight, logp), _array(target)
     spread = logp if w is None else logp * w.reshape(-1, *[1] * (logp.ndim - 2))
     keep = target != ignore_index
-    uniform = -sum(spread, 1) * keep
+    uniform = where(keep, -sum(spread, 1), 0)
     total = _total(keep if w is None else w[np.where(keep, target, 0)] * keep)
     return (1 - label_smoothing) * loss + label_smoothing / n_classes * _reduce(
         uniform, reduction, total)
@@ -64,8 +65,9 @@ def nll_loss(logp, target, weight=None, ignore_index=-100, reduction="mean"):
     rows = reshape(permute(logp, (0, *range(2, logp.ndim), 1)), (-1, n_classes))
     safe = np.where(keep, target, 0)
     picked = getitem(rows, (array_module(target).arange(rows.shape[0]), safe.reshape(-1)))
+    loss = where(keep, -reshape(picked, target.shape), 0)  # not times 0: an ignored inf is no nan
     w = keep if weight is None else weight[safe] * keep
-    return _reduce(-reshape(picked, target.shape) * w, reduction, _total(w))
+    return _reduce(loss if weight is None else loss * w, reduction, _total(w))
 
 
 def mse_loss(x, y, reduction="mean"):
@@ -107,4 +109,4 @@ def _array(x, like=None):
     x = x.data if isinstance(x, Tensor) else x
     if x is None or not hasattr(x, "dtype"):
         x = None if x is None else np.asarray(x)
-    return x if x is None or like is None else x.astype(like.dtype, copy=False)
+    return x if x is None or like is None else x.astype(like.dtype)

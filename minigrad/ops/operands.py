@@ -26,6 +26,17 @@ def binary(op, a, b):
     return op(a, b)
 
 
+def check_same_dtype(name, *operands):
+    """TypeError if products would mix dtypes, which would silently widen the result.
+
+    Complex numbers may join, for derivatives by the complex step.
+    """
+    dtypes = {x.dtype for x in operands if x is not None}
+    if len(dtypes) > 1 and not any(dtype.kind == "c" for dtype in dtypes):
+        raise TypeError(f"{name}: dtypes {', '.join(sorted(map(str, dtypes)))} do not mix; "
+                        "bring them to one with .to(dtype)")
+
+
 def _with_constant(op, a, b):
     """A Tensor and something else: arrays become Tensors, numbers follow the Tensor's dtype."""
     a, b = (x.item() if isinstance(x, np.generic)

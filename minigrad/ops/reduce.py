@@ -66,13 +66,13 @@ class LogSumExp(Reduction):
     """y = ln sum_i e^{x_i}, with the maximum taken out first."""
 
     def forward(self, x):
-        top = _finite_max(x, self.dim)
-        y = np.log(np.exp(x - top).sum(axis=self.dim, keepdims=True)) + top
+        self.top = _finite_max(x, self.dim)
+        y = np.log(np.exp(x - self.top).sum(axis=self.dim, keepdims=True)) + self.top
         return y if self.keepdim else y.reshape(x.sum(axis=self.dim).shape)
 
-    def backward(self, gy, x, y):
-        kept = self.kept(x.shape)
-        return reshape(gy, kept) * exp(x - reshape(y, kept))
+    def backward(self, gy, x):
+        e = exp(x - self.top)  # e^(x - y) would carry the rounding of a large y
+        return reshape(gy, self.kept(x.shape)) * (e / sum(e, self.dim, keepdim=True))
 
 
 def _finite_max(x, dim):

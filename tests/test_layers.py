@@ -1,0 +1,95 @@
+"""Imports point downwards only, and `import minigrad` brings in nothing it does not need."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("minigrad", "pyramids", "experiments")
+
+# From the bottom up; a module may import from its own layer and from those before it. A name stands
+# for the module and everything inside it, unless a longer name stands for that.
+LAYERS = (
+    ["minigrad.backend"],
+    ["minigrad.tensor"],
+    ["minigrad.function", "minigrad.kernels"],
+    ["minigrad.ops"],
+    ["minigrad.autograd"],
+    ["minigrad.nn", "minigrad.optim", "minigrad.gradcheck", "minigrad.profile", "minigrad.draw"],
+    ["minigrad.models", "minigrad.weights"],
+    ["minigrad"],
+    ["pyramids"],
+    ["experiments"],
+)
+RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+
+
+def modules():
+    """{dotted name: file} of every module of the project."""
+    found = {}
+    for package in PACKAGES:
+        for file in sorted((ROOT / package).rglob("*.py")):
+            name = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+            found[name.removesuffix(".__init__")] = file
+    return found
+
+
+MODULES = modules()
+
+
+def imports(name):
+    """The project's modules that the module `name` imports, wherever in the file it does."""
+    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            targets = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{name}: imports are written in full"
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            targets = [t if t in MODULES else node.module for t in inner]
+        else:
+            continue
+        yield from (t for t in targets if t.split(".")[0] in PACKAGES)
+
+
+def layer(name):
+    """The longest name of LAYERS that stands for the module; "minigrad" for itself alone."""
+    parts = name.split(".")
+    prefixes = (".".join(parts[:n]) for n in range(len(parts), 0, -1))
+    found = next(prefix for prefix in prefixes if prefix in RANK)
+    assert found != "minigrad" or name == "minigrad", f"{name} has no place in LAYERS"
+    return found
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_point_downwards(name):
+    targets = list(imports(name))
+    assert set(targets) <= set(MODULES)
+    above = [target for target in targets if RANK[layer(target)] > RANK[layer(name)]]
+    assert not above, f"{name} imports from above: {above}"
+
+
+@pytest.mark.parametrize("line, wrong", [
+    ("from minigrad.tensor import Tensor", False), ("import minigrad.ops.shape", True),
+    ("from minigrad import ops", True), ("def f():\n    from minigrad import Tensor", True)])
+def test_an_import_from_above_is_noticed(monkeypatch, tmp_path, line, wrong):
+    file = tmp_path / "fake.py"
+    file.write_text(line)
+    monkeypatch.setitem(MODULES, "minigrad.kernels.fake", file)
+    if wrong:
+        with pytest.raises(AssertionError, match="from above"):
+            test_imports_point_downwards("minigrad.kernels.fake")
+    else:
+        test_imports_point_downwards("minigrad.kernels.fake")
+
+
+@pytest.mark.parametrize("package, absent", [
+    ("minigrad", ["matplotlib", "PIL", "cupy", "torch", "scipy", "pyramids", "experiments"]),
+    ("pyramids", ["matplotlib", "PIL", "cupy", "torch", "scipy", "experiments"])])
+def test_import_brings_in_nothing_else(package, absent):
+    code = f"import sys, {package}; print(*sorted(set({absent}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")

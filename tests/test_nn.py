@@ -1,0 +1,324 @@
+"""Modules and layers: names and order of parameters, state_dict, modes, repr, initial values."""
+
+import copy
+import math
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import Tensor, nn, no_grad
+from minigrad.nn import init
+from tests.one_line import one_line
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    mg.manual_seed(0)
+
+
+class Block(nn.Module):
+    """A layer of its own, a nested one, an attribute that is neither, and a shared one."""
+
+    def __init__(self):
+        self.scale = nn.Parameter([1.0, 2.0])
+        self.inner = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2, bias=False))
+        self.offset = nn.Parameter(np.zeros(2, np.float32))
+        self.again = self.inner
+        self.tied = self.scale
+        self.size = 3
+
+    def forward(self, x):
+        return self.inner(x) * self.scale + self.offset
+
+
+NAMES = ["scale", "offset", "inner.0.weight", "inner.0.bias", "inner.2.weight"]
+
+
+# ---- the tree ------------------------------------------------------------------------------------
+
+def test_parameters_are_named_in_the_order_of_assignment_each_once():
+    block = Block()
+    assert [name for name, _ in block.named_parameters()] == NAMES
+    assert list(block.state_dict()) == NAMES and len(list(block.parameters())) == len(NAMES)
+    assert [name for name, _ in block.named_modules()] == ["", "inner", "inner.0", "inner.1",
+                                                           "inner.2"]
+    assert [name for name, _ in block.named_children()] == ["inner", "again"]
+    assert all(p.requires_grad and p.is_leaf for p in block.parameters())
+
+
+def test_modes_reach_the_whole_tree():
+    block = Block()
+    assert block.training and block.eval() is block
+    assert not any(module.training for _, module in block.named_modules())
+    assert block.train() is block and block.inner[1].training
+
+
+def test_freezing_and_zero_grad():
+    block = Block()
+    assert block.requires_grad_(False) is block
+    assert not block(Tensor([1.0, 2.0])).requires_grad
+    block.requires_grad_()
+    block(Tensor([1.0, 2.0])).sum().backward()
+    assert all(p.grad is not None for p in block.parameters())
+    block.zero_grad()
+    assert all(p.grad is None for p in block.parameters())
+
+
+def test_a_module_moves_to_another_dtype_with_its_gradients():
+    block = Block()
+    parameters = list(block.parameters())
+    block(Tensor([1.0, 2.0])).sum().backward()
+    assert block.to("float64") is block
+    assert all(a is b for a, b in zip(parameters, block.parameters()))
+    assert {p.dtype for p in parameters} | {p.grad.dtype for p in parameters} == {np.dtype("f8")}
+    with one_line(TypeError, "int32"):
+        block.to("int32")
+    with one_line(ValueError, "'cpux'"):
+        block.to("cpux")
+    assert {p.dtype for p in parameters} == {np.dtype("f8")}
+
+
+def test_a_deep_copy_is_independent():
+    block = Block()
+    other = copy.deepcopy(block)
+    with no_grad():
+        other.scale += 1
+    assert other.tied is other.scale and block.scale.data.tolist() == [1, 2]
+    x = Tensor([1.0, 2.0])
+    assert (block.inner(x).data == other.inner(x).data).all()
+
+
+def test_repr_shows_the_tree():
+    model = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, padding=1, bias=False), nn.LeakyReLU(0.2),
+                          nn.MaxPool2d(2), nn.Sequential(nn.Flatten(), nn.Linear(8, 2)),
+                          nn.Dropout(0.25))
+    assert repr(model) == """\
+Sequential(
+  (0): Conv2d(3, 8, kernel_size=(3, 3), stride=2, padding=1, bias=False)
+  (1): LeakyReLU(negative_slope=0.2)
+  (2): MaxPool2d(kernel_size=2, stride=2, padding=0)
+  (3): Sequential(
+    (0): Flatten()
+    (1): Linear(8, 2)
+  )
+  (4): Dropout(p=0.25)
+)"""
+
+
+def test_sequential_is_a_row():
+    model = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+    assert len(model) == 2 and model[-1] is list(model)[1] and isinstance(model[0], nn.Linear)
+    x = Tensor([[1.0, -1.0]])
+    assert (model(x).data == mg.relu(model[0](x)).data).all()
+    assert nn.Sequential()(x) is x
+    with one_line(TypeError, "item 1", "float"):
+        nn.Sequential(nn.ReLU(), 1.0)
+
+
+# ---- state_dict ----------------------------------------------------------------------------------
+
+def test_state_is_loaded_into_the_same_tensors():
+    block, other = Block(), Block()
+    parameters = list(block.parameters())
+    wide = {name: Tensor(2 * a.astype(np.float64)) for name, a in other.state_dict().items()}
+    block.load_state_dict(wide)
+    assert all(a is b for a, b in zip(parameters, block.parameters()))
+    for name, p in block.named_parameters():
+        assert p.dtype == np.float32 and np.array_equal(p.data, 2 * other.state_dict()[name])
+        assert not np.shares_memory(p.data, wide[name].data)
+
+
+@pytest.mark.parametrize("spoil, error, words", [
+    (lambda s: [s.pop("scale"), s.pop("inner.0.bias"), s.update(extra=0, other=1)], KeyError,
+     ["Block", "missing ['scale', 'inner.0.bias']", "unexpected ['extra', 'other']",
+      "strict=False"]),
+    (lambda s: s.update({"scale": np.ones(3), "inner.0.weight": np.ones((2, 3))}), ValueError,
+     ["scale: float64 (3,) for float32 (2,)", "inner.0.weight: float64 (2, 3) for float32 (3, 2)"]),
+    (lambda s: s.update(offset=np.array(["a", "b"])), ValueError, ["offset: <U1 (2,)"]),
+    (lambda s: s.update(offset=np.ones(2) * 1j), ValueError, ["offset: complex128 (2,)"])],
+    ids=["names", "shapes", "text", "complex"])
+def test_a_wrong_state_is_listed_in_full_and_nothing_is_loaded(spoil, error, words):
+    block = Block()
+    before = copy.deepcopy(block.state_dict())
+    state = {name: array + 1 for name, array in before.items()}
+    spoil(state)
+    with one_line(error, *words):
+        block.load_state_dict(state)
+    assert all((block.state_dict()[name] == array).all() for name, array in before.items())
+
+
+def test_strict_false_loads_what_fits():
+    block = Block()
+    block.load_state_dict({"scale": [5, 6], "extra": 0}, strict=False)
+    assert block.scale.data.tolist() == [5, 6] and block.offset.data.tolist() == [0, 0]
+
+
+# ---- layers --------------------------------------------------------------------------------------
+
+def test_linear_and_conv_call_their_ops():
+    x = Tensor(np.random.default_rng(0).normal(size=(2, 3, 6, 5)).astype(np.float32))
+    conv = nn.Conv2d(3, 4, (3, 2), stride=(2, 1), padding=(1, 0))
+    assert conv.weight.shape == (4, 3, 3, 2) and conv.bias.shape == (4,)
+    y = conv(x)
+    assert y.shape == (2, 4, 3, 4)
+    assert (y.data == mg.conv2d(x, conv.weight, conv.bias, (2, 1), (1, 0)).data).all()
+    linear = nn.Linear(5, 7)
+    assert (linear(x).data == mg.linear(x, linear.weight, linear.bias).data).all()
+    assert linear(x).shape == (2, 3, 6, 7) and nn.Linear(5, 7, bias=False).bias is None
+
+
+@pytest.mark.parametrize("layer, f", [
+    (nn.Sigmoid(), mg.sigmoid), (nn.Tanh(), mg.tanh), (nn.ReLU(), mg.relu),
+    (nn.LeakyReLU(0.3), lambda x: mg.leaky_relu(x, 0.3)), (nn.Softplus(), mg.softplus),
+    (nn.Flatten(), lambda x: x.reshape(2, -1)),
+    (nn.MaxPool2d(2), lambda x: mg.max_pool2d(x, 2, 2)),
+    (nn.MaxPool2d(3, 2, 1), lambda x: mg.max_pool2d(x, 3, 2, 1)),
+    (nn.AvgPool2d((2, 1)), lambda x: mg.avg_pool2d(x, (2, 1)))], ids=lambda v: type(v).__name__)
+def test_layers_without_parameters_are_their_op(layer, f):
+    x = Tensor(np.random.default_rng(0).normal(size=(2, 3, 4, 4)))
+    assert (layer(x).data == f(x).data).all() and not list(layer.parameters())
+
+
+@pytest.mark.parametrize("build, words", [
+    (lambda: nn.Linear(0, 3), ["Linear", "in_features", "0"]),
+    (lambda: nn.Linear(3, 2.5), ["Linear", "out_features", "2.5"]),
+    (lambda: nn.Conv2d(1, -1, 3), ["Conv2d", "out_channels", "-1"]),
+    (lambda: nn.Conv2d(1, 1, 0), ["Conv2d", "kernel_size", "0"]),
+    (lambda: nn.Conv2d(1, 1, (3,)), ["Conv2d", "kernel_size", "(3,)"]),
+    (lambda: nn.Conv2d(1, 1, 3, stride=0), ["Conv2d", "stride", "0"]),
+    (lambda: nn.Conv2d(1, 1, 3, stride=1.5), ["Conv2d", "stride", "1.5"]),
+    (lambda: nn.Conv2d(1, 1, 3, padding=-1), ["Conv2d", "padding", "-1"]),
+    (lambda: nn.Conv2d(1, 1, 3, padding="same"), ["Conv2d", "padding", "'same'"]),
+    (lambda: nn.MaxPool2d(0), ["MaxPool2d", "kernel_size", "0"]),
+    (lambda: nn.AvgPool2d(2, stride=-2), ["AvgPool2d", "stride", "-2"]),
+    (lambda: nn.MaxPool2d(2, padding=2)(Tensor(np.ones((1, 1, 4, 4)))), ["padding", "half"]),
+    (lambda: nn.Dropout(-0.1), ["Dropout", "-0.1"]),
+    (lambda: nn.Dropout(math.nan), ["Dropout", "nan"]),
+    (lambda: nn.LeakyReLU(-1), ["LeakyReLU", "-1"]),
+    (lambda: nn.LeakyReLU(math.nan), ["LeakyReLU", "nan"])])
+def test_bad_hyper_parameters_are_named(build, words):
+    with one_line(ValueError, *words):
+        build()
+
+
+@pytest.mark.parametrize("layer, shape, words", [
+    (nn.Linear(3, 2), (4, 5), ["linear", "(4, 5)", "(2, 3)", "3 elements"]),
+    (nn.Conv2d(3, 2, 3), (1, 4, 5, 5), ["conv2d", "(1, 4, 5, 5)", "(2, 3, 3, 3)"]),
+    (nn.Conv2d(3, 2, 3), (3, 5, 5), ["conv2d", "(3, 5, 5)"]),
+    (nn.Conv2d(3, 2, 3), (1, 3, 2, 5), ["3x3", "2x5"]),
+    (nn.MaxPool2d(2), (4, 4), ["max_pool2d", "(4, 4)"]),
+    (nn.AvgPool2d(5), (1, 1, 4, 4), ["5x5", "4x4"])])
+def test_inputs_that_do_not_fit_are_named(layer, shape, words):
+    with one_line(ValueError, *words):
+        layer(Tensor(np.ones(shape, np.float32)))
+
+
+@pytest.mark.parametrize("pool", [nn.MaxPool2d(2), nn.AvgPool2d(2)])
+def test_pooling_wants_floating_point(pool):
+    with one_line(TypeError, "uint8"):
+        pool(Tensor(np.ones((1, 1, 4, 4), np.uint8)))
+
+
+def test_biases_must_fit():
+    w = Tensor(np.ones((2, 3)))
+    with one_line(ValueError, "linear", "(3,)", "2 outputs"):
+        mg.linear(Tensor(np.ones((1, 3))), w, Tensor(np.ones(3)))
+    with one_line(ValueError, "conv2d", "(3,)", "2 filters"):
+        mg.conv2d(Tensor(np.ones((1, 1, 3, 3))), Tensor(np.ones((2, 1, 3, 3))), Tensor(np.ones(3)))
+
+
+# ---- dropout -------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
+def test_dropout_zeroes_a_fraction_p_and_keeps_the_mean(p):
+    n = 100_000
+    x = Tensor(np.ones(n, np.float32), requires_grad=True)
+    y = nn.Dropout(p)(x)
+    kept = y.data != 0
+    assert abs(kept.mean() - (1 - p)) < 5 * math.sqrt(p * (1 - p) / n)
+    np.testing.assert_allclose(y.data[kept], 1 / (1 - p), rtol=1e-6)
+    y.sum().backward()
+    assert (x.grad.data == y.data).all()  # the same mask on the way back
+
+
+def test_dropout_at_the_edges_and_in_eval():
+    x = Tensor([1.0, math.inf, -3.0])
+    assert nn.Dropout(0)(x) is x and nn.Dropout(0.5).eval()(x) is x
+    assert nn.Dropout(1)(Tensor([1.0, 2.0])).data.tolist() == [0, 0]
+
+
+def test_dropout_follows_the_seed():
+    layer, x = nn.Dropout(0.5), Tensor(np.ones(100))
+    first, second = layer(x).data, layer(x).data
+    assert (first != second).any()
+    mg.manual_seed(0)
+    assert (layer(x).data == first).all() and (layer(x).data == second).all()
+    narrow = Tensor(np.ones(100, np.float32))
+    mg.manual_seed(0)
+    assert (layer(narrow).data == first).all()  # the mask does not depend on the dtype
+
+
+# ---- initial values ------------------------------------------------------------------------------
+
+SHAPE = (64, 16, 3, 3)
+FAN_IN, FAN_OUT = 16 * 9, 64 * 9
+
+
+@pytest.mark.parametrize("initialise, bound", [
+    (init.uniform_, None), (lambda t: init.uniform_(t, -2, 2), 2),
+    (init.kaiming_uniform_, math.sqrt(6 / (1 + 0) / FAN_IN)),
+    (lambda t: init.kaiming_uniform_(t, math.sqrt(5)), 1 / math.sqrt(FAN_IN)),
+    (lambda t: init.kaiming_uniform_(t, mode="fan_out"), math.sqrt(6 / FAN_OUT)),
+    (lambda t: init.kaiming_uniform_(t, nonlinearity="tanh"), 5 / 3 * math.sqrt(3 / FAN_IN)),
+    (init.xavier_uniform_, math.sqrt(6 / (FAN_IN + FAN_OUT)))], ids=range(7))
+def test_uniform_initialisers_fill_their_interval(initialise, bound):
+    t = Tensor(np.empty(SHAPE))
+    assert initialise(t) is t
+    low, high = (0, 1) if bound is None else (-bound, bound)
+    n, width = t.numel(), high - low
+    assert low <= t.data.min() < low + 0.01 * width and high - 0.01 * width < t.data.max() <= high
+    assert abs(t.data.mean() - (low + high) / 2) < 5 * width / math.sqrt(12 * n)
+    assert t.data.std() == pytest.approx(width / math.sqrt(12), rel=0.02)
+
+
+@pytest.mark.parametrize("initialise, mean, std", [
+    (init.normal_, 0, 1), (lambda t: init.normal_(t, 3, 0.5), 3, 0.5),
+    (init.kaiming_normal_, 0, math.sqrt(2 / FAN_IN)),
+    (lambda t: init.kaiming_normal_(t, mode="fan_out", nonlinearity="relu"), 0,
+     math.sqrt(2 / FAN_OUT)),
+    (init.xavier_normal_, 0, math.sqrt(2 / (FAN_IN + FAN_OUT)))], ids=range(5))
+def test_normal_initialisers_have_their_moments(initialise, mean, std):
+    x = initialise(Tensor(np.empty(SHAPE))).data
+    assert abs(x.mean() - mean) < 5 * std / math.sqrt(x.size)
+    assert x.std() == pytest.approx(std, rel=0.03)
+    assert np.mean(np.abs(x - mean) > 2 * std) == pytest.approx(0.0455, abs=0.01)
+
+
+@pytest.mark.parametrize("build, fan_in", [(lambda: nn.Linear(400, 300), 400),
+                                           (lambda: nn.Conv2d(16, 64, 3), 144)])
+def test_layers_start_uniform_within_one_over_root_fan_in(build, fan_in):
+    bound = 1 / math.sqrt(fan_in)
+    for p in build().parameters():
+        assert 0.9 * bound < np.abs(p.data).max() <= bound and p.dtype == np.float32
+        assert p.data.std() == pytest.approx(bound / math.sqrt(3), rel=0.15)
+
+
+def test_initial_values_follow_the_seed():
+    first, second = Block().state_dict(), Block().state_dict()
+    mg.manual_seed(0)
+    again = Block().state_dict()
+    assert all((first[name] == again[name]).all() for name in NAMES)
+    assert (first["inner.0.weight"] != second["inner.0.weight"]).all()
+
+
+def test_initialisers_name_what_they_do_not_know():
+    t = Tensor(np.empty((2, 3)))
+    assert init.constant_(t, 7.0).data.tolist() == [[7] * 3] * 2
+    assert init.calculate_gain("leaky_relu", 0.2) == math.sqrt(2 / 1.04)
+    with one_line(ValueError, "'swish'", "relu"):
+        init.calculate_gain("swish")
+    with one_line(ValueError, "'fan'", "fan_out"):
+        init.kaiming_normal_(t, mode="fan")
+    with one_line(ValueError, "two axes", "(3,)"):
+        init.xavier_uniform_(Tensor(np.empty(3)))
