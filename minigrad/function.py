@@ -106,7 +106,7 @@ class Function:
                 saved.append((arrays[i], None, 0))
         return saved
 
-    def _unpack(self, graph):
+    def unpack(self, graph):
         """The saved values, as arrays, or (graph=True) as Tensors connected to the graph."""
         if self.saved is None:
             raise RuntimeError(f"backward: the graph of this {self.name} was freed by an earlier "
@@ -134,7 +134,7 @@ class Function:
 
     def gradients(self, gy, graph, wanted):
         """Pairs (edge, gradient) for the inputs in `wanted` (None: all that require one)."""
-        values = self._unpack(graph)
+        values = self.unpack(graph)
         pairs = []
         for formula, uses, target in self.rules:
             if target is None:

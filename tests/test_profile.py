@@ -108,7 +108,7 @@ def test_rules_that_numpy_runs_in_another_way():
     assert only(lambda: ops.argmax(x, 1)) == Count(compare=2 * 36 * 2)
     assert only(lambda: ops.max_pool2d(x, 3, 1, 1)) == Count(compare=8 * x.numel())
     assert only(lambda: ops.avg_pool2d(x, 2)) == Count(add=3 * 54, other=54)
-    w, b = mg.Tensor(np.ones((4, 3, 5, 1))), mg.Tensor(np.ones(4))
+    w, b = mg.Tensor(np.ones((4, 3, 5, 1), np.float32)), mg.Tensor(np.ones(4, np.float32))
     n, k = 2 * 4 * 2 * 6, 15
     assert only(lambda: ops.conv2d(x, w)) == Count(n * k, n * (k - 1), macs=n * k)
     assert only(lambda: ops.conv2d(x, w, b)) == Count(n * k, n * k, macs=n * k)

@@ -18,6 +18,7 @@ import numpy as np
 
 import minigrad as mg
 from experiments.claims import CORRECTED, HOLDS, WRONG, Answer, Claim, Settings, check, spread
+from minigrad import draw
 
 # Given: w3, x3, w5, w6, y, and of the other inputs only the products w1 x1, w2 x2, w4 x4.
 W3, X3, W5, W6, Y = 1.74, 0.8, -0.13, 0.93, 1.0
@@ -207,7 +208,7 @@ def verify(settings: Settings) -> Answer:
         claims=claims,
         numbers={"dL/dw3": gradient, "chain": chain, "written chain": WRITTEN_CHAIN,
                  "network": values._asdict()},
-        figures={"chain": lambda: _chain_figure(chain)},
+        figures={"graph": _graph, "chain": lambda: _chain_figure(chain)},
         captions={"graph": "The graph of question 3 with every value, local derivative and "
                            "gradient; the chain from L to w3 is marked.",
                   "chain": "The factors other than 1, written and right: two of the written ones "
@@ -240,6 +241,18 @@ def _over_factorisations(seed: int, count: int = 200) -> dict[str, float]:
             x1=x1, w1=PRODUCTS["f1"] / x1, x2=x2, w2=PRODUCTS["f2"] / x2,
             x4=x4, w4=PRODUCTS["f4"] / x4)
     return found
+
+
+def _graph() -> str:
+    """The network as a picture, the chain from L back to w3 marked."""
+    given = {"w1": PRODUCTS["f1"], "x1": 1.0, "w2": PRODUCTS["f2"], "x2": 1.0, "w3": W3, "x3": X3,
+             "w4": PRODUCTS["f4"], "x4": 1.0, "w5": W5, "w6": W6, "y": Y}
+    leaves = {name: mg.Tensor(np.float64(v), requires_grad=True) for name, v in given.items()}
+    with draw.record() as graph:
+        values = network(sigmoid=mg.sigmoid, **leaves)._asdict()
+    values["L"] = values.pop("loss")
+    return graph.svg(names={**leaves, **values}, highlight="w3",
+                     title="Question 3: from w3 to the loss, and back")
 
 
 def _chain_figure(chain):

@@ -16,6 +16,7 @@ import math
 import numpy as np
 
 import minigrad as mg
+from minigrad import draw
 
 
 def s(z):
@@ -130,6 +131,16 @@ print("a2 was made by", type(a2.node).__name__, "which needs", a2.node.needs)
 L.backward()
 print(f"dL/dw3 = {w3.grad.item():.12f}")
 assert math.isclose(w3.grad.item(), by_hand, rel_tol=1e-12)
+
+# %% [markdown]
+# The graph can be drawn: every value, every local derivative on its arrow, every gradient. A
+# notebook shows the picture below the cell; `graph.save("graph.svg")` writes it to a file.
+
+# %%
+with draw.record() as graph:
+    L = (1 - mg.sigmoid(-0.13 * a1 + 0.93 * mg.sigmoid(w3 * 0.8 + 0.553))) ** 2
+print(len(graph.picture(names=locals()).boxes), "boxes in the picture")
+graph
 
 # %% [markdown]
 # ## 5. Derivatives of derivatives

@@ -61,7 +61,7 @@ print("with a tanh, the Jacobian moves by",
 # %% [markdown]
 # ## Question 3: dL/dw3 = -0.2651?
 #
-# Two of the written factors, 0.6908 and 0.8064, should be slopes of the logistic function. Those are
+# Two of the written factors, 0.6908 and 0.8064, should be slopes of the logistic function. They are
 # never above 1/4. The first walkthrough has the right chain.
 
 # %%

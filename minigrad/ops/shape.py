@@ -175,7 +175,8 @@ class ToDevice(Function):
 
 def reshape(x, *shape):
     """x in another shape; one entry may be -1. Raises ValueError if the sizes differ."""
-    return Reshape(_ints(shape))(x)
+    shape = _ints(shape)
+    return x if shape == x.shape else Reshape(shape)(x)
 
 
 def permute(x, *dims):
@@ -183,7 +184,7 @@ def permute(x, *dims):
     dims = tuple(_axis("permute", d, x.ndim) for d in _ints(dims))
     if sorted(dims) != list(range(x.ndim)):
         raise ValueError(f"permute: dims {dims} is not a permutation of the {x.ndim} axes of x")
-    return Permute(dims)(x)
+    return x if dims == tuple(range(x.ndim)) else Permute(dims)(x)
 
 
 def transpose(x, dim0, dim1):
