@@ -82,7 +82,9 @@ class Function:
         if self.view and np.may_share_memory(arrays[0], out.data):
             (self if record else out).changes = inputs[0].counter()
         if record:
-            self.edges = edges + [None] * (self.arity - len(edges))  # optional inputs left out
+            while len(edges) < self.arity:  # optional inputs left out
+                edges.append(None)
+            self.edges = edges
             self.index = next(_count)
             self.saved = self._save(inputs, arrays, out)
         elif out.data.dtype == np.float64:
@@ -95,8 +97,11 @@ class Function:
         """What the wanted gradients need, each with the version it has now."""
         saved = []
         for i, targets in self.slots:
-            if targets and all([self.edges[t] is None for t in targets]):
-                saved.append(None)  # only an unwanted gradient needs it
+            wanted = not targets
+            for t in targets:
+                wanted = wanted or self.edges[t] is not None
+            if not wanted:
+                saved.append(None)
             elif i < 0:
                 saved.append((out.data, None, 0))
             elif isinstance(inputs[i], Tensor):
@@ -138,14 +143,14 @@ class Function:
         pairs = []
         for formula, uses, target in self.rules:
             if target is None:
-                gs = formula(self, gy, *[values[k] for k in uses])
+                gs = formula(self, gy, *map(values.__getitem__, uses))
                 gs = gs if isinstance(gs, tuple) else (gs,)
                 pairs += [(e, g) for e, g in zip(self.edges, gs)
                           if e is not None and (wanted is None or e in wanted)]
             else:
                 edge = self.edges[target]
                 if edge is not None and (wanted is None or edge in wanted):
-                    pairs.append((edge, formula(self, gy, *[values[k] for k in uses])))
+                    pairs.append((edge, formula(self, gy, *map(values.__getitem__, uses))))
         return pairs
 
 

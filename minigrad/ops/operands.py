@@ -32,7 +32,7 @@ def check_same_dtype(name, *operands):
     Complex numbers may join, for derivatives by the complex step.
     """
     dtypes = {x.dtype for x in operands if x is not None}
-    if len(dtypes) > 1 and not any(dtype.kind == "c" for dtype in dtypes):
+    if len(dtypes) > 1 and all(dtype.kind != "c" for dtype in dtypes):
         raise TypeError(f"{name}: dtypes {', '.join(sorted(map(str, dtypes)))} do not mix; "
                         "bring them to one with .to(dtype)")
 

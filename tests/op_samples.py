@@ -1,0 +1,206 @@
+"""What each family of ops is called with: strategies that draw a `Sample`, arrays and options."""
+
+import math
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from tests.strategies import Sample, axes, axis, broadcastable, few, filled, real, shapes
+
+how_reduced = st.sampled_from(["mean", "sum", "none"])
+
+
+@st.composite
+def elementwise(draw, domain, count, options):
+    """`count` arrays that broadcast together."""
+    found = draw(broadcastable(count)) if count > 1 else [draw(shapes())]
+    return Sample(filled(draw, found, domain), draw(st.fixed_dictionaries(options)))
+
+
+@st.composite
+def one_array(draw, options, domain=real, **limits):
+    """One array, and options that depend on its shape: options(shape) -> strategy of dicts."""
+    shape = draw(shapes(**limits))
+    return Sample(filled(draw, [shape], domain), draw(options(shape)))
+
+
+@st.composite
+def two_alike(draw):
+    """Two arrays of one shape, and how to reduce what they give."""
+    shape = draw(shapes(empty=False))
+    return Sample(filled(draw, [shape, shape], real), {"reduction": draw(how_reduced)})
+
+
+@st.composite
+def several(draw, new_axis):
+    """One to three arrays to join along an axis, a new one or one where their sizes may differ."""
+    shape = list(draw(shapes(min_dims=0 if new_axis else 1, max_dims=3, max_size=8)))
+    dim = draw(axis(len(shape) + new_axis))
+    found = []
+    for _ in range(draw(st.integers(1, 3))):
+        if not new_axis:
+            shape[dim] = draw(few)
+        found.append(tuple(shape))
+    return Sample(filled(draw, found, real), {"dim": dim})
+
+
+# ---- options that follow from a shape ------------------------------------------------------------
+
+def reduced(dims=axes, **more):
+    return lambda shape: st.fixed_dictionaries(
+        {"dim": dims(len(shape)), "keepdim": st.booleans(), **more})
+
+
+def along_one(shape):
+    return st.fixed_dictionaries({"dim": axis(len(shape))})
+
+
+def one_axis_or_all(ndim):
+    return st.none() | axis(ndim) if ndim else st.none()
+
+
+def new_shape(shape):
+    size = math.prod(shape)
+    forms = [(size,), (1, size), shape[::-1], (*shape, 1)] + [(-1,), (1, -1)] * (size > 0)
+    return st.fixed_dictionaries({"shape": st.sampled_from(forms)})
+
+
+def reordered(shape):
+    n = len(shape)
+    return st.permutations(range(n)).flatmap(lambda dims: st.fixed_dictionaries(
+        {"dims": st.just(tuple(dims)) | st.just(tuple(d - n for d in dims))}))
+
+
+def two_axes(shape):
+    return st.fixed_dictionaries({"dim0": axis(len(shape)), "dim1": axis(len(shape))})
+
+
+def merged(shape):
+    last = max(len(shape) - 1, 0)
+    return st.integers(0, last).flatmap(lambda start: st.fixed_dictionaries(
+        {"start_dim": st.just(start), "end_dim": st.just(-1) | st.integers(start, last)}))
+
+
+def squeezable(shape):
+    return st.fixed_dictionaries({"dim": one_axis_or_all(len(shape))})
+
+
+def insertable(shape):
+    return st.fixed_dictionaries({"dim": axis(len(shape) + 1)})
+
+
+def widths(shape):
+    pairs = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1)), max_size=len(shape))
+    return st.fixed_dictionaries({"pad": pairs.map(lambda found: sum(found, ())),
+                                  "value": st.sampled_from([0.0, 0.5])})
+
+
+@st.composite
+def index(draw, shape):
+    """Basic indices, integer arrays that repeat elements, boolean masks, and mixtures."""
+    if not shape or 0 in shape:
+        return {"index": draw(st.sampled_from([..., None, (..., None)]))}
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    at = draw(st.integers(0, len(shape) - 1))
+    before, n = (slice(None),) * at, shape[at]
+    integers = rng.integers(-n, n, draw(st.sampled_from([(), (3,), (2, 2), (0,)])))
+    forms = [draw(hnp.basic_indices(shape, allow_newaxis=True)),
+             (*before, integers), (*before, integers.tolist()), (None, *before, integers),
+             rng.random(shape) < 0.5, (*before, rng.random(n) < 0.5)]
+    if at:
+        rows = rng.integers(0, shape[0], (2, 1))
+        forms += [(rows, *before[1:], rng.integers(0, n, 3)), (rows, *before[1:], n - 1)]
+    return {"index": draw(st.sampled_from(forms))}
+
+
+# ---- families with several arrays of related shapes ----------------------------------------------
+
+@st.composite
+def expandable(draw):
+    (small,), lead = draw(broadcastable(1)), draw(shapes(max_dims=1, max_size=3))
+    n = draw(few)
+    shape = (*lead, *[n if side == 1 else side for side in small])
+    if small and draw(st.booleans()):
+        shape = (*shape[:-1], -1)
+    return Sample(filled(draw, [small], real), {"shape": shape})
+
+
+@st.composite
+def summable(draw):
+    shape = draw(shapes())
+    target = tuple(1 if draw(st.booleans()) else n for n in shape)
+    return Sample(filled(draw, [shape], real), {"shape": target[draw(st.integers(0, len(shape))):]})
+
+
+@st.composite
+def conditions(draw):
+    """A condition and two operands that broadcast together, and all that could be missing."""
+    a, b, condition = draw(broadcastable(3))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    return Sample(filled(draw, [a, b], real), {"condition": rng.random(condition) < 0.5})
+
+
+@st.composite
+def matrices(draw):
+    """Matrices, stacks of them that broadcast, and vectors on either side; sizes down to 0."""
+    n, k, m = draw(few), draw(few), draw(few)
+    a, b = (draw(st.sampled_from([s, (2, *s), (3, 1, *s)])) for s in [(n, k), (k, m)])
+    found = draw(st.sampled_from([(a, b), (a, b), ((k,), b), (a, (k,)), ((k,), (k,))]))
+    return Sample(filled(draw, found, real), {})
+
+
+@st.composite
+def layers(draw):
+    """x (..., I), w (O, I) and perhaps b (O)."""
+    i, o = draw(few), draw(few)
+    lead = draw(shapes(max_dims=3, max_size=6))
+    found = [(*lead, i), (o, i), (o,)][:draw(st.integers(2, 3))]
+    return Sample(filled(draw, found, real), {})
+
+
+def _sizes(low, high):
+    """An int, or a (vertical, horizontal) pair."""
+    return st.integers(low, high) | st.tuples(st.integers(low, high), st.integers(low, high))
+
+
+def pair(size):
+    return size if isinstance(size, tuple) else (size, size)
+
+
+@st.composite
+def convolutions(draw):
+    """x (N, C, H, W), w (O, C, kh, kw) and perhaps b (O); strides that need not tile the image."""
+    n, c, o = min(draw(few), 2), draw(st.integers(1, 2)), draw(st.integers(1, 2))
+    kernel, padding = pair(draw(_sizes(1, 3))), draw(_sizes(0, 1))
+    image = [draw(st.integers(max(1, k - 2 * p), 4)) for k, p in zip(kernel, pair(padding))]
+    found = [(n, c, *image), (o, c, *kernel), (o,)][:draw(st.integers(2, 3))]
+    return Sample(filled(draw, found, real), {"stride": draw(_sizes(1, 2)), "padding": padding})
+
+
+@st.composite
+def poolings(draw, domain):
+    n, c = min(draw(few), 2), draw(st.integers(1, 2))
+    kernel_size = draw(_sizes(1, 3))
+    padding = draw(_sizes(0, min(pair(kernel_size)) // 2))
+    image = [draw(st.integers(max(1, k - 2 * p), 4))
+             for k, p in zip(pair(kernel_size), pair(padding))]
+    return Sample(filled(draw, [(n, c, *image)], domain),
+                  {"kernel_size": kernel_size, "stride": draw(st.none() | _sizes(1, 3)),
+                   "padding": padding})
+
+
+@st.composite
+def classifications(draw, **more):
+    """Scores (N, C, ...) and integer targets (N, ...), some of them ignored but never all."""
+    n, c = draw(st.sampled_from([2, 3, 1])), draw(st.sampled_from([3, 2, 1]))
+    rest = draw(shapes(max_dims=2, max_size=3, empty=False))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    ignore_index = draw(st.sampled_from([-100, 0] if c > 1 else [-100]))
+    target = rng.integers(0, c, (n, *rest))
+    target[rng.random(target.shape) < 0.3] = ignore_index
+    target.flat[0] = c - 1
+    options = {"target": target, "ignore_index": ignore_index, "reduction": draw(how_reduced),
+               "weight": draw(st.sampled_from([None, rng.uniform(0.5, 2, c)]))}
+    options |= draw(st.fixed_dictionaries(more))
+    return Sample(filled(draw, [(n, c, *rest)], real), options)
