@@ -1,7 +1,7 @@
 """What one op costs on tiny tensors, forward and backward, where only the engine's overhead counts.
 
-Two workloads: a chain of 10 000 scalar ops, and a perceptron of three layers of 16 units on a batch of
-8, each op of which counts once. Both frameworks run the same ops on the same numbers.
+Two workloads: a chain of 10 000 scalar ops, and a perceptron of three layers of 16 units on a batch
+of 8, each op of which counts once. Both frameworks run the same ops on the same numbers.
 """
 
 from __future__ import annotations
