@@ -90,7 +90,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line passes to every question: the seed, and question 1's photograph."""
+    """What the command line passes to every question: the seed, and the photograph."""
 
     seed: int = 0
     image: str | None = None
@@ -101,8 +101,9 @@ class Answer:
     """Everything that one question produced.
 
     `story` tells it in a few plain lines; `numbers` are further figures worth keeping (JSON types);
-    `figures` maps a file stem to a function that returns a matplotlib Figure or SVG source text,
-    drawn only when somebody wants to see it; `captions` maps the same stems to a line each.
+    `figures` maps a file stem to a function that returns a matplotlib Figure, SVG source text or
+    the bytes of a GIF, drawn only when somebody wants to see it; `captions` maps the same stems to
+    a line each.
     """
 
     question: str

@@ -1,5 +1,7 @@
 """The command line: `python -m experiments [NAME ...] [--json] [--out DIR] [--seed N] [--image F]`.
 
+`python -m experiments pyramids FILE` is short for `python -m experiments pyramids --image FILE`.
+
 Exit status: 0 every verdict is the documented one, 1 a verification came out differently, 2 a
 mistake in the command (one line on stderr), 130 stopped by Ctrl-C, 141 stdout was closed. A stopped
 run still writes what it had finished, marked `"complete": false`.
@@ -9,18 +11,20 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import itertools
 import os
 import sys
-import textwrap
 import time
-import warnings
 from collections.abc import Sequence
 
-from experiments import theory
+from experiments import pyramid_pictures, theory
 from experiments.claims import Settings
 from experiments.report import render
 from experiments.results import Run, UserError, new_folder, write
 from experiments.terminal import Screen, answer_lines, progress, summary_lines, surprise
+
+PAGES = {"pyramids": pyramid_pictures}          # more to verify than the theory questions
+WITH_PHOTO = "q1", "pyramids"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,7 +55,7 @@ def _verify(run: Run, as_json: bool) -> int:
         screen.print([f"Verifying {' '.join(run.names)} with seed {run.settings.seed}."])
     try:
         for done, name in enumerate(run.names):
-            question = theory.QUESTIONS[name]
+            question = _questions()[name]
             with progress(f"{name}: {question.subject}", done, len(run.names)):
                 start = time.monotonic()
                 answer = question.verify(run.settings)
@@ -87,14 +91,16 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    subjects = "\n".join(f"  {name:8}{q.subject}" for name, q in theory.QUESTIONS.items())
+    subjects = "\n".join(f"  {name:10}{q.subject}" for name, q in _questions().items())
     parser = _Parser(
         prog="python -m experiments", allow_abbrev=False,
-        description="Verify the theory answers of the coursework, each by independent routes.",
-        epilog="names:\n  all     everything (the default)\n"
-               f"  theory  q1 to q7 and errata\n{subjects}",
+        description="Verify the theory answers of the coursework, each by independent routes, and "
+                    "what is written of image pyramids.",
+        epilog="names:\n  all       everything (the default)\n"
+               f"  theory    q1 to q7 and errata\n{subjects}",
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="what to verify; see below")
+    parser.add_argument("names", nargs="*", metavar="NAME",
+                        help="what to verify, see below; a FILE after pyramids is its photograph")
     parser.add_argument("--json", action="store_true",
                         help="print one JSON document; files are written only with --out")
     parser.add_argument("--out", metavar="DIR",
@@ -102,10 +108,21 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
                              "name being replaced (default: a new results/NAME-TIME)")
     parser.add_argument("--seed", type=_seed, default=0, metavar="N",
                         help="seed of everything random (default: 0)")
-    parser.add_argument("--image", metavar="FILE", help="photograph for q1")
+    parser.add_argument("--image", metavar="FILE", help="photograph for q1 and pyramids")
     args = parser.parse_intermixed_args(argv)
     args.names = args.names or ["all"]
+    _take_photo(args)
     return args
+
+
+def _take_photo(args: argparse.Namespace) -> None:
+    """Make `--image FILE` of a FILE that follows the name pyramids."""
+    for i, (name, file) in enumerate(itertools.pairwise(args.names), 1):
+        if name == "pyramids" and file not in _groups():
+            if args.image is not None:
+                raise UserError(f"two photographs, {args.image} and {file}: give one")
+            args.image = args.names.pop(i)
+            return
 
 
 def _seed(text: str) -> int:
@@ -114,10 +131,20 @@ def _seed(text: str) -> int:
     return int(text)
 
 
+def _questions() -> dict:
+    """Everything that can be verified: name -> an object with `subject` and `verify(settings)`."""
+    return {**theory.QUESTIONS, **PAGES}
+
+
+def _groups() -> dict[str, list[str]]:
+    """The questions that each name of the command line stands for."""
+    return {"all": list(_questions()), "theory": list(theory.QUESTIONS),
+            **{name: [name] for name in _questions()}}
+
+
 def _expand(names: Sequence[str]) -> list[str]:
     """The questions that `names` stand for, in the order asked and each once."""
-    groups = {"all": list(theory.QUESTIONS), "theory": list(theory.QUESTIONS),
-              **{name: [name] for name in theory.QUESTIONS}}
+    groups = _groups()
     for name in names:
         if name not in groups:
             close = difflib.get_close_matches(name.lower(), groups, n=1)
@@ -130,16 +157,13 @@ def _check_image(path: str | None, names: Sequence[str]) -> None:
     """Raise UserError unless `path`, if given, is an image that opens and decodes to its end."""
     if path is None:
         return
-    if "q1" not in names:
-        raise UserError(f"--image {path}: the photograph is for q1, which was not asked for; "
-                        "add q1 or leave out --image")
-    from PIL import Image
+    if not set(WITH_PHOTO) & set(names):
+        wanted = " or ".join(WITH_PHOTO)
+        raise UserError(f"--image {path}: the photograph is for {wanted}, which was not asked for; "
+                        f"add {wanted} or leave out --image")
+    from experiments.photo import load_photo
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                image.load()
-    except Exception as error:                  # decoders raise whatever a broken file leads to
-        reason = getattr(error, "strerror", None) or textwrap.shorten(str(error), 100)
-        raise UserError(f"--image {path}: {reason}; give a readable JPEG or PNG file") from error
+        load_photo(path)
+    except OSError as error:
+        raise UserError(str(error)) from error

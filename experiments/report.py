@@ -2,7 +2,8 @@
 
 The page loads nothing: the style sheet (`report.css`) stands in it, and figures are `data:` images.
 Inside an image an SVG keeps its ids and styles to itself, so any number of them can share the page.
-A figure that holds a photograph is shown as PNG, any other as SVG.
+A figure that holds a photograph is shown as PNG, any other as SVG. Animations are left out where
+the reader wants no motion, and in print.
 """
 
 from __future__ import annotations
@@ -109,14 +110,17 @@ def _question(question: dict, claims: list[dict], folder: Path) -> str:
 
 def _figure(figure: dict, folder: Path) -> str:
     pictures = {Path(name).suffix: (folder / name).read_bytes() for name in figure["files"]}
-    svg, png = pictures[".svg"], pictures.get(".png")
-    if png is not None and (b"<image" in svg or len(svg) > _LARGEST_SVG):
+    svg, png = pictures.get(".svg"), pictures.get(".png")
+    if svg is None:
+        kind, data, size = "gif", pictures[".gif"], ""
+    elif png is not None and (b"<image" in svg or len(svg) > _LARGEST_SVG):
         width = int.from_bytes(png[16:20], "big") * 96 // PNG_DPI    # of the IHDR chunk, in CSS px
         kind, data, size = "png", png, f' width="{width}"'
     else:
         kind, data, size = "svg+xml", svg, ""
     caption = escape(figure["caption"])
-    return f"""<figure>
+    film = ' class="film"' if kind == "gif" else ""
+    return f"""<figure{film}>
 <div class="picture" tabindex="0" role="group" aria-label="Figure, scrolls sideways if narrow">
 <img alt="{caption}"{size} src="data:image/{kind};base64,{base64.b64encode(data).decode()}"></div>
 <figcaption>{caption}</figcaption>

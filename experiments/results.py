@@ -1,6 +1,6 @@
 """What a run leaves behind: one JSON document, the figures, and the report that shows them.
 
-A run folder holds `claims.json`, `figures/*.svg` and `*.png`, and `report.html`. Every file is
+A run folder holds `claims.json`, `figures/` (SVG, PNG and GIF), and `report.html`. Every file is
 written under another name first and renamed when whole, and `claims.json` is rewritten after each
 question, so that a run may be stopped at any time without leaving half a file behind.
 """
@@ -147,7 +147,7 @@ def save_figure(draw: Callable[[], object], name: str, folder: Path) -> list[str
     """Draw a figure into `folder`/figures and return its files relative to `folder`, SVG first.
 
     A matplotlib Figure is saved as SVG and PNG. SVG source text is saved as it is and has no PNG
-    twin: turning it into pixels would take one more dependency.
+    twin: turning it into pixels would take one more dependency. Bytes are those of a GIF.
     """
     import matplotlib
     from cycler import cycler
@@ -157,6 +157,8 @@ def save_figure(draw: Callable[[], object], name: str, folder: Path) -> list[str
         figure = draw()
         if isinstance(figure, str):
             pictures = {"svg": figure.encode()}
+        elif isinstance(figure, bytes):
+            pictures = {"gif": figure}
         else:
             pictures = {}
             for kind, metadata in (("svg", {"Date": None}), ("png", {})):

@@ -13,9 +13,20 @@ For readers of other libraries: `pyr_down`, `pyr_up` and `gaussian_pyramid` are 
 `pyramid_gaussian`; `collapse` is pyrtools' `recon_pyr`, and the other two have none.
 """
 
+from pyramids import differentiable
+from pyramids.adjoint import laplacian_T, pyr_down_T, pyr_up_T
+from pyramids.aliasing import (aliased_energy, cumulative_blur, detail_of_square, report, response,
+                               sigma, taps)
+from pyramids.blend import blend
 from pyramids.borders import BORDERS
+from pyramids.coding import Code, bits_per_pixel, decode, encode, entropy, psnr, quantise
+from pyramids.extras import boost, match_template
 from pyramids.filters import kernel, pyr_down, pyr_up
+from pyramids.mosaic import mosaic, places
 from pyramids.pyramid import Pyramid, collapse, expand_to, gaussian_pyramid, laplacian_pyramid
 
-__all__ = ["BORDERS", "Pyramid", "collapse", "expand_to", "gaussian_pyramid", "kernel",
-           "laplacian_pyramid", "pyr_down", "pyr_up"]
+__all__ = ["BORDERS", "Code", "Pyramid", "aliased_energy", "bits_per_pixel", "blend", "boost",
+           "collapse", "cumulative_blur", "decode", "detail_of_square", "differentiable", "encode",
+           "entropy", "expand_to", "gaussian_pyramid", "kernel", "laplacian_T",
+           "laplacian_pyramid", "match_template", "mosaic", "places", "psnr", "pyr_down",
+           "pyr_down_T", "pyr_up", "pyr_up_T", "quantise", "report", "response", "sigma", "taps"]

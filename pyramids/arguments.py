@@ -27,6 +27,15 @@ def check_image(x, axes):
     return x, axes
 
 
+def check_float_image(x, axes):
+    """`check_image`, and TypeError unless x holds floats."""
+    x, axes = check_image(x, axes)
+    if x.dtype.kind != "f":
+        raise TypeError(f"an image of dtype {x.dtype} has no gradient: use float16, float32 or "
+                        "float64")
+    return x, axes
+
+
 def check_axes(axes, ndim: int) -> tuple[int, ...]:
     """`axes`, such as (-2, -1), as sorted integers 0..ndim-1. ValueError if that cannot be."""
     try:

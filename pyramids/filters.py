@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from itertools import chain
 
 import numpy as np
 
 from minigrad.backend import array_module
 from pyramids.arguments import check_image, check_out_shape
 from pyramids.borders import extension
+from pyramids.lines import along, down_lines, up_lines
+from pyramids.threads import for_each
 
-STRIP = 2**16  # samples per strip: few enough for its temporaries to stay in the cache
+STRIP = 2**18  # samples of a strip, in or out: enough to keep NumPy busy, few enough for caches
 
 
 def kernel(a: float = 0.375) -> tuple[float, float, float]:
@@ -47,9 +48,9 @@ def pyr_down(x, a: float = 0.375, border: str = "reflect101", axes=(-2, -1)):
     ValueError for an unknown border, wrong axes, an empty axis or a outside [0, 1].
     """
     x, axes = check_image(x, axes)
-    lines = partial(_down_lines, taps=kernel(a), extend=extension(border))
+    lines = partial(down_lines, taps=kernel(a), extend=extension(border))
     y = array_module(x).empty(halved(x.shape, axes), x.dtype)
-    _filter_strips(lines, x, y.shape, axes, y.__setitem__)
+    filter_strips(lines, x, y.shape, axes, y.__setitem__)
     return y
 
 
@@ -59,7 +60,7 @@ def pyr_up(x, out_shape, a: float = 0.375, border: str = "reflect101", axes=(-2,
     x (..., ceil(H/2), ceil(W/2)) -> y of shape `out_shape` = (..., H, W), same dtype; other `axes`
     likewise. z is as long as y, and `border` says what z is beyond its edge: with reflect101, and
     with wrap at even lengths, constants stay constant; the others shade the edge. An axis that is
-    1 long in y is copied. Rounding as in `pyr_down`; reflect and replicate may saturate as well.
+    1 long in y is copied. Rounding as in `pyr_down`; the other borders may saturate as well.
     Errors as in `pyr_down`, and ValueError for an `out_shape` that does not halve to x's shape.
     """
     x, axes = check_image(x, axes)
@@ -71,10 +72,10 @@ def pyr_up(x, out_shape, a: float = 0.375, border: str = "reflect101", axes=(-2,
 def up_strips(x, shape, a, border, axes, store):
     """`pyr_up` of checked arguments, strip by strip: `store(index, y[index])` for all that tile y.
 
-    Strips of integer images are floats of integer value. `store` may write over a strip.
+    `store` may write over a strip, and several threads call it at a time.
     """
-    lines = partial(_up_lines, taps=tuple(2 * w for w in kernel(a)), extend=extension(border))
-    _filter_strips(lines, x, shape, axes, store)
+    lines = partial(up_lines, taps=tuple(2 * w for w in kernel(a)), extend=extension(border))
+    filter_strips(lines, x, shape, axes, store)
 
 
 def halved(shape, axes) -> tuple[int, ...]:
@@ -82,102 +83,32 @@ def halved(shape, axes) -> tuple[int, ...]:
     return tuple((n + 1) // 2 if axis in axes else n for axis, n in enumerate(shape))
 
 
-def _filter_strips(lines, x, shape, axes, store):
+def filter_strips(lines, x, shape, axes, store):
     """Apply the 1-D filter `lines` along every axis of `axes`, strip by strip of the first one."""
     first, *others = axes
     length = rows = shape[first]
     if array_module(x) is np:  # a GPU is better served by all the work at once
-        rows = max(2, STRIP * length // max(math.prod(shape), 1) // 2 * 2)  # even: see _up_lines
-    for start in range(0, length, rows):
+        samples = max(x.size, math.prod(shape), 1)
+        rows = max(2, STRIP * length // samples // 2 * 2)  # an even number: see up_lines
+
+    def strip(start):
         stop = min(start + rows, length)
-        part = _along(first, lines, x, length, start, stop)
+        part = lines(x, first, length, start, stop)
         for axis in others:
-            part = _along(axis, lines, part, shape[axis], 0, shape[axis])
-        store((slice(None),) * first + (slice(start, stop),), _rounded(part, x.dtype))
+            part = lines(part, axis, shape[axis], 0, shape[axis])
+        store(along(first, slice(start, stop)), rounded(part, x.dtype))
+
+    for_each(strip, range(0, length, rows))
 
 
-def _along(axis, lines, x, length, start, stop):
-    """Samples start..stop-1, of `length`, of the result of filtering x along `axis`."""
-    return lines(x.swapaxes(0, axis), length, start, stop).swapaxes(0, axis)
-
-
-def _down_lines(x, length, start, stop, taps, extend):
-    """Samples start..stop-1 of `pyr_down` along the first axis of x; `length` = ceil(len(x)/2)."""
-    work = _work_dtype(x)
-    if len(x) == 1:
-        return x.astype(work)
-    w0, w1, w2 = taps
-    y = array_module(x).empty_like(x, work, shape=(stop - start, *x.shape[1:]))
-    inner, outer = _inside(start, stop, 1, (len(x) - 1) // 2)
-    if inner < outer:
-        even = x[2 * inner - 2:2 * outer + 1:2].astype(work)  # x[2i - 2], x[2i], x[2i + 2]
-        odd = x[2 * inner - 1:2 * outer:2].astype(work)       # x[2i - 1], x[2i + 1]
-        y[inner - start:outer - start] = _weighted_sum(
-            w0, even[1:-1], (w1, odd[:-1], odd[1:]), (w2, even[:-2], even[2:]))
-    for i in chain(range(start, inner), range(outer, stop)):
-        y[i - start] = _at_edge(x, 2 * i, len(x), 1, taps, extend, work)
-    return y
-
-
-def _up_lines(x, length, start, stop, taps, extend):
-    """Samples start..stop-1, of `length`, of `pyr_up` along the first axis of x; start is even."""
-    work = _work_dtype(x)
-    if length == 1:
-        return x.astype(work)
-    w0, w1, w2 = taps
-    y = array_module(x).empty_like(x, work, shape=(stop - start, *x.shape[1:]))
-    inner, outer = _inside(start, stop, 2, length - 2)
-    if inner < outer:
-        evens, odds = (outer - inner + 1) // 2, (outer - inner) // 2
-        near = x[inner // 2 - 1:inner // 2 + evens + 1].astype(work, copy=False)
-        y[inner - start:outer - start:2] = _weighted_sum(
-            w0, near[1:-1], (w2, near[:-2], near[2:]))
-        y[inner + 1 - start:outer - start:2] = w1 * (near[1:odds + 1] + near[2:odds + 2])
-    for j in chain(range(start, inner), range(outer, stop)):
-        y[j - start] = _at_edge(x, j, length, 2, taps, extend, work)
-    return y
-
-
-def _inside(start, stop, first, end):
-    """The part of start..stop-1 that lies in first..end-1, as (inner, outer); maybe empty."""
-    inner = min(max(start, first), stop)
-    return inner, max(inner, min(stop, end))
-
-
-def _weighted_sum(weight, centre, *pairs):
-    """weight centre + sum of w (left + right): mirror images give mirror images, to the bit."""
-    total = weight * centre
-    for w, left, right in pairs:
-        pair = left + right
-        pair *= w
-        total += pair
-    return total
-
-
-def _at_edge(x, j, length, spacing, taps, extend, work):
-    """Sum of w[m] z[j + m], m = -2..2; z holds x at multiples of `spacing` and is extended."""
-    def z(position):
-        source = extend(position, length)
-        if source is None or source % spacing:
-            return 0.0
-        return x[source // spacing].astype(work)
-
-    w0, w1, w2 = taps
-    return _weighted_sum(w0, z(j), (w1, z(j - 1), z(j + 1)), (w2, z(j - 2), z(j + 2)))
-
-
-def _work_dtype(x):
-    """float32 for 8- and 16-bit samples, float64 for 32-bit integers: exact sums for a = 3/8."""
-    return np.result_type(x.dtype, np.float32)
-
-
-def _rounded(part, dtype):
-    """`part` in the precision of `dtype`; integers, rounded halves upwards, remain floats."""
+def rounded(part, dtype):
+    """`part`, which may be written over, in `dtype`; integers are rounded halves upwards."""
     if dtype.kind == "f":
         return part.astype(dtype, copy=False)
     part += 0.5
-    xp = array_module(part)
-    return saturated(xp.floor(part, out=part), dtype)
+    if dtype.kind == "i":  # without negative numbers, the cast below will do
+        array_module(part).floor(part, out=part)
+    return saturated(part, dtype).astype(dtype)
 
 
 def saturated(values, dtype):

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minigrad.backend import array_module
-from pyramids.arguments import check_image, check_levels
+from pyramids.arguments import check_axes, check_image, check_levels
 from pyramids.filters import halved, pyr_down, pyr_up, saturated, up_strips
 
 
@@ -36,7 +36,7 @@ class Pyramid:
     """The levels of an image, finest first, and all that is needed to rebuild it.
 
     `levels` holds read-only arrays; `kind` is "gaussian" or "laplacian"; `dtype` is the image's;
-    `a`, `border` and `axes` are those of the filters; `exact` says that L holds bit patterns.
+    `a`, `border` and `axes` are those of the filters; `exact` says that the L hold bit patterns.
     `dataclasses.replace(pyramid, levels=...)` makes one with changed levels. ValueError or
     TypeError where the levels do not fit together.
     """
@@ -55,6 +55,7 @@ class Pyramid:
         if not self.levels:
             raise ValueError("a pyramid needs 1 level or more")
         shape = self.levels[0].shape
+        object.__setattr__(self, "axes", check_axes(self.axes, len(shape)))
         for k, level in enumerate(self.levels):
             dtype = self._level_dtype(k)
             if level.shape != shape or level.dtype != dtype:
@@ -92,7 +93,7 @@ def gaussian_pyramid(x, levels=None, a: float = 0.375, border: str = "reflect101
     """
     x, axes = check_image(x, axes)
     images = [x.copy()]
-    for _ in range(1, check_levels(levels, _most_levels(x.shape, axes))):
+    for _ in range(1, check_levels(levels, most_levels(x.shape, axes))):
         images.append(pyr_down(images[-1], a, border, axes))
     return Pyramid(tuple(images), "gaussian", x.dtype, a, border, axes)
 
@@ -106,9 +107,10 @@ def laplacian_pyramid(x, levels=None, a: float = 0.375, border: str = "reflect10
     The table above says what each choice rebuilds; errors as in `gaussian_pyramid`.
     """
     image, axes = check_image(x, axes)
+    exact = exact and image.dtype.kind == "f"
     residuals = []
     with np.errstate(**_SILENT if exact else {}):
-        for _ in range(1, check_levels(levels, _most_levels(image.shape, axes))):
+        for _ in range(1, check_levels(levels, most_levels(image.shape, axes))):
             smaller = pyr_down(image, a, border, axes)
             residuals.append(_residual(image, smaller, a, border, axes, exact))
             image = smaller
@@ -129,7 +131,7 @@ def collapse(pyramid: Pyramid, levels=None):
 
 def expand_to(pyramid: Pyramid, k: int):
     """I_k of a Laplacian pyramid, rebuilt from L_k, L_{k+1}, ... and the top; see `collapse`."""
-    _check_laplacian(pyramid)
+    check_laplacian(pyramid)
     if not 0 <= operator.index(k) < len(pyramid):
         raise ValueError(f"k = {k}: this pyramid has the levels 0 to {len(pyramid) - 1}")
     return _rebuilt(pyramid, k, range(len(pyramid)))
@@ -151,7 +153,7 @@ def _rebuilt(pyramid, finest, selected):
 
 def _selected(pyramid, levels):
     """The indices that `collapse` shall use, checked."""
-    _check_laplacian(pyramid)
+    check_laplacian(pyramid)
     count = len(pyramid)
     try:
         indices = {operator.index(k) for k in levels}
@@ -164,13 +166,13 @@ def _selected(pyramid, levels):
     return indices
 
 
-def _check_laplacian(pyramid):
+def check_laplacian(pyramid):
     kind = getattr(pyramid, "kind", type(pyramid).__name__)
     if not isinstance(pyramid, Pyramid) or kind != "laplacian":
         raise TypeError(f"expected a Laplacian pyramid, got: {kind}")
 
 
-def _most_levels(shape, axes):
+def most_levels(shape, axes):
     """How many arrays there are down to length 1 along all `axes`."""
     return 1 + (max(shape[axis] for axis in axes) - 1).bit_length()
 
@@ -188,13 +190,14 @@ def _residual_dtype(dtype, exact):
 def _residual(image, smaller, a, border, axes, exact):
     """image - pyr_up(smaller)."""
     dtype = _residual_dtype(image.dtype, exact)
-    residual = array_module(image).empty(image.shape, dtype)
+    xp = array_module(image)
+    residual = xp.empty(image.shape, dtype)
 
     def store(index, prediction):
         if dtype.kind == "i" and image.dtype.kind == "f":
             residual[index] = image[index].view(dtype) - _bits(prediction, dtype)
         else:
-            residual[index] = image[index] - prediction
+            xp.subtract(image[index], prediction, out=residual[index], dtype=dtype)
 
     up_strips(smaller, image.shape, a, border, axes, store)
     return residual
@@ -203,13 +206,19 @@ def _residual(image, smaller, a, border, axes, exact):
 def _sum(pyramid, k, smaller):
     """L_k + pyr_up(smaller): `_residual` undone."""
     residual, dtype = pyramid[k], pyramid.dtype
-    image = array_module(residual).empty(residual.shape, dtype)
+    xp = array_module(residual)
+    image = xp.empty(residual.shape, dtype)
+    span = 2**(8 * dtype.itemsize)  # differences of integers are smaller than that
 
     def store(index, prediction):
         if residual.dtype.kind == "i" and dtype.kind == "f":
             image[index] = (residual[index] + _bits(prediction, residual.dtype)).view(dtype)
+        elif dtype.kind == "f":
+            xp.add(residual[index], prediction, out=image[index])
         else:
-            image[index] = saturated(residual[index] + prediction, dtype)
+            total = xp.clip(residual[index], -span, span)  # so that no sum can overflow
+            total += prediction
+            image[index] = saturated(total, dtype)
 
     up_strips(smaller, residual.shape, pyramid.a, pyramid.border, pyramid.axes, store)
     return image

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import terminal, theory
+from experiments import cli, terminal, theory
 from experiments.claims import CORRECTED, HOLDS, OPEN, WRONG, Answer, Claim, Settings, check
 from experiments.cli import main
 
@@ -43,6 +43,7 @@ def questions(monkeypatch, tmp_path):
     """Two stand-in questions that come out as documented; tests may replace them in this table."""
     table = {"q1": question(Q1), "q2": question(Q2)}
     monkeypatch.setattr(theory, "QUESTIONS", table)
+    monkeypatch.setattr(cli, "PAGES", {})
     monkeypatch.chdir(tmp_path)
     return table
 
@@ -103,11 +104,11 @@ def test_settings_reach_the_question(questions):
     (["--out"], "argument --out: expected one argument"),
     (["--out", "file"], "cannot write results to file: it is a file"),
     (["--out", "file/below"], "cannot write results to file/below: Not a directory"),
-    (["--image", "missing.jpg"], "--image missing.jpg: No such file or directory"),
-    (["--image", "."], "--image .: Is a directory"),
-    (["--image", "file"], "--image file: cannot identify image file"),
-    (["--image", "cut.jpg"], "--image cut.jpg: image file is truncated"),
-    (["q2", "--image", "whole.jpg"], "the photograph is for q1, which was not asked for"),
+    (["--image", "missing.jpg"], "cannot read image missing.jpg: No such file or directory"),
+    (["--image", "."], "cannot read image .: Is a directory"),
+    (["--image", "file"], "cannot read image file: cannot identify image file"),
+    (["--image", "cut.jpg"], "cannot read image cut.jpg: image file is truncated"),
+    (["q2", "--image", "whole.jpg"], "the photograph is for q1 or pyramids, which was not asked"),
 ])
 def test_a_mistake_is_one_line_and_status_2_before_anything_is_computed(
         argv, message, questions, capsys):
@@ -183,6 +184,7 @@ def answer(name, wait=0.0):
         return Answer(name, "title", ("story",), (claim,))
     return SimpleNamespace(subject="a subject", verify=verify)
 theory.QUESTIONS = {"q1": answer("q1"), "q2": answer("q2", float(sys.argv.pop(1)))}
+cli.PAGES = {}
 sys.exit(cli.main())
 """
 
@@ -221,11 +223,11 @@ def test_ctrl_c_keeps_what_is_finished(as_json):
 
 
 def test_a_closed_stdout_is_no_error():
-    process = start("--out", "o", wait=0.5)
-    process.stdout.readline()
-    process.stdout.close()
-    err = process.stderr.read().decode()
-    assert process.wait(30) == 141
+    with start("--out", "o", wait=0.5) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        err = process.stderr.read().decode()
+        assert process.wait(30) == 141
     assert "Traceback" not in err and "BrokenPipe" not in err
 
 
@@ -252,8 +254,9 @@ def test_a_live_bar_on_a_terminal_leaves_stdout_alone():
             break
         bar += piece
     os.close(master)
-    out = process.stdout.read()
-    assert process.wait(30) == 0
+    with process:
+        out = process.stdout.read()
+        assert process.wait(30) == 0
     strict(out)
     assert b"\r" in bar and b"2/2  q2: a subject" in bar
     assert bar.endswith(b"\r\x1b[2K")

@@ -19,8 +19,9 @@ from experiments.benchmarks import harness
 BENCHMARKS = {
     "ops": "what one op costs on tiny tensors, beside torch",
     "importing": "what import minigrad costs over import numpy",
+    "pyramids": "build and collapse, beside OpenCV (cv2) and scikit-image (skimage)",
 }
-PEERS = ("torch",)
+PEERS = {"ops": ("torch",), "importing": (), "pyramids": ("cv2", "skimage")}
 
 
 def main(argv=None) -> int:
@@ -30,7 +31,7 @@ def main(argv=None) -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     args = parser.parse_args(argv)
     peers = {}
-    for name in PEERS:
+    for name in dict.fromkeys(peer for benchmark in args.names for peer in PEERS[benchmark]):
         try:
             peers[name] = importlib.import_module(name)
         except ImportError:

@@ -1,4 +1,4 @@
-"""Timing that can be trusted on a shared machine: contenders take turns, medians and spread count."""
+"""Timing to be trusted on a shared machine: contenders take turns, medians and spread count."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ class Timing(NamedTuple):
 class Row(NamedTuple):
     """One workload: each contender's timing in seconds per `unit`, and its ratio to the last one's.
 
-    The ratio is the median over the rounds of the ratio within a round, so that a slow moment of the
-    machine, which hits the contenders of one round alike, cancels.
+    The ratio is the median over the rounds of the ratio within a round, so that a slow moment of
+    the machine, which hits the contenders of one round alike, cancels. `extra` holds further
+    numbers measured on the workload.
     """
 
     workload: str
     unit: str
     timings: Mapping[str, Timing]
     ratios: Mapping[str, Timing]
+    extra: Mapping[str, float] = {}
 
 
 def race(workload: str, unit: str, per_run: int, contenders: Mapping[str, Callable[[], object]],
@@ -63,4 +65,5 @@ def report(rows: list[Row]) -> list[str]:
                 r = row.ratios[name]
                 line += f"   {r.median:.2f}x {base} ({r.low:.2f} .. {r.high:.2f})"
             lines.append(line)
+        lines += [f"  {name}: {value:.3g}" for name, value in row.extra.items()]
     return lines

@@ -1,0 +1,140 @@
+"""Compression: quantised pyramids, what they cost in bits, and how far off they are.
+
+    code = encode(image, steps=8)      # closed loop: no pixel is off by more than 4
+    decode(code), code.bits_per_pixel
+    collapse(quantise(pyramid, 8))     # open loop: the errors of all levels add up
+
+Burt & Adelson 1983, section IV, quantise the levels of the true pyramid (open loop). `encode`
+predicts each level from the already decoded coarser one instead, as the decoder will, so what the
+coarser levels lost is put right by the finer ones.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from minigrad.backend import array_module
+from pyramids.filters import pyr_up, saturated
+from pyramids.pyramid import Pyramid, check_laplacian, gaussian_pyramid
+
+
+@dataclass(frozen=True, eq=False)
+class Code:
+    """What `decode` needs: whole numbers per level, finest first; level k times steps[k] + the
+    prediction is the image."""
+
+    symbols: tuple
+    steps: tuple
+    dtype: np.dtype
+    a: float
+    border: str
+    axes: tuple[int, ...]
+
+    @property
+    def bits_per_pixel(self) -> float:
+        return bits_per_pixel(self.symbols)
+
+
+def encode(image, steps, levels=None, a: float = 0.375, border: str = "reflect101",
+           axes=(-2, -1)) -> Code:
+    """q_k = round((I_k - pyr_up(R_{k+1})) / steps[k]), R_k the decoded I_k: closed loop.
+
+    `steps`: quantiser steps, one number or one per level, finest first; whole numbers for integer
+    images. Whatever the coarser steps, |decode(code) - image| <= steps[0] / 2; for floats, plus
+    2 eps (max|image| + steps[0]) for rounding. ValueError for steps that are not positive or not as many as levels; other
+    errors as in `gaussian_pyramid`.
+    """
+    images = gaussian_pyramid(image, levels, a, border, axes)
+    steps = _check_steps(steps, len(images), images.dtype)
+    symbols, decoded = [], None
+    for level, step in zip(images[::-1], steps[::-1]):
+        prediction = _prediction(decoded, level.shape, images)
+        symbols.append(_symbols(_wide(level) - prediction, step))
+        decoded = _decoded(prediction, symbols[-1], step, images.dtype)
+    return Code(tuple(symbols[::-1]), steps, images.dtype, a, border, images.axes)
+
+
+def decode(code: Code):
+    """R_k = q_k steps[k] + pyr_up(R_{k+1}), from the top down to the image R_0."""
+    decoded = None
+    for symbols, step in zip(code.symbols[::-1], code.steps[::-1]):
+        prediction = _prediction(decoded, symbols.shape, code)
+        decoded = _decoded(prediction, symbols, step, code.dtype)
+    return decoded
+
+
+def quantise(pyramid: Pyramid, steps) -> Pyramid:
+    """L_k rounded to multiples of steps[k], halves to even: open loop.
+
+    `steps` as in `encode`, same errors. TypeError unless it is a Laplacian pyramid, ValueError if
+    it has exact=True.
+    """
+    check_laplacian(pyramid)
+    if pyramid.exact:
+        raise ValueError("an exact=True pyramid holds bit patterns: quantise one without")
+    steps = _check_steps(steps, len(pyramid), pyramid.dtype)
+    levels = (_decoded(0, _symbols(_wide(level), step), step, level.dtype)
+              for level, step in zip(pyramid, steps))
+    return dataclasses.replace(pyramid, levels=tuple(levels))
+
+
+def entropy(array) -> float:
+    """-sum p log2 p over the distinct values of an array: bits per sample (first order)."""
+    xp = array_module(array)
+    _, counts = xp.unique(array, return_counts=True)
+    p = counts / array.size
+    return float(abs((p * xp.log2(p)).sum()))
+
+
+def bits_per_pixel(levels) -> float:
+    """The sum of the levels' entropies times their sizes, per sample of the finest level."""
+    return sum(entropy(level) * level.size for level in levels) / levels[0].size
+
+
+def psnr(a, b, peak: float = 255) -> float:
+    """10 log10(peak^2 / mean (a - b)^2) in dB; inf if the images are equal.
+
+    ValueError for images of different shapes.
+    """
+    if a.shape != b.shape:
+        raise ValueError(f"images of shapes {a.shape} and {b.shape}: use two of one shape")
+    error = float(((_wide(a) - _wide(b)).astype(np.float64)**2).mean())
+    return 10 * math.log10(peak**2 / error) if error else math.inf
+
+
+def _wide(array):
+    """Integers as int64, so that differences and products fit; floats as they are."""
+    return array.astype(np.int64) if array.dtype.kind in "iu" else array
+
+
+def _prediction(decoded, shape, options):
+    """pyr_up(decoded) to `shape`, wide; 0 at the top, where nothing is decoded yet."""
+    if decoded is None:
+        return 0
+    return _wide(pyr_up(decoded, shape, options.a, options.border, options.axes))
+
+
+def _symbols(difference, step):
+    """round(difference / step), halves to even: they must not all go one way and add up."""
+    return array_module(difference).rint(difference / step).astype(difference.dtype)
+
+
+def _decoded(prediction, symbols, step, dtype):
+    """prediction + symbols * step, as an array of `dtype`."""
+    return saturated(prediction + symbols * step, dtype).astype(dtype, copy=False)
+
+
+def _check_steps(steps, levels, dtype):
+    steps = (steps,) * levels if np.isscalar(steps) else tuple(steps)
+    if len(steps) != levels:
+        raise ValueError(f"{len(steps)} steps for {levels} levels: use one number, or one per "
+                         "level")
+    for step in steps:
+        if not 0 < step < math.inf or dtype.kind in "iu" and step != int(step):
+            kind = "whole " if dtype.kind in "iu" else ""
+            raise ValueError(f"step {step} for a {dtype} image: use {kind}numbers above 0")
+    return tuple(map(int if dtype.kind in "iu" else float, steps))

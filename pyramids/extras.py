@@ -1,0 +1,87 @@
+"""Two classic uses of a pyramid: a detail equaliser, and a coarse-to-fine search."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from minigrad.backend import array_module
+from pyramids.arguments import check_image
+from pyramids.filters import rounded
+from pyramids.pyramid import Pyramid, check_laplacian, collapse, gaussian_pyramid
+
+RADIUS = 3  # a level's best position is off by at most so many pixels of the next finer one
+
+
+def boost(pyramid: Pyramid, gains):
+    """The image of a Laplacian pyramid whose level k is multiplied by gains[k].
+
+    Gains above 1 sharpen that band, below 1 smooth it; levels without a gain (the top at least)
+    keep 1. Integers are rounded and saturate. TypeError unless it is a Laplacian pyramid;
+    ValueError for more gains than differences, or an exact=True pyramid.
+    """
+    check_laplacian(pyramid)
+    if pyramid.exact:
+        raise ValueError("an exact=True pyramid holds bit patterns: boost one without")
+    if len(gains) >= len(pyramid):
+        raise ValueError(f"{len(gains)} gains for a pyramid of {len(pyramid)} levels: use at most "
+                         f"{len(pyramid) - 1}, finest first")
+    scaled = tuple(_scaled(level, gain) for level, gain in zip(pyramid, gains))
+    return collapse(dataclasses.replace(pyramid, levels=scaled + pyramid[len(gains):]))
+
+
+def _scaled(level, gain):
+    """level * gain in the level's dtype; integers stop where any image saturates."""
+    product = level * np.float64(gain)
+    if level.dtype.kind == "i":
+        span = 2.0**(4 * level.dtype.itemsize)
+        array_module(product).clip(product, -span, span, out=product)
+    return rounded(product, level.dtype)
+
+
+def match_template(image, template, levels=None):
+    """Where the template (h, w) fits best into the image (H, W): (row, column) of its corner.
+
+    The normalised correlation is searched everywhere at the coarsest of `levels` levels only, then
+    within a few pixels of the last position at each finer one. `levels` None: as many as leave the
+    template 8 pixels or more a side. ValueError for a template larger than the image, without
+    detail, or too small for `levels`.
+    """
+    image, template = check_image(image, (0, 1))[0], check_image(template, (0, 1))[0]
+    if any(n > m for n, m in zip(template.shape, image.shape)) or image.ndim + template.ndim > 4:
+        raise ValueError(f"template of shape {template.shape} in an image of shape {image.shape}: "
+                         "use two (H, W) arrays, the template no larger")
+    if template.min() == template.max():
+        raise ValueError("the template is flat, which fits everywhere: use one with some detail")
+    if levels is None:
+        levels = max(1, (min(template.shape) // 8).bit_length())
+    images, templates = (gaussian_pyramid(x.astype(np.float64), levels) for x in (image, template))
+    corner, reach = (0, 0), images[-1].shape
+    for large, small in zip(images[::-1], templates[::-1]):
+        starts = [max(2 * c - RADIUS, 0) for c in corner]
+        window = tuple(slice(start, 2 * c + r + n) for start, c, r, n in
+                       zip(starts, corner, reach, small.shape))
+        corner = tuple(start + c for start, c in zip(starts, _best(large[window], small)))
+        reach = (RADIUS + 1,) * 2
+    return corner
+
+
+def _best(image, template):
+    """The position of the largest normalised correlation of the template with the image."""
+    xp = array_module(image)
+    h, w = template.shape
+    pattern = template - template.mean()
+    spectrum = xp.fft.rfft2(image) * xp.fft.rfft2(pattern, image.shape).conj()
+    valid = slice(image.shape[0] - h + 1), slice(image.shape[1] - w + 1)
+    match = xp.fft.irfft2(spectrum, image.shape)[valid]
+    energy = _window_sums(image * image, h, w) - _window_sums(image, h, w)**2 / (h * w)
+    score = match / xp.sqrt(xp.maximum(energy, 1e-12 * (image * image).max() + 1e-300))
+    return divmod(int(score.argmax()), score.shape[1])
+
+
+def _window_sums(x, h, w):
+    """The sum over every h x w window of x."""
+    xp = array_module(x)
+    total = xp.pad(x, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    return total[h:, w:] - total[:-h, w:] - total[h:, :-w] + total[:-h, :-w]
