@@ -5,8 +5,14 @@
     pyramid = laplacian_pyramid(image)        # L_0, L_1, ..., and the 1x1 top
     assert (collapse(pyramid) == image).all() # bit for bit, if `image` holds integers
 
-`pyr_down` and `pyr_up` are the two filters (`filters.py`), everything else stacks them
-(`pyramid.py`). `levels` always means the number of arrays, the coarsest one included.
+`levels` always means the number of arrays, the coarsest one included. In reading order:
+
+    filters.py, lines.py     pyr_down and pyr_up, the two filters that everything is made of
+    pyramid.py               stacks of them, taken apart and put together without loss
+    adjoint.py               the transposes of the filters, for gradients
+    differentiable.py        the same functions for Tensors (`from pyramids import differentiable`)
+    aliasing.py              what a kernel does to frequencies
+    blend.py, coding.py, extras.py, mosaic.py    what pyramids are good for
 
 For readers of other libraries: `pyr_down`, `pyr_up` and `gaussian_pyramid` are OpenCV's `pyrDown`,
 `pyrUp` and `buildPyramid`, and scikit-image's `pyramid_reduce`, `pyramid_expand` and

@@ -24,8 +24,9 @@ from pyramids.pyramid import Pyramid, check_laplacian, gaussian_pyramid
 
 @dataclass(frozen=True, eq=False)
 class Code:
-    """What `decode` needs: whole numbers per level, finest first; level k times steps[k] + the
-    prediction is the image."""
+    """What `decode` needs: the numbers q_k = symbols[k] of every level, finest first, and how they
+    were made. `bits_per_pixel` is what an entropy coder would spend on them.
+    """
 
     symbols: tuple
     steps: tuple
@@ -45,8 +46,8 @@ def encode(image, steps, levels=None, a: float = 0.375, border: str = "reflect10
 
     `steps`: quantiser steps, one number or one per level, finest first; whole numbers for integer
     images. Whatever the coarser steps, |decode(code) - image| <= steps[0] / 2; for floats, plus
-    2 eps (max|image| + steps[0]) for rounding. ValueError for steps that are not positive or not as many as levels; other
-    errors as in `gaussian_pyramid`.
+    2 eps (max|image| + steps[0]) for rounding. ValueError for steps that are not positive or not as
+    many as levels; other errors as in `gaussian_pyramid`.
     """
     images = gaussian_pyramid(image, levels, a, border, axes)
     steps = _check_steps(steps, len(images), images.dtype)

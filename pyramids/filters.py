@@ -21,7 +21,8 @@ from pyramids.borders import extension
 from pyramids.lines import along, down_lines, up_lines
 from pyramids.threads import for_each
 
-STRIP = 2**18  # samples of a strip, in or out: enough to keep NumPy busy, few enough for caches
+STRIP = 200_000
+"""Samples of a strip, in or out: few enough for the cache, enough to keep two threads busy."""
 
 
 def kernel(a: float = 0.375) -> tuple[float, float, float]:
@@ -50,7 +51,7 @@ def pyr_down(x, a: float = 0.375, border: str = "reflect101", axes=(-2, -1)):
     x, axes = check_image(x, axes)
     lines = partial(down_lines, taps=kernel(a), extend=extension(border))
     y = array_module(x).empty(halved(x.shape, axes), x.dtype)
-    filter_strips(lines, x, y.shape, axes, y.__setitem__)
+    filter_strips(lines, x, y.shape, axes, y.__setitem__, overshoots=a > 0.5)
     return y
 
 
@@ -75,7 +76,8 @@ def up_strips(x, shape, a, border, axes, store):
     `store` may write over a strip, and several threads call it at a time.
     """
     lines = partial(up_lines, taps=tuple(2 * w for w in kernel(a)), extend=extension(border))
-    filter_strips(lines, x, shape, axes, store)
+    overshoots = a > 0.5 or border not in ("reflect101", "zero")
+    filter_strips(lines, x, shape, axes, store, overshoots)
 
 
 def halved(shape, axes) -> tuple[int, ...]:
@@ -83,8 +85,12 @@ def halved(shape, axes) -> tuple[int, ...]:
     return tuple((n + 1) // 2 if axis in axes else n for axis, n in enumerate(shape))
 
 
-def filter_strips(lines, x, shape, axes, store):
-    """Apply the 1-D filter `lines` along every axis of `axes`, strip by strip of the first one."""
+def filter_strips(lines, x, shape, axes, store, overshoots=True):
+    """Apply the 1-D filter `lines` along every axis of `axes`, strip by strip of the first one.
+
+    `store(index, y[index])` receives every strip of the result y, which has that `shape`.
+    `overshoots` False: every value of y lies within the range of x and 0, so none can saturate.
+    """
     first, *others = axes
     length = rows = shape[first]
     if array_module(x) is np:  # a GPU is better served by all the work at once
@@ -96,19 +102,19 @@ def filter_strips(lines, x, shape, axes, store):
         part = lines(x, first, length, start, stop)
         for axis in others:
             part = lines(part, axis, shape[axis], 0, shape[axis])
-        store(along(first, slice(start, stop)), rounded(part, x.dtype))
+        store(along(first, slice(start, stop)), rounded(part, x.dtype, overshoots))
 
     for_each(strip, range(0, length, rows))
 
 
-def rounded(part, dtype):
+def rounded(part, dtype, saturate=True):
     """`part`, which may be written over, in `dtype`; integers are rounded halves upwards."""
     if dtype.kind == "f":
         return part.astype(dtype, copy=False)
     part += 0.5
     if dtype.kind == "i":  # without negative numbers, the cast below will do
         array_module(part).floor(part, out=part)
-    return saturated(part, dtype).astype(dtype)
+    return (saturated(part, dtype) if saturate else part).astype(dtype)
 
 
 def saturated(values, dtype):

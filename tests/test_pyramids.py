@@ -123,8 +123,16 @@ def test_partial_collapse_of_exact_and_integer_pyramids_is_close_to_the_float_on
 
 def test_a_changed_integer_pyramid_saturates():
     pyramid = laplacian_pyramid(np.full((8, 8), 250, np.uint8))
-    brighter = dataclasses.replace(pyramid, levels=(pyramid[0] + np.int16(90), *pyramid[1:]))
-    assert (collapse(brighter) == 255).all()
+    for change, value in ((90, 255), (-251, 0), (32767, 255), (-32768, 0)):
+        changed = (pyramid[0] + np.int16(change), *pyramid[1:])
+        assert (collapse(dataclasses.replace(pyramid, levels=changed)) == value).all()
+
+
+def test_integers_need_no_bit_patterns():
+    x = np.random.default_rng(11).integers(0, 256, (9, 9)).astype(np.uint8)
+    pyramid = laplacian_pyramid(x, exact=True)
+    assert not pyramid.exact and (collapse(pyramid) == x).all()
+    collapse(pyramid, levels=[0])  # so its arrays mean something alone
 
 
 def test_a_pyramid_remembers_and_does_not_change():

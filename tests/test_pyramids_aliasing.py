@@ -8,10 +8,10 @@ import pytest
 from pyramids import (aliased_energy, cumulative_blur, detail_of_square, gaussian_pyramid,
                       laplacian_pyramid, pyr_down, report, response, sigma)
 
+
 def gaussian_taps(sigma, radius):
     taps = np.exp(-np.arange(-radius, radius + 1)**2 / (2 * sigma**2))
     return taps / taps.sum()
-
 
 
 HALF_PIXEL = (0.5, 0.5)  # what bilinear halving does between two pixels
