@@ -45,7 +45,7 @@ def render(document: dict, folder: Path) -> str:
 <body>
 <header>
 <p class="kicker">minigrad experiments</p>
-<h1>The written answers, verified</h1>
+<h1>What was written, what was measured</h1>
 {_outcome(document)}
 {_origin(document)}
 </header>
