@@ -94,3 +94,12 @@ def test_replaced_data_are_noticed_when_the_pass_is_recorded():
     w.data = np.array([100.0])
     with one_line(RuntimeError, "replaced"):
         grad(y, w, create_graph=True)
+
+
+def test_an_index_or_a_condition_may_be_changed_after_its_use():
+    x = Tensor(np.arange(3.0), requires_grad=True)
+    index, condition = np.array([0, 1]), np.array([True, False, False])
+    y = x[index].sum() + mg.where(condition, x, 0).sum()
+    index[:], condition[:] = 2, True
+    y.backward()
+    assert x.grad.numpy().tolist() == [2, 1, 0]

@@ -319,7 +319,7 @@ def clip(x, min=None, max=None):
 def where(condition, a, b):
     """a where `condition` (booleans), b elsewhere; all three broadcast."""
     if isinstance(condition, Tensor):
-        condition = condition.data.copy()  # so that a later change of it cannot reach the backward
+        condition = condition.data
         a = a if isinstance(a, Tensor) or isinstance(b, Tensor) else Tensor(a)
     operands = [x for x in (a, b) if isinstance(x, Tensor)]
     if operands:
@@ -327,6 +327,8 @@ def where(condition, a, b):
             shape = np.broadcast_shapes(np.shape(condition), *(np.shape(_data(x)) for x in (a, b)))
             a, b = (expand(x, shape) if isinstance(x, Tensor) and x.requires_grad else x
                     for x in (a, b))
+        if hasattr(condition, "dtype"):
+            condition = condition.copy()  # so that a later change cannot reach the backward
     return binary(Where(condition), a, b)
 
 

@@ -307,8 +307,8 @@ def _ints(sizes):
 
 
 def _kept(index):
-    """A Tensor's values now: its later changes cannot reach the backward."""
-    return index.data.copy() if isinstance(index, Tensor) else index
+    """The values of an index array or Tensor now: later changes cannot reach the backward."""
+    return _data(index).copy() if hasattr(index, "dtype") else index
 
 
 def _data(x):
