@@ -236,7 +236,8 @@ def _seed(output, gradient, graph):
         if output.data.size != 1:
             raise RuntimeError(f"backward: pass a gradient of shape {output.shape}; only a single "
                                "element has an implied gradient of 1")
-        gradient = array_module(output.data).ones_like(output.data)
+        one = array_module(output.data).ones_like(output.data)
+        return wrap(one) if graph else one
     array = gradient.data if isinstance(gradient, Tensor) else gradient
     if not hasattr(array, "dtype"):
         array = np.asarray(array)
@@ -267,7 +268,9 @@ def propagate(outputs, gradients, wanted, create_graph, retain_graph):
         for node in nodes:
             if node not in pending:
                 continue
-            gy = _run_hooks(node.hooks, pending.pop(node))
+            gy = pending.pop(node)
+            if node.hooks:
+                gy = _run_hooks(node.hooks, gy)
             if wanted is not None and node in wanted:
                 found[node] = gy
             if path is not None and not any(edge in path for edge in node.edges):
@@ -278,7 +281,7 @@ def propagate(outputs, gradients, wanted, create_graph, retain_graph):
                 node.saved = None
         for leaf, g in pending.items():
             if wanted is None or leaf in wanted:
-                found[leaf] = _run_hooks(leaf._hooks, g)
+                found[leaf] = _run_hooks(leaf._hooks, g) if leaf._hooks else g
     finally:
         mode.grad = before
     return found
@@ -304,7 +307,7 @@ def _reachable(roots, wanted):
 
 
 def _run_hooks(hooks, g):
-    for hook in list(hooks or ()):
+    for hook in list(hooks):
         result = hook(g if isinstance(g, Tensor) else wrap(g))
         if result is not None:
             if not isinstance(result, Tensor) or result.shape != g.shape:
