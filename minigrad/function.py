@@ -8,12 +8,33 @@ from __future__ import annotations
 
 import inspect
 import itertools
+from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 
-from minigrad.tensor import Call, Tensor, mode, wrap
+from minigrad.tensor import Tensor, mode, wrap
 
 _count = itertools.count()
+
+
+class Call(NamedTuple):
+    """One op that ran under `trace`, and the modules that it ran in, outermost first."""
+
+    function: object
+    inputs: tuple
+    output: Tensor
+    scope: tuple
+
+
+@contextmanager
+def trace():
+    """Yield a list that receives a Call for every op run inside the block."""
+    before, mode.trace = mode.trace, []
+    try:
+        yield mode.trace
+    finally:
+        mode.trace = before
 
 
 class Function:

@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minigrad.backend import to_device
+from minigrad.function import trace
 from minigrad.nn import Module
 from minigrad.ops.activation import (LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Softplus,
                                      Tanh)
@@ -34,7 +35,7 @@ from minigrad.ops.pool import AvgPool2d, MaxPool2d
 from minigrad.ops.reduce import Amax, Amin, LogSumExp, Sum
 from minigrad.ops.shape import (Cast, Concatenate, Expand, Index, Pad, Permute, Reshape, SumTo,
                                 ToDevice)
-from minigrad.tensor import Tensor, trace
+from minigrad.tensor import Tensor
 
 UNITS = {"flops": "FLOPs", "macs": "MACs"}
 

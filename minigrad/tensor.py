@@ -42,25 +42,6 @@ def no_grad():
         mode.grad = before
 
 
-class Call(NamedTuple):
-    """One op that ran under `trace`, and the modules that it ran in, outermost first."""
-
-    function: object
-    inputs: tuple
-    output: Tensor
-    scope: tuple
-
-
-@contextmanager
-def trace():
-    """Yield a list that receives a Call for every op run inside the block."""
-    before, mode.trace = mode.trace, []
-    try:
-        yield mode.trace
-    finally:
-        mode.trace = before
-
-
 class Tensor:
     """An array that can require a gradient.
 

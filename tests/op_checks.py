@@ -12,7 +12,7 @@ import itertools
 import numpy as np
 
 import minigrad as mg
-from minigrad.tensor import trace
+from minigrad.function import trace
 
 EPS32 = float(np.finfo(np.float32).eps)
 

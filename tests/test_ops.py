@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import minigrad as mg
 from minigrad import Function, ops
 from minigrad.ops.shape import ToDevice
-from minigrad.tensor import trace
+from minigrad.function import trace
 from tests.op_checks import (check_float32, check_gradients, check_manners,
                              check_second_derivatives, check_values, leaves, upstream)
 from tests.op_table import BINARY, DIFFERENTIABLE, TABLE

@@ -16,7 +16,7 @@ from minigrad.function import Function
 from minigrad.ops.arithmetic import Add
 from minigrad.ops.linear import Linear
 from minigrad.profile import RULES, Count, profile
-from minigrad.tensor import trace
+from minigrad.function import trace
 
 KINDS = ("multiply", "add", "compare", "other")
 

@@ -190,6 +190,6 @@ except mg.GradcheckError as error:
 # %% [markdown]
 # ## Where to go on
 #
-# `minigrad/tensor.py` and `minigrad/function.py` are section 3 for arrays, in about 430 lines: read
+# `minigrad/tensor.py` and `minigrad/function.py` are section 3 for arrays, in under 500 lines: read
 # `propagate` beside `Node.backward`. `minigrad/ops/activation.py` has the shortest ops. The next
 # walkthrough, `02_theory.py`, uses the engine to check a whole sheet of written answers.

@@ -18,7 +18,7 @@ from pathlib import Path
 from minigrad.draw import dot, svg
 from minigrad.draw.nodes import from_calls, from_output
 from minigrad.draw.picture import compose
-from minigrad.tensor import trace
+from minigrad.function import trace
 
 __all__ = ["Graph", "graph", "record"]
 
