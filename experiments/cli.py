@@ -1,6 +1,8 @@
 """The command line: `python -m experiments [NAME ...] [--json] [--out DIR] [--seed N] [--image F]`.
 
 `python -m experiments pyramids FILE` is short for `python -m experiments pyramids --image FILE`.
+`python -m experiments summary MODEL` and `classify IMAGE...` have options of their own, see their
+`--help`.
 
 Exit status: 0 every verdict is the documented one, 1 a verification came out differently, 2 a
 mistake in the command (one line on stderr), 130 stopped by Ctrl-C, 141 stdout was closed. A stopped
@@ -11,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import importlib
 import itertools
 import os
 import sys
@@ -25,12 +28,17 @@ from experiments.terminal import Screen, answer_lines, progress, summary_lines, 
 
 PAGES = {"pyramids": pyramid_pictures}          # more to verify than the theory questions
 WITH_PHOTO = "q1", "pyramids"
+COMMANDS = {"summary": "what a model costs, layer by layer",    # each is a module of experiments
+            "classify": "what is in a photograph, by a model with weights from a file"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
+    argv = sys.argv[1:] if argv is None else argv
     try:
-        args = _parse(sys.argv[1:] if argv is None else argv)
+        if argv and argv[0] in COMMANDS:
+            return _command(*argv)
+        args = _parse(argv)
         names = _expand(args.names)
         settings = Settings(seed=args.seed, image=args.image)
         _check_image(args.image, names)
@@ -46,6 +54,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("experiments: interrupted", file=sys.stderr)
         return 130
+
+
+def _command(name: str, *argv: str) -> int:
+    """Run another command than a verification."""
+    module = importlib.import_module(f"experiments.{name}")
+    parser = _Parser(prog=f"python -m experiments {name}", allow_abbrev=False,
+                     description=f"Show {COMMANDS[name]}.")
+    module.add_arguments(parser)
+    return module.run(parser.parse_args(argv))
 
 
 def _verify(run: Run, as_json: bool) -> int:
@@ -87,17 +104,19 @@ def _verify(run: Run, as_json: bool) -> int:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str):
-        raise UserError(f"{message}; see python -m experiments --help")
+        raise UserError(f"{message}; see {self.prog} --help")
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     subjects = "\n".join(f"  {name:10}{q.subject}" for name, q in _questions().items())
+    commands = "\n".join(f"  {name:10}{subject}" for name, subject in COMMANDS.items())
     parser = _Parser(
         prog="python -m experiments", allow_abbrev=False,
         description="Verify the theory answers of the coursework, each by independent routes, and "
                     "what is written of image pyramids.",
         epilog="names:\n  all       everything (the default)\n"
-               f"  theory    q1 to q7 and errata\n{subjects}",
+               f"  theory    q1 to q7 and errata\n{subjects}\n\n"
+               f"other commands, each with its own --help:\n{commands}",
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME",
                         help="what to verify, see below; a FILE after pyramids is its photograph")

@@ -28,9 +28,10 @@ from minigrad.ops.activation import (LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softm
 from minigrad.ops.arithmetic import (Abs, Add, Clip, Cos, Div, Exp, Expm1, Log, Log1p, Maximum,
                                      Minimum, Mul, Neg, Pow, Sin, Sqrt, Sub, Where)
 from minigrad.ops.compare import Elementwise
-from minigrad.ops.conv import Conv2d
+from minigrad.ops.conv import Conv2d, ConvInputGradient
 from minigrad.ops.dropout import Dropout
 from minigrad.ops.linear import Linear, MatMul
+from minigrad.ops.norm import BatchNorm
 from minigrad.ops.pool import AvgPool2d, MaxPool2d
 from minigrad.ops.reduce import Amax, Amin, LogSumExp, Sum
 from minigrad.ops.shape import (Cast, Concatenate, Expand, Index, Pad, Permute, Reshape, SumTo,
@@ -225,6 +226,19 @@ def _products(call):
     return Count(multiply=n * k, add=n * (k - 1 + bias), macs=n * k)
 
 
+def _transposed_convolution(call):
+    """Each pixel times its channel's filters; pixels of the padded output sum what reaches them."""
+    x, weight = call.inputs
+    window, groups, _ = call.function.settings
+    n = _size(x) * _size(weight) // weight.shape[0]
+    reached = [len({i * stride + u * dilation for i in range(size) for u in range(taps)})
+               for size, taps, stride, dilation in zip(x.shape[2:], (window.kh, window.kw),
+                                                       (window.sh, window.sw),
+                                                       (window.dh, window.dw))]
+    sums = x.shape[0] * groups * weight.shape[1] * math.prod(reached)
+    return Count(multiply=n, add=n - sums, macs=n)
+
+
 def _matmul(call):
     n, k = _size(call.output), call.inputs[0].shape[-1]
     return Count(multiply=n * k, add=n * (k - 1), macs=n * k)
@@ -241,6 +255,13 @@ def _pool(kind, **more):
 def _reduced(kind):
     """Reducing n numbers to one takes n - 1 operations of `kind`."""
     return lambda call: Count(**{kind: _size(call.inputs[0]) - _size(call.output)})
+
+
+def _batch_norm(call):
+    """Per number x - m, its square, times f, plus b; per channel m, v and f = w / sqrt(v + eps)."""
+    n, channels = _size(call.output), call.output.shape[1]
+    sums = 2 * (n - channels)  # for m and v, which one division each makes means
+    return Count(multiply=2 * n + channels, add=sums + 2 * n + channels, other=4 * channels)
 
 
 def _softmax(call):
@@ -304,6 +325,8 @@ RULES = {
     MatMul: _matmul,
     Linear: _products,
     Conv2d: _products,
+    ConvInputGradient: _transposed_convolution,
+    BatchNorm: _batch_norm,
     MaxPool2d: _pool("compare"),
     AvgPool2d: _pool("add", other=1),
 }

@@ -1,5 +1,7 @@
 """The definitions that ops are compared with, in plain NumPy; any number type goes through them."""
 
+import math
+
 import numpy as np
 
 import minigrad as mg
@@ -60,32 +62,105 @@ def linear(x, w, b=0):
     return np.einsum("...i,oi->...o", x, w) + b
 
 
-def conv2d(x, w, b=0, stride=1, padding=0):
-    windows = _windows(x, w.shape[2:], stride, padding, 0)
-    return np.einsum("nchwij,ocij->nohw", windows, w) + np.reshape(b, (-1, 1, 1))
+def conv2d(x, w, b=0, stride=1, padding=0, dilation=1, groups=1):
+    """One group of filters after the other, each on its own channels."""
+    c = w.shape[1]
+    if padding == "same":
+        totals = [d * (k - 1) for d, k in zip(pair(dilation), w.shape[2:])]
+        ends = [(total // 2, total - total // 2) for total in totals]
+    else:
+        ends = [(p, p) for p in pair(padding)]
+    windows = _windows(x, w.shape[2:], stride, ends, dilation, 0)
+    y = [np.einsum("nchwij,ocij->nohw", windows[:, g * c:(g + 1) * c], part)
+         for g, part in enumerate(np.split(w, groups))]
+    return np.concatenate(y, 1) + np.reshape(b, (-1, 1, 1))
+
+
+def conv_transpose2d(x, w, b=0, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+    """Every pixel spreads its channels' filters over the output."""
+    (sh, sw), (dh, dw), kernel = pair(stride), pair(dilation), w.shape[2:]
+    size = [(n - 1) * s + d * (k - 1) + 1 + e for n, s, d, k, e in
+            zip(x.shape[2:], (sh, sw), (dh, dw), kernel, pair(output_padding))]
+    o, per_group = w.shape[1], len(w) // groups
+    y = np.zeros((len(x), o * groups, *size), x.dtype)
+    for c, i, j, u, v in np.ndindex(*x.shape[1:], *kernel):
+        g = c // per_group
+        spread = np.outer(x[:, c, i, j], w[c, :, u, v])
+        y[:, g * o:(g + 1) * o, i * sh + u * dh, j * sw + v * dw] += spread
+    ph, pw = pair(padding)
+    return y[:, :, ph:size[0] - ph, pw:size[1] - pw] + np.reshape(b, (-1, 1, 1))
 
 
 def pool(reduce, padding_value):
-    """A NumPy reduction over every window."""
-    def pooled(x, kernel_size, stride, padding):
+    """A NumPy reduction over every window; ceil_mode keeps windows that reach over the end."""
+    def pooled(x, kernel_size, stride, padding, dilation=1, ceil_mode=False):
         stride = kernel_size if stride is None else stride
-        return reduce(_windows(x, pair(kernel_size), stride, padding, padding_value), axis=(4, 5))
+        ends = [(p, p + s * ceil_mode) for p, s in zip(pair(padding), pair(stride))]
+        windows = _windows(x, pair(kernel_size), stride, ends, dilation, padding_value)
+        kept = [_pooled_size(*sizes, ceil_mode) for sizes in zip(
+            x.shape[2:], *map(pair, (kernel_size, stride, padding, dilation)))]
+        return reduce(windows[:, :, :kept[0], :kept[1]], axis=(4, 5))
     return pooled
 
 
-def _windows(x, kernel_size, stride, padding, value):
-    """Every window of x, (N, C, oh, ow, kh, kw)."""
-    (ph, pw), (sh, sw) = pair(padding), pair(stride)
-    x = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)), constant_values=value)
-    windows = np.lib.stride_tricks.sliding_window_view(x, kernel_size, axis=(2, 3))
-    return windows[:, :, ::sh, ::sw]
+def _pooled_size(n, k, s, p, d, ceil_mode):
+    """How many windows start before the image's end and fit, or with ceil_mode nearly fit."""
+    starts = range(-p, n, s)
+    return sum(start + d * (k - 1) < n + p + (s - 1) * ceil_mode for start in starts)
 
 
-def dropout(x, p, training):
-    """x / (1 - p) where kept; which those are is read off a run on ones from the same seed."""
-    mg.manual_seed(0)
-    kept = mg.dropout(np.ones(x.shape), p, training) != 0
-    return np.where(kept, x / (1 - p) if training and p < 1 else x, 0)
+def max_places(x, **options):
+    """Where the one pixel with the value of the window's maximum stands, as row * W + column."""
+    y = pool(np.max, -np.inf)(x, **options)
+    places = np.zeros(y.shape, int)
+    for at in np.ndindex(y.shape):
+        (places[at],) = np.flatnonzero(x[at[:2]] == y[at])
+    return places
+
+
+def adaptive_avg_pool2d(x, output_size):
+    """One bin after the other."""
+    oh, ow = pair(output_size)
+    y = np.empty((*x.shape[:2], oh, ow), x.dtype)
+    for i, j in np.ndindex(oh, ow):
+        y[:, :, i, j] = x[:, :, _bin(i, oh, x.shape[2]), _bin(j, ow, x.shape[3])].mean((2, 3))
+    return y
+
+
+def _bin(i, parts, n):
+    return slice(math.floor(i * n / parts), math.ceil((i + 1) * n / parts))
+
+
+def upsample_nearest2d(x, scale_factor):
+    sh, sw = pair(scale_factor)
+    return x.repeat(sh, 2).repeat(sw, 3)
+
+
+def batch_norm(x, mean, var, weight, bias, training, eps):
+    """One channel after the other."""
+    y = np.empty_like(x)
+    for c in range(x.shape[1]):
+        m, v = (np.mean(x[:, c]), np.var(x[:, c])) if training else (mean[c], var[c])
+        y[:, c] = weight[c] * (x[:, c] - m) / np.sqrt(v + eps) + bias[c]
+    return y
+
+
+def _windows(x, kernel_size, stride, padding, dilation, value):
+    """Every window of x, (N, C, oh, ow, kh, kw); padding: (before, after) of both axes."""
+    (sh, sw), (dh, dw), (kh, kw) = pair(stride), pair(dilation), kernel_size
+    x = np.pad(x, ((0, 0), (0, 0), *padding), constant_values=value)
+    span = dh * (kh - 1) + 1, dw * (kw - 1) + 1
+    windows = np.lib.stride_tricks.sliding_window_view(x, span, axis=(2, 3))
+    return windows[:, :, ::sh, ::sw, ::dh, ::dw]
+
+
+def dropped(f):
+    """x / (1 - p) where f keeps; which those are is read off a run on ones from the same seed."""
+    def reference(x, p, training):
+        mg.manual_seed(0)
+        kept = f(np.ones(x.shape), p, training) != 0
+        return np.where(kept, x / (1 - p) if training and p < 1 else x, 0)
+    return reference
 
 
 def nll_loss(logp, target, ignore_index, reduction, weight, label_smoothing=0.0):

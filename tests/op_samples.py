@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tests.strategies import Sample, axes, axis, broadcastable, few, filled, real, shapes
+from tests.strategies import (Sample, axes, axis, broadcastable, distinct, few, filled, real,
+                              shapes)
 
 how_reduced = st.sampled_from(["mean", "sum", "none"])
 
@@ -159,7 +160,9 @@ def layers(draw):
     return Sample(filled(draw, found, real), {})
 
 
-def _sizes(low, high):
+# ---- images --------------------------------------------------------------------------------------
+
+def sides(low, high):
     """An int, or a (vertical, horizontal) pair."""
     return st.integers(low, high) | st.tuples(st.integers(low, high), st.integers(low, high))
 
@@ -168,26 +171,89 @@ def pair(size):
     return size if isinstance(size, tuple) else (size, size)
 
 
+# (groups, C / groups, O / groups): one group, two of them, one per channel with 1 or 2 filters each
+_groups = st.sampled_from([(1, 1, 1), (1, 2, 1), (1, 1, 2), (2, 1, 1), (2, 2, 1), (3, 1, 1),
+                           (2, 1, 2)])
+
+
 @st.composite
 def convolutions(draw):
-    """x (N, C, H, W), w (O, C, kh, kw) and perhaps b (O); strides that need not tile the image."""
-    n, c, o = min(draw(few), 2), draw(st.integers(1, 2)), draw(st.integers(1, 2))
-    kernel, padding = pair(draw(_sizes(1, 3))), draw(_sizes(0, 1))
-    image = [draw(st.integers(max(1, k - 2 * p), 4)) for k, p in zip(kernel, pair(padding))]
-    found = [(n, c, *image), (o, c, *kernel), (o,)][:draw(st.integers(2, 3))]
-    return Sample(filled(draw, found, real), {"stride": draw(_sizes(1, 2)), "padding": padding})
+    """x (N, C, H, W), w (O, C/G, kh, kw) and perhaps b (O); strides that need not tile the image.
+
+    padding="same", which goes with stride 1, is drawn one time in four.
+    """
+    n, (groups, c, o) = min(draw(few), 2), draw(_groups)
+    kernel, dilation = pair(draw(sides(1, 3))), draw(sides(1, 2))
+    same = draw(st.sampled_from([False, False, False, True]))
+    padding, stride = ("same", 1) if same else (draw(sides(0, 1)), draw(sides(1, 2)))
+    image = [draw(st.integers(1, 4)) if same else draw(_side(*sizes)) for sizes in
+             zip(kernel, pair(0 if same else padding), pair(dilation))]
+    found = [(n, c * groups, *image), (o * groups, c, *kernel), (o * groups,)]
+    return Sample(filled(draw, found[:draw(st.integers(2, 3))], real),
+                  {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups})
 
 
 @st.composite
-def poolings(draw, domain):
+def transposed_convolutions(draw):
+    """x (N, C, H, W), w (C, O/G, kh, kw) and perhaps b (O)."""
+    n, (groups, c, o) = min(draw(few), 2), draw(_groups)
+    kernel, stride, dilation = pair(draw(sides(1, 3))), draw(sides(1, 3)), draw(sides(1, 2))
+    extra = tuple(draw(st.integers(0, max(s, d) - 1)) for s, d in zip(pair(stride), pair(dilation)))
+    padding = draw(sides(0, 1))
+    image = []
+    for k, s, d, e, p in zip(kernel, pair(stride), pair(dilation), extra, pair(padding)):
+        least = 1 + max(0, -((d * (k - 1) + e - 2 * p) // s))  # for an output of one pixel
+        image.append(draw(st.integers(least, 3)))
+    found = [(n, c * groups, *image), (c * groups, o, *kernel), (o * groups,)]
+    return Sample(filled(draw, found[:draw(st.integers(2, 3))], real),
+                  {"stride": stride, "padding": padding, "output_padding": extra,
+                   "groups": groups, "dilation": dilation})
+
+
+@st.composite
+def poolings(draw, domain, dilated=False):
+    """Images and windows; `dilated` adds the options that max pooling alone has."""
     n, c = min(draw(few), 2), draw(st.integers(1, 2))
-    kernel_size = draw(_sizes(1, 3))
-    padding = draw(_sizes(0, min(pair(kernel_size)) // 2))
-    image = [draw(st.integers(max(1, k - 2 * p), 4))
-             for k, p in zip(pair(kernel_size), pair(padding))]
-    return Sample(filled(draw, [(n, c, *image)], domain),
-                  {"kernel_size": kernel_size, "stride": draw(st.none() | _sizes(1, 3)),
-                   "padding": padding})
+    kernel_size = draw(sides(1, 3))
+    padding = draw(sides(0, min(pair(kernel_size)) // 2))
+    options = {"kernel_size": kernel_size, "stride": draw(st.none() | sides(1, 3)),
+               "padding": padding}
+    if dilated:
+        options |= {"dilation": draw(sides(1, 2)), "ceil_mode": draw(st.booleans())}
+    image = [draw(_side(*sizes)) for sizes in
+             zip(pair(kernel_size), pair(padding), pair(options.get("dilation", 1)))]
+    return Sample(filled(draw, [(n, c, *image)], domain), options)
+
+
+def _side(k, p, d):
+    """A size of 2 to 4 pixels, or as many as a window of k pixels, d apart, needs."""
+    least = max(d * (k - 1) + 1 - 2 * p, d, 1)  # d: some pixel lies in every window
+    return st.integers(least, max(4, least))
+
+
+@st.composite
+def images(draw, **options):
+    """One batch of images, and options that do not depend on its shape."""
+    shape = min(draw(few), 2), *(draw(st.integers(1, most)) for most in (2, 4, 4))
+    return Sample(filled(draw, [shape], real), draw(st.fixed_dictionaries(options)))
+
+
+def _apart(rng, n):
+    """Distinct numbers far from each other: no channel has a tiny variance."""
+    return 5 * distinct(rng, n)
+
+
+def whole_channels(shape):
+    return st.fixed_dictionaries({"p": st.sampled_from([0.0, 0.5, 1.0]), "training": st.booleans()})
+
+
+@st.composite
+def batches(draw, **options):
+    """x (N, C, ...) with at least two values per channel, weight (C), bias (C), and options."""
+    c = draw(st.integers(1, 3))
+    n, *rest = draw(st.sampled_from([(2,), (4,), (2, 2), (1, 3), (1, 2, 2), (2, 1, 3), (2, 2, 1)]))
+    arrays = filled(draw, [(n, c, *rest), (c,), (c,)], _apart)
+    return Sample(arrays, draw(st.fixed_dictionaries(options)))
 
 
 @st.composite

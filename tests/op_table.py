@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from tests import op_references as ref
-from tests.op_samples import (along_one, classifications, conditions, convolutions, elementwise,
-                              expandable, index, insertable, layers, matrices, merged, new_shape,
-                              one_array, one_axis_or_all, poolings, reduced, reordered, several,
-                              squeezable, summable, two_alike, two_axes, widths)
+from tests.op_samples import (along_one, batches, classifications, conditions, convolutions,
+                              elementwise, expandable, images, index, insertable, layers, matrices,
+                              merged, new_shape, one_array, one_axis_or_all, poolings, reduced,
+                              reordered, several, sides, squeezable, summable,
+                              transposed_convolutions, two_alike, two_axes, whole_channels, widths)
 from tests.strategies import above_minus_one, distinct, off, positive, real, trits
 
 
@@ -62,6 +63,27 @@ def checkered(f, arrays, options):
     """where, with a chessboard of the operands' common shape as its condition."""
     shape = np.broadcast_shapes(*map(np.shape, arrays))
     return f(np.indices(shape).sum(0) % 2 == 0, *arrays)
+
+
+def places(f, arrays, options):
+    """Where max_pool2d found its values."""
+    if f is ref.max_places:
+        return f(*arrays, **options)
+    return f(*arrays, **options, return_indices=True)[1]
+
+
+def by_batch(f, arrays, options):
+    """batch_norm in training, without running statistics."""
+    x, weight, bias = arrays
+    return f(x, None, None, weight, bias, training=True, **options)
+
+
+def by_running(f, arrays, options):
+    """batch_norm in evaluation, by running statistics in the precision of x."""
+    x, weight, bias = arrays
+    dtype = np.float32 if x.dtype == np.float32 else np.float64
+    running = [np.array(values[:len(bias)], dtype) for values in ([0.5, -1, 2], [2, 0.3, 1])]
+    return f(x, *running, weight, bias, training=False, **options)
 
 
 class Op(NamedTuple):
@@ -129,7 +151,7 @@ UNARY = {
                               call=by_position, b=st.sampled_from([-2, -1, 0, 1, 2, 3, 3.0])),
     "pow: of a number": unary(lambda a, x: np.exp(x * np.log(a)), call=options_first,
                               a=st.sampled_from([1, 2, 2.3])),
-    "dropout": unary(ref.dropout, call=reseeded, p=st.sampled_from([0.0, 0.3, 1.0]),
+    "dropout": unary(ref.dropped(mg.dropout), call=reseeded, p=st.sampled_from([0.0, 0.3, 1.0]),
                      training=st.booleans()),
 }
 
@@ -196,8 +218,22 @@ PRODUCTS = {
     "matmul": Op(matrices(), np.matmul),
     "linear": Op(layers(), ref.linear),
     "conv2d": Op(convolutions(), ref.conv2d),
+    "conv_transpose2d": Op(transposed_convolutions(), ref.conv_transpose2d),
+}
+
+IMAGES = {
     "avg_pool2d": Op(poolings(real), ref.pool(np.mean, 0)),
-    "max_pool2d": Op(poolings(distinct), ref.pool(np.max, -np.inf), "smooth"),
+    "max_pool2d": Op(poolings(distinct, dilated=True), ref.pool(np.max, -np.inf), "smooth"),
+    "max_pool2d: indices": Op(poolings(distinct, dilated=True), ref.max_places, "constant",
+                              places),
+    "adaptive_avg_pool2d": Op(images(output_size=sides(1, 6)), ref.adaptive_avg_pool2d),
+    "upsample_nearest2d": Op(images(scale_factor=sides(1, 3)), ref.upsample_nearest2d),
+    "batch_norm: training": Op(batches(eps=st.sampled_from([1e-5, 0.1])), ref.batch_norm,
+                               call=by_batch),
+    "batch_norm: evaluation": Op(batches(eps=st.sampled_from([1e-5, 0.1])), ref.batch_norm,
+                                 call=by_running),
+    "dropout2d": Op(one_array(whole_channels, min_dims=3), ref.dropped(mg.dropout2d),
+                    call=reseeded),
 }
 
 LOSSES = {
@@ -210,5 +246,5 @@ LOSSES = {
 }
 
 TABLE = {name: op._replace(function=mg.ops.REGISTRY[name.partition(":")[0]]) for name, op in
-         {**UNARY, **BINARY, **REDUCTIONS, **MOVES, **PRODUCTS, **LOSSES}.items()}
+         {**UNARY, **BINARY, **REDUCTIONS, **MOVES, **PRODUCTS, **IMAGES, **LOSSES}.items()}
 DIFFERENTIABLE = {name: op for name, op in TABLE.items() if op.kind != "constant"}

@@ -11,18 +11,20 @@ from minigrad.kernels import conv, pool
 from minigrad.kernels.window import Window, direct_windows, empty, image, pixels, zeros
 from tests.one_line import one_line
 
-# (size, kernel, stride, padding) along one axis: all that fit; each meets another one on the other
-AXES = [(n, k, s, p) for n, k, s, p in product(range(1, 10), range(1, 5), range(1, 4), range(3))
-        if n + 2 * p >= k]
+# (size, kernel, stride, padding, dilation) along one axis: all small ones, and those that fit; each
+# of these meets others on the other axis
+ALL_AXES = list(product(range(1, 10), range(1, 5), range(1, 4), range(3), range(1, 3)))
+AXES = [(n, k, s, p, d) for n, k, s, p, d in ALL_AXES if n + 2 * p >= d * (k - 1) + 1]
+FITTING = set(AXES)
 POOL_AXES = [axis for axis in AXES if 2 * axis[3] <= axis[1]]
 
 
-def pairs(axes, times=5):
+def pairs(axes, times=3):
     """(Window, image size): each of `axes` as the vertical one, random ones as the horizontal."""
     rng = np.random.default_rng(0)
-    for (h, kh, sh, ph), _ in product(axes, range(times)):
-        w, kw, sw, pw = axes[rng.integers(len(axes))]
-        yield Window(kh, kw, sh, sw, ph, pw), (h, w)
+    for (h, kh, sh, ph, dh), _ in product(axes, range(times)):
+        w, kw, sw, pw, dw = axes[rng.integers(len(axes))]
+        yield Window(kh, kw, sh, sw, ph, pw, dh, dw), (h, w)
 
 
 def draw(rng, *shape):
@@ -45,39 +47,100 @@ def channels_last(a):
     return a.transpose(0, 2, 3, 1).flags.c_contiguous
 
 
-def slow_conv(x, w, window):
-    """The equation of kernels/conv.py, one output element at a time."""
-    (kh, kw, sh, sw, ph, pw), (n, c, h, wd), o = window, x.shape, len(w)
-    oh, ow = (h + 2 * ph - kh) // sh + 1, (wd + 2 * pw - kw) // sw + 1
-    y = np.zeros((n, o, oh, ow))
-    for b, f, i, j, u, v in product(*map(range, (n, o, oh, ow, kh, kw))):
-        row, column = i * sh + u - ph, j * sw + v - pw
-        if 0 <= row < h and 0 <= column < wd:
-            y[b, f, i, j] += sum(x[b, k, row, column] * w[f, k, u, v] for k in range(c))
+def taps(window, size):
+    """(i, j), (u, v), (row, column): which pixels of an image of that size meet which tap where."""
+    kh, kw, sh, sw, ph, pw, dh, dw, *_ = window
+    oh, ow = ((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in zip(
+        size, (kh, kw), (sh, sw), (ph, pw), (dh, dw)))
+    for i, j, u, v in np.ndindex(oh, ow, kh, kw):
+        row, column = i * sh + u * dh - ph, j * sw + v * dw - pw
+        if 0 <= row < size[0] and 0 <= column < size[1]:
+            yield (i, j), (u, v), (row, column)
+
+
+def slow_conv(x, w, window, groups, shape):
+    """The equation of kernels/conv.py, one product at a time, into zeros of that shape."""
+    y, c, per_group = np.zeros(shape), w.shape[1], len(w) // groups
+    for (i, j), (u, v), (row, column) in taps(window, x.shape[2:]):
+        for b, o, k in np.ndindex(len(x), *w.shape[:2]):
+            y[b, o, i, j] += x[b, o // per_group * c + k, row, column] * w[o, k, u, v]
     return y
+
+
+def slow_pool(reduce, x, window, shape, padding):
+    """One list of pixels per window, the padding (a number or None) among them, then `reduce`."""
+    y = np.empty(shape)
+    met = {place: [] for place in np.ndindex(shape[2:])}
+    for place, _, pixel in taps(window, x.shape[2:]):
+        met[place].append(pixel)
+    for b, c, i, j in np.ndindex(shape):
+        pixels = [x[b, c, row, column] for row, column in met[i, j]]
+        missing = window.kh * window.kw - len(pixels)
+        y[b, c, i, j] = reduce(pixels + [padding] * missing)
+    return y
+
+
+def expected_size(size, window):
+    """The output size of torch's formula, by counting places."""
+    return tuple(len(range(-p, n + p - d * (k - 1), s)) for n, k, s, p, d in zip(
+        size, *(window[i:i + 2] for i in (0, 2, 4, 6))))
+
+
+# (groups, C, O): one group, two and four groups, one per channel with one or two filters each
+GROUPS = [(1, 3, 2), (2, 4, 2), (4, 4, 8), (3, 3, 3), (3, 3, 6), (1, 1, 1), (1, 2, 3)]
+
+
+def test_the_sweep_is_exhaustive():
+    assert len(ALL_AXES) == 9 * 4 * 3 * 3 * 2 == 648
+    assert {(window.kh, window.sh, window.ph, window.dh, size[0]) for window, size in pairs(AXES)
+            } == {(k, s, p, d, n) for n, k, s, p, d in AXES}
 
 
 def test_direct_convolution_is_the_equation():
     rng = np.random.default_rng(0)
-    for window, size in list(pairs(AXES, 1))[::7]:
-        x, w = draw(rng, 2, 2, *size), draw(rng, 2, 2, window.kh, window.kw)
-        np.testing.assert_allclose(conv.direct(x, w, window), slow_conv(x, w, window), atol=1e-13)
+    for at, (window, size) in enumerate(pairs(AXES, 1)):
+        groups, c, o = GROUPS[at % len(GROUPS)]
+        x, w = draw(rng, 1, c, *size), draw(rng, o, c // groups, window.kh, window.kw)
+        y = conv.direct(x, w, window, groups)
+        slow = slow_conv(x, w, window, groups, (1, o, *expected_size(size, window)))
+        assert y.shape == slow.shape
+        np.testing.assert_allclose(y, slow, rtol=1e-12, atol=1e-12)
 
 
-def test_convolution_is_direct_convolution_and_its_maps_are_adjoint():
+@pytest.mark.parametrize("groups, c, o", GROUPS)
+def test_convolution_is_direct_convolution_and_its_maps_are_adjoint(groups, c, o):
     """<conv(x, w), g> = <x, input gradient(g, w)> = <w, weight gradient(x, g)>."""
     rng = np.random.default_rng(0)
-    for window, size in pairs(AXES):
-        n, c, o = rng.integers(1, 4, 3)
-        x, w = draw(rng, n, c, *size), draw(rng, o, c, window.kh, window.kw)
-        y = conv.forward(x, w, window)
-        np.testing.assert_allclose(y, conv.direct(x, w, window), rtol=1e-12, atol=1e-12)
+    for window, size in pairs(AXES, 1):
+        n = rng.integers(1, 4)
+        x, w = draw(rng, n, c, *size), draw(rng, o, c // groups, window.kh, window.kw)
+        y = conv.forward(x, w, window, groups)
+        assert y.shape == (n, o, *expected_size(size, window))
+        np.testing.assert_allclose(y, conv.direct(x, w, window, groups), rtol=1e-12, atol=1e-12)
         g = draw(rng, *y.shape)
-        gx, gw = conv.input_gradient(g, w, window, size), conv.weight_gradient(x, g, window)
+        gx = conv.input_gradient(g, w, window, size, groups)
+        gw = conv.weight_gradient(x, g, window, groups)
         assert gx.shape == x.shape and gw.shape == w.shape
         scale = 1e-12 * max(1, inner(abs(y), abs(g)))
         assert abs(inner(y, g) - inner(x, gx)) <= scale
         assert abs(inner(y, g) - inner(w, gw)) <= scale
+
+
+def test_a_batch_in_blocks_is_the_batch_in_one(monkeypatch):
+    """Blocks of two images, the last one shorter."""
+    rng = np.random.default_rng(0)
+    window, size, groups = Window(3, 2, 2, 1, 1, 0), (6, 5), 2
+    x, w = draw(rng, 5, 4, *size), draw(rng, 6, 2, 3, 2)
+    whole = conv.forward(x, w, window, groups)
+    g = draw(rng, *whole.shape)
+    maps = [lambda: conv.forward(x, w, window, groups),
+            lambda: conv.input_gradient(g, w, window, size, groups),
+            lambda: conv.weight_gradient(x, g, window, groups)]
+    wholes = [f() for f in maps]
+    columns = 6 * 4 * whole[0, 0].size * x.itemsize
+    monkeypatch.setattr(conv, "BLOCK_BYTES", 2 * columns)
+    for f, expected in zip(maps, wholes):
+        np.testing.assert_allclose(f(), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_max_pooling_is_the_definition_and_its_maps_are_adjoint():
@@ -86,12 +149,29 @@ def test_max_pooling_is_the_definition_and_its_maps_are_adjoint():
     for window, size in pairs(POOL_AXES):
         x = draw(rng, 2, 3, *size) - 5  # all negative: a padding of zeros would win
         y, winner = pool.maximum(x, window)
+        assert y.shape == winner.shape == (2, 3, *expected_size(size, window))
         np.testing.assert_array_equal(y, pool.max_direct(x, window))
-        np.testing.assert_array_equal(y, pool.gather(x, winner, window))
+        seen = np.isfinite(y)  # dilated windows may miss the image
+        assert seen.all() or max(window.dh, window.dw) > min(size)
+        read = pool.gather(x, winner, window)
+        np.testing.assert_array_equal(y[seen], read[seen])
         g = draw(rng, *y.shape)
         gx = pool.scatter(g, winner, window, size)
         assert gx.shape == x.shape
-        assert abs(inner(y, g) - inner(x, gx)) <= 1e-12 * max(1, inner(abs(y), abs(g)))
+        assert abs(inner(read, g) - inner(x, gx)) <= 1e-12 * max(1, inner(abs(read), abs(g)))
+
+
+def test_direct_pooling_is_one_window_after_the_other():
+    rng = np.random.default_rng(0)
+    for window, size in pairs(POOL_AXES, 1):
+        x = draw(rng, 1, 2, *size)
+        shape = (1, 2, *expected_size(size, window))
+        for direct, reduce, padding in [(pool.max_direct, max, -np.inf),
+                                        (pool.average_direct, np.mean, 0)]:
+            y = direct(x, window)
+            assert y.shape == shape
+            np.testing.assert_allclose(y, slow_pool(reduce, x, window, shape, padding), 1e-12,
+                                       1e-14)
 
 
 def test_average_pooling_is_the_definition_and_its_maps_are_adjoint():
@@ -99,6 +179,7 @@ def test_average_pooling_is_the_definition_and_its_maps_are_adjoint():
     for window, size in pairs(POOL_AXES):
         x = draw(rng, 2, 3, *size)
         y = pool.average(x, window)
+        assert y.shape == (2, 3, *expected_size(size, window))
         np.testing.assert_allclose(y, pool.average_direct(x, window), rtol=1e-12, atol=1e-14)
         g = draw(rng, *y.shape)
         gx = pool.average_transpose(g, window, size)
@@ -115,6 +196,17 @@ def test_the_first_of_equal_elements_wins_and_nan_wins_over_all():
     np.testing.assert_array_equal(pool.max_direct(x, window), y)
     g = pool.scatter(np.ones((1, 1, 1, 2)), winner, window, (2, 4))
     assert g.tolist() == [[[[1, 0, 0, 1], [0, 0, 0, 0]]]]
+
+
+def test_the_padding_wins_over_nothing():
+    """Not even over pixels of -inf: the first of those gets the gradient."""
+    x = np.full((1, 1, 2, 2), -np.inf)
+    window = Window.of(3, 1, 1, "test")
+    y, winner = pool.maximum(x, window)
+    assert (y == -np.inf).all() and winner.tolist() == [[[[4, 3], [1, 0]]]]
+    assert pool.positions(winner, window, 2).tolist() == [[[[0, 0], [0, 0]]]]
+    g = pool.scatter(np.ones_like(y), winner, window, (2, 2))
+    assert g.tolist() == [[[[4, 0], [0, 0]]]]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -162,13 +254,39 @@ def test_windows_are_where_the_equation_says():
     assert windows[0, 0, 0, 0].tolist() == [[-1, -1, -1], [0, 1, 2]]
     assert windows[0, 0, 1, 2].tolist() == [[7, 8, 9], [12, 13, 14]]
     padded = window.padded(x, -1)
-    assert padded.shape == (1, 1, 6, 5) and np.array_equal(window.cropped(padded), x)
+    assert padded.shape == (1, 1, 6, 5) and np.array_equal(window.cropped(padded, (4, 5)), x)
+    dilated = direct_windows(x, Window(2, 2, 1, 1, 0, 0, 3, 2), value=-1)
+    assert dilated[0, 0, 0].tolist() == [[[0, 2], [15, 17]], [[1, 3], [16, 18]], [[2, 4], [17, 19]]]
+    longer = window._replace(eh=1, ew=2)
+    assert longer.padded(x, -1).shape == (1, 1, 7, 7)
+    assert longer.output_size(4, 5) == (3, 5)
+    assert direct_windows(x, longer, -1)[0, 0, 2, 4].tolist() == [[19, -1, -1], [-1, -1, -1]]
 
 
-def test_output_sizes_against_counting():
-    for (n, k, s, p) in AXES:
-        places = [i for i in range(-p, n + p - k + 1) if (i + p) % s == 0]
-        assert Window(k, 1, s, 1, p, 0).output_size(n, 1) == (len(places), 1)
+@pytest.mark.parametrize("axis", [0, 1])
+def test_every_size_either_fits_or_is_refused_by_name(axis):
+    """Of all 648 windows, on either axis; pooling refuses more padding than half the kernel."""
+    def both(value, other):
+        return (value, other) if axis == 0 else (other, value)
+
+    for n, k, s, p, d in ALL_AXES:
+        x, w = Tensor(np.ones((1, 1, *both(n, 9)))), Tensor(np.ones((1, 1, *both(k, 1))))
+        calls = [("conv2d", lambda: mg.conv2d(x, w, None, both(s, 1), both(p, 0), both(d, 1))),
+                 ("max_pool2d", lambda: mg.max_pool2d(x, both(k, 1), both(s, 1), both(p, 0),
+                                                      both(d, 1)))]
+        if d == 1:
+            calls.append(("avg_pool2d", lambda: mg.avg_pool2d(x, both(k, 1), both(s, 1),
+                                                              both(p, 0))))
+        for name, call in calls:
+            if 2 * p > k and name != "conv2d":
+                with one_line(ValueError, name, "padding", f"{both(p, 0)}"):
+                    call()
+            elif (n, k, s, p, d) in FITTING:
+                places = len(range(-p, n + p - d * (k - 1), s))
+                assert call().shape == (1, 1, *both(places, 9))
+            else:
+                with one_line(ValueError, "kernel_size", "{}x{}".format(*both(n, 9))):
+                    call()
 
 
 @pytest.mark.parametrize("sizes, words", [
@@ -197,3 +315,74 @@ def test_an_empty_batch_passes():
     y = mg.max_pool2d(mg.conv2d(x, w), 2)
     y.sum().backward()
     assert y.shape == (0, 3, 1, 1) and x.grad.shape == x.shape and not w.grad.data.any()
+
+
+# ---- the linear ops and their transposes ---------------------------------------------------------
+
+FILTERS = {shape: np.random.default_rng(0).standard_normal(shape)
+           for shape in [(4, 2, 3, 2), (4, 3, 2, 3)]}
+LINEAR = {
+    "conv2d": (lambda x: mg.conv2d(x, FILTERS[4, 2, 3, 2], None, 2, (1, 0), (1, 2), 2),
+               (2, 4, 6, 7)),
+    "conv2d, same": (lambda x: mg.conv2d(x, FILTERS[4, 2, 3, 2], padding="same", groups=2),
+                     (2, 4, 4, 3)),
+    "conv_transpose2d": (lambda x: mg.conv_transpose2d(x, FILTERS[4, 2, 3, 2], None, 3, 1, 2, 2),
+                         (2, 4, 3, 2)),
+    "conv_transpose2d, room for another window": (
+        lambda x: mg.conv_transpose2d(x, FILTERS[4, 3, 2, 3], None, 1, 1, 1, 1, 2), (2, 4, 3, 2)),
+    "avg_pool2d": (lambda x: mg.avg_pool2d(x, (3, 2), (2, 1), 1), (2, 3, 5, 4)),
+    "adaptive_avg_pool2d, 7 -> 4": (lambda x: mg.adaptive_avg_pool2d(x, 4), (2, 3, 7, 7)),
+    "adaptive_avg_pool2d, 3 -> 5": (lambda x: mg.adaptive_avg_pool2d(x, (5, 2)), (2, 3, 3, 4)),
+    "adaptive_avg_pool2d, 6 -> 3": (lambda x: mg.adaptive_avg_pool2d(x, (3, 2)), (2, 3, 6, 4)),
+    "adaptive_avg_pool2d, one": (lambda x: mg.adaptive_avg_pool2d(x, 1), (2, 3, 6, 4)),
+    "upsample_nearest2d": (lambda x: mg.upsample_nearest2d(x, (2, 3)), (2, 3, 3, 4)),
+    "batch_norm, evaluation": (
+        lambda x: mg.batch_norm(x, np.zeros(3), np.array([1.0, 2, 3]), np.array([0.5, -1, 2]),
+                                np.zeros(3)), (2, 3, 3, 4)),
+}
+
+
+@pytest.mark.parametrize("f, shape", LINEAR.values(), ids=LINEAR)
+def test_backward_is_the_transpose_and_its_backward_is_the_map(f, shape):
+    """<A x, v> = <x, A^T v>, and the transpose of A^T, taken by backward again, is A."""
+    rng = np.random.default_rng(1)
+    x = Tensor(draw(rng, *shape), requires_grad=True)
+    y = f(x)
+    v = Tensor(draw(rng, *y.shape), requires_grad=True)
+    (gx,) = mg.grad(y, [x], v, create_graph=True)
+    scale = 1e-12 * max(1, inner(abs(y.data), abs(v.data)))
+    assert abs(inner(y.data, v.data) - inner(x.data, gx.data)) <= scale
+    u = draw(rng, *shape)
+    (again,) = mg.grad(gx, [v], u)
+    np.testing.assert_allclose(again.data, f(u), rtol=1e-12, atol=1e-12)
+
+
+def test_transposed_convolution_is_the_transpose_of_convolution():
+    """<conv2d(x, w), g> = <x, conv_transpose2d(g, w)> for all strides, and all sizes they leave."""
+    rng = np.random.default_rng(0)
+    for window, size in pairs(AXES, 1):
+        options = {"stride": window[2:4], "padding": window[4:6], "dilation": window[6:8]}
+        x, w = draw(rng, 2, 4, *size), draw(rng, 2, 2, window.kh, window.kw)
+        y = mg.conv2d(x, w, groups=2, **options)
+        g = draw(rng, *y.shape)
+        rest = tuple((n + 2 * p - span) % s for n, p, span, s in zip(
+            size, window[4:6], window.span, window[2:4]))
+        gx = mg.conv_transpose2d(g, w, groups=2, output_padding=rest, **options)
+        assert gx.shape == x.shape
+        assert abs(inner(y, g) - inner(x, gx)) <= 1e-12 * max(1, inner(abs(y), abs(g)))
+
+
+def test_upsampling_copies_bits():
+    x = np.random.default_rng(0).standard_normal((2, 3, 4, 5)).astype(np.float32) / 3
+    y = mg.upsample_nearest2d(x, 3)
+    assert y.dtype == x.dtype and channels_last(y)
+    assert (y == x.repeat(3, 2).repeat(3, 3)).all()
+
+
+def test_adaptive_bins_overlap_and_keep_to_themselves():
+    """7 -> 4 means rows 0-2, 1-4, 3-6, 5-7; infinity stays in the bins that it lies in."""
+    x = np.eye(7).reshape(7, 1, 7, 1)
+    rows = mg.adaptive_avg_pool2d(x, (4, 1))[:, 0, :, 0].T
+    assert [np.flatnonzero(row).tolist() for row in rows] == [[0, 1], [1, 2, 3], [3, 4, 5], [5, 6]]
+    x = np.array([1.0, 2, np.inf]).reshape(1, 1, 1, 3)
+    assert mg.adaptive_avg_pool2d(x, (1, 2)).ravel().tolist() == [1.5, np.inf]

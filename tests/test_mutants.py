@@ -2,7 +2,7 @@
 
 A mutant is an op with one formula of its backward replaced by a plausible mistake: a sign, a
 factor, a lost term, the wrong saved value, a sum over the wrong axis. The very checks that
-test_ops.py runs, on the same samples, have to fail on it.
+test_ops.py runs, on the same samples, have to fail on it. op_mutants.py holds them.
 """
 
 from contextlib import contextmanager
@@ -12,239 +12,21 @@ import pytest
 from hypothesis import Phase, given, settings
 
 import minigrad as mg
-from minigrad.kernels.window import Window
-from minigrad.ops import (cos, exp, expand, getitem, log, permute, reshape, sum, sum_to, transpose,
-                          where)
-from minigrad.ops.activation import LogSoftmax, ReLU, Sigmoid, Softmax
-from minigrad.ops.arithmetic import Div, Maximum, Mul, Pow, Sin, Sqrt, Where
-from minigrad.ops.conv import Conv2d, ConvInputGradient, ConvWeightGradient
-from minigrad.ops.linear import Linear, MatMul
-from minigrad.ops.pool import AvgPool2d, AvgPoolTranspose, Gather, MaxPool2d, Scatter
-from minigrad.ops.reduce import Amax, Sum
-from minigrad.ops.shape import Concatenate, Expand, Index, IndexAdd, Permute, SumTo
-from tests.op_checks import check_gradients, check_second_derivatives
+from minigrad.ops import var
+from minigrad.ops.arithmetic import Mul
+from minigrad.ops.norm import BatchNorm
+from tests.op_checks import check_gradients, check_second_derivatives, check_values
+from tests.op_mutants import (COMPOSED, MUTANTS, SECOND, batch_norm_with, binned, normalised,
+                              torch_bins)
 from tests.op_table import TABLE
 
 
-def unpadded(window):
-    return window._replace(ph=0, pw=0)
-
-
-def turned(w):
-    """Filters turned by 180 degrees: correlation taken for convolution."""
-    return w[:, :, ::-1, ::-1]
-
-
-def overwritten(self, gy):
-    """Index's transpose with = for +=, which loses all but one of repeated elements."""
-    gx = np.zeros(self.from_shape)
-    gx[self.index_] = gy
-    return gx
-
-
-# Function: (line of the table, {the mistake: (method, formula)})
-MUTANTS = {
-    Mul: ("mul", {
-        "sign": ("grad_a", lambda self, gy, b: -gy * b),
-        "its own value": ("grad_a", lambda self, gy, a: gy * a),
-        "factor forgotten": ("grad_b", lambda self, gy: gy),
-        "output for input": ("grad_b", lambda self, gy, y: gy * y),
-        "factor 2": ("grad_b", lambda self, gy, a: gy * a * 2),
-        "slightly off": ("grad_b", lambda self, gy, a: gy * a * (1 + 1e-6)),
-    }),
-    Div: ("div", {
-        "multiplied": ("grad_a", lambda self, gy, b: gy * b),
-        "sign": ("grad_b", lambda self, gy, b, y: gy * y / b),
-        "divided once": ("grad_b", lambda self, gy, a, b: -gy * a / b),
-        "output for input": ("grad_b", lambda self, gy, b, y: -gy * y / b**2),
-        "divisor for dividend": ("grad_b", lambda self, gy, b: -gy / b),
-    }),
-    Pow: ("pow", {
-        "exponent forgotten": ("grad_a", lambda self, gy, a, b: gy * a**(b - 1)),
-        "exponent not lowered": ("grad_a", lambda self, gy, b, y: gy * b * y),
-        "sign": ("grad_a", lambda self, gy, a, b: -gy * b * a**(b - 1)),
-        "logarithm forgotten": ("grad_b", lambda self, gy, y: gy * y),
-        "logarithm of the exponent": ("grad_b", lambda self, gy, b, y: gy * y * log(b)),
-    }),
-    Maximum: ("maximum", {
-        "the smaller one": ("grad_a", lambda self, gy, a, b: where(a < b, gy, 0)),
-        "sign": ("grad_a", lambda self, gy, a, b: where(a > b, -gy, 0)),
-        "both": ("grad_b", lambda self, gy: gy),
-        "half": ("grad_b", lambda self, gy, a, b: where(a < b, gy / 2, 0)),
-    }),
-    Where: ("where", {
-        "sides exchanged": ("grad_a", lambda self, gy: where(self.condition, 0, gy)),
-        "both": ("grad_a", lambda self, gy: gy),
-        "sign": ("grad_b", lambda self, gy: where(self.condition, 0, -gy)),
-        "nothing": ("grad_b", lambda self, gy: gy * 0),
-    }),
-    Sqrt: ("sqrt", {
-        "2 forgotten": ("backward", lambda self, gy, y: gy / y),
-        "input for output": ("backward", lambda self, gy, x: gy / (2 * x)),
-        "multiplied": ("backward", lambda self, gy, y: gy * 2 * y),
-        "sign": ("backward", lambda self, gy, y: -gy / (2 * y)),
-    }),
-    Sin: ("sin", {
-        "sign": ("backward", lambda self, gy, x: -gy * cos(x)),
-        "of the output": ("backward", lambda self, gy, y: gy * cos(y)),
-        "sine again": ("backward", lambda self, gy, y: gy * y),
-        "slope at 0": ("backward", lambda self, gy: gy),
-    }),
-    Expand: ("add", {
-        "not summed back": ("backward", lambda self, gy: gy),
-        "one of the copies": ("backward", lambda self, gy: reshape(
-            gy[tuple(slice(0, n) for n in (1,) * (gy.ndim - len(self.from_shape))
-                     + self.from_shape)], self.from_shape)),
-        "mean of the copies": ("backward", lambda self, gy: sum_to(gy, self.from_shape)
-                               * (max(np.prod(self.from_shape), 1) / max(gy.size, 1))),
-        "sign": ("backward", lambda self, gy: -sum_to(gy, self.from_shape)),
-    }),
-    Permute: ("permute", {
-        "not inverted": ("backward", lambda self, gy: permute(gy, self.dims)),
-        "reversed": ("backward", lambda self, gy: permute(
-            gy, list(range(gy.ndim))[::-1])),
-        "reshaped": ("backward", lambda self, gy: reshape(
-            gy, tuple(gy.shape[i] for i in np.argsort(self.dims)))),
-        "sign": ("backward", lambda self, gy: -permute(gy, np.argsort(self.dims).tolist())),
-    }),
-    Index: ("getitem", {
-        "overwritten": ("backward", overwritten),
-        "sign": ("backward", lambda self, gy: -IndexAdd(self.index_, self.from_shape)(gy)),
-        "everywhere": ("backward", lambda self, gy: np.full(self.from_shape, gy.sum())),
-        "factor 2": ("backward", lambda self, gy: IndexAdd(self.index_, self.from_shape)(
-            2 * gy)),
-    }),
-    Concatenate: ("concatenate", {
-        "all the first": ("backward", lambda self, gy: tuple(
-            getitem(gy, (slice(None),) * (self.dim % gy.ndim) + (slice(0, end - start),))
-            for start, end in zip([0, *self.ends], self.ends))),
-        "in reverse": ("backward", lambda self, gy: tuple(
-            np.split(np.flip(gy, self.dim), self.ends[:-1], self.dim))),
-        "first axis": ("backward", lambda self, gy: tuple(
-            gy[start:end] for start, end in zip([0, *self.ends], self.ends))),
-        "sign": ("backward", lambda self, gy: tuple(np.split(-gy, self.ends[:-1], self.dim))),
-    }),
-    Sum: ("sum", {
-        "mean": ("backward", lambda self, gy: expand(
-            reshape(gy, self.kept(self.from_shape)) / max(1, np.prod(self.from_shape)),
-            self.from_shape)),
-        "not expanded": ("backward", lambda self, gy: reshape(gy, self.kept(self.from_shape))),
-        "sign": ("backward", lambda self, gy: -expand(
-            reshape(gy, self.kept(self.from_shape)), self.from_shape)),
-        "gradients mixed": ("backward", lambda self, gy: np.full(self.from_shape, gy.mean()
-                                                                 if gy.size else 0)),
-    }),
-    Amax: ("amax", {
-        "everywhere": ("backward", lambda self, gy, x: expand(
-            reshape(gy, self.kept(x.shape)), x.shape)),
-        "everywhere else": ("backward", lambda self, gy, x, y: where(
-            x == reshape(y, self.kept(x.shape)), 0, reshape(gy, self.kept(x.shape)))),
-        "sign": ("backward", lambda self, gy, x, y: where(
-            x == reshape(y, self.kept(x.shape)), reshape(-gy, self.kept(x.shape)), 0)),
-        "shared by all": ("backward", lambda self, gy, x: expand(
-            reshape(gy, self.kept(x.shape)) * (gy.size / x.size), x.shape)),
-    }),
-    Sigmoid: ("sigmoid", {
-        "sign": ("backward", lambda self, gy, y: -gy * y * (1 - y)),
-        "term lost": ("backward", lambda self, gy, y: gy * y),
-        "slope of tanh": ("backward", lambda self, gy, y: gy * (1 - y * y)),
-        "input for output": ("backward", lambda self, gy, x: gy * x * (1 - x)),
-    }),
-    ReLU: ("relu", {
-        "always": ("backward", lambda self, gy: gy),
-        "below 0": ("backward", lambda self, gy, x: where(x < 0, gy, 0)),
-        "sign": ("backward", lambda self, gy, y: where(y > 0, -gy, 0)),
-        "value for slope": ("backward", lambda self, gy, y: gy * y),
-    }),
-    Softmax: ("softmax", {
-        "diagonal only": ("backward", lambda self, gy, y: y * gy),
-        "diagonal of the Jacobian": ("backward", lambda self, gy, y: y * (1 - y) * gy),
-        "sum not weighted": ("backward", lambda self, gy, y: y * (gy - sum(
-            gy, self.dim, keepdim=True))),
-        "sum over all axes": ("backward", lambda self, gy, y: y * (gy - sum(gy * y))),
-        "sign of the sum": ("backward", lambda self, gy, y: y * (gy + sum(
-            gy * y, self.dim, keepdim=True))),
-    }),
-    LogSoftmax: ("log_softmax", {
-        "sum lost": ("backward", lambda self, gy: gy),
-        "e^ forgotten": ("backward", lambda self, gy, y: gy - y * sum(
-            gy, self.dim, keepdim=True)),
-        "sum over all axes": ("backward", lambda self, gy, y: gy - exp(y) * sum(gy)),
-        "weighted twice": ("backward", lambda self, gy, y: gy - exp(y) * sum(
-            gy * exp(y), self.dim, keepdim=True)),
-    }),
-    MatMul: ("matmul", {
-        "not transposed": ("grad_a", lambda self, gy, b: gy @ b),
-        "sign": ("grad_a", lambda self, gy, b: -(gy @ transpose(b, -1, -2))),
-        "exchanged": ("grad_b", lambda self, gy, a: gy @ a),
-        "factor 2": ("grad_b", lambda self, gy, a: 2 * (transpose(a, -1, -2) @ gy)),
-    }),
-    Linear: ("linear", {
-        "weight transposed": ("grad_x", lambda self, gy, w: gy @ w.T),
-        "weight gradient transposed": ("grad_w", lambda self, gy, x: x.T @ gy),
-        "mean over the batch": ("grad_w", lambda self, gy, x: gy.T @ x / max(1, len(x))),
-        "bias summed over outputs": ("grad_b", lambda self, gy: gy.sum(-1)),
-        "bias not summed": ("grad_b", lambda self, gy: gy),
-    }),
-    Conv2d: ("conv2d", {
-        "filters turned": ("grad_x", lambda self, gy, w: ConvInputGradient(
-            self.window, self.size)(gy, turned(w))),
-        "padding forgotten": ("grad_x", lambda self, gy, w: ConvInputGradient(
-            unpadded(self.window), self.size)(gy, w)),
-        "sign": ("grad_x", lambda self, gy, w: -ConvInputGradient(
-            self.window, self.size)(gy, w)),
-        "filter gradient turned": ("grad_w", lambda self, gy, x: turned(ConvWeightGradient(
-            self.window, self.size)(x, gy))),
-        "mean over the batch": ("grad_w", lambda self, gy, x: ConvWeightGradient(
-            self.window, self.size)(x, gy) / max(1, len(x))),
-        "bias not summed over the batch": ("grad_b", lambda self, gy: gy[:1].sum((0, 2, 3))),
-    }),
-    MaxPool2d: ("max_pool2d", {
-        "shared by the window": ("backward", lambda self, gy: AvgPoolTranspose(
-            self.window, self.size)(gy)),
-        "always the first": ("backward", lambda self, gy: Scatter(
-            0 * self.winner, self.window, self.size)(gy)),
-        "the next pixel": ("backward", lambda self, gy: Scatter(
-            (self.winner + 1) % (self.window.kh * self.window.kw), self.window, self.size)(gy)),
-        "padding forgotten": ("backward", lambda self, gy: Scatter(
-            self.winner, unpadded(self.window), self.size)(gy)),
-        "sign": ("backward", lambda self, gy: -Scatter(
-            self.winner, self.window, self.size)(gy)),
-    }),
-    AvgPool2d: ("avg_pool2d", {
-        "not divided": ("backward", lambda self, gy: AvgPoolTranspose(
-            self.window, self.size)(gy) * (self.window.kh * self.window.kw)),
-        "divided by the height": ("backward", lambda self, gy: AvgPoolTranspose(
-            self.window, self.size)(gy) * self.window.kw),
-        "padding forgotten": ("backward", lambda self, gy: AvgPoolTranspose(
-            unpadded(self.window), self.size)(gy)),
-        "stride 1": ("backward", lambda self, gy: AvgPoolTranspose(
-            Window(*self.window[:2], 1, 1, *self.window[4:]), self.size)(gy)),
-    }),
-}
-
-# The backward of a backward: only second derivatives run these formulas.
-SECOND = {
-    SumTo: ("mul", {
-        "sign": ("backward", lambda self, gy: -expand(gy, self.from_shape)),
-        "mean of the copies": ("backward", lambda self, gy: expand(gy / 2, self.from_shape)),
-    }),
-    ConvInputGradient: ("conv2d", {
-        "sign": ("grad_w", lambda self, gy, g: -ConvWeightGradient(
-            self.window, self.size)(gy, g)),
-        "filters turned": ("grad_g", lambda self, gy, w: Conv2d(self.window)(gy, turned(w))),
-    }),
-    ConvWeightGradient: ("conv2d", {
-        "filters turned": ("grad_x", lambda self, gy, g: ConvInputGradient(
-            self.window, self.size)(g, turned(gy))),
-        "factor 2": ("grad_g", lambda self, gy, x: 2 * Conv2d(self.window)(x, gy)),
-    }),
-    Scatter: ("max_pool2d", {
-        "always the first": ("backward", lambda self, gy: Gather(
-            0 * self.winner, self.window)(gy)),
-        "sign": ("backward", lambda self, gy: -Gather(self.winner, self.window)(gy)),
-    }),
-}
+def disguised(wrong, right):
+    """An op with the values of `right` and the gradients of `wrong`."""
+    def f(*arguments, **options):
+        y, other = right(*arguments, **options), wrong(*arguments, **options)
+        return y.detach() + (other - other.detach())
+    return f
 
 
 @contextmanager
@@ -260,12 +42,12 @@ def replaced(function, method, formula):
         function.__init_subclass__()
 
 
-def caught(check, line):
+def caught(check, op):
     """Does the check fail on a sample of that line of the table?"""
     @settings(phases=[Phase.generate], report_multiple_bugs=False)
-    @given(TABLE[line].samples)
+    @given(op.samples)
     def run(sample):
-        check(TABLE[line], sample)
+        check(op, sample)
 
     try:
         run()
@@ -280,7 +62,7 @@ def survivors(mutants, check):
     for function, (line, mistakes) in mutants.items():
         for name, (method, formula) in mistakes.items():
             with replaced(function, method, formula):
-                if not caught(check, line):
+                if not caught(check, TABLE[line]):
                     found.append(f"{function.__name__}.{method}: {name}")
     return found
 
@@ -300,10 +82,29 @@ def test_wrong_second_derivatives_are_caught():
     assert not alive, f"not caught: {alive}"
 
 
+@pytest.mark.parametrize("line, name", [(line, name) for line, mistakes in COMPOSED.items()
+                                        for name in mistakes])
+def test_wrong_compositions_are_caught(line, name):
+    """By their values, and by their gradients when the values are right."""
+    op, wrong = TABLE[line], COMPOSED[line][name]
+    assert caught(check_values, op._replace(function=wrong))
+    assert caught(check_gradients, op._replace(function=disguised(wrong, op.function)))
+
+
 def test_a_right_formula_in_other_words_passes():
     """The control of the control: what is caught is the mistake, not the replacement."""
-    same = {Mul: ("mul", {"factors exchanged": ("grad_a", lambda self, gy, b: b * gy)})}
-    assert survivors(same, check_gradients) == ["Mul.grad_a: factors exchanged"]
+    same = {
+        Mul: ("mul", {"factors exchanged": ("grad_a", lambda self, gy, b: b * gy)}),
+        BatchNorm: ("batch_norm: training", {
+            "written out": ("backward", lambda self, gy, x, w: normalised(self, gy, x, w))})}
+    assert survivors(same, check_gradients) == ["Mul.grad_a: factors exchanged",
+                                                "BatchNorm.backward: written out"]
+    for line, right in [
+            ("adaptive_avg_pool2d", binned(torch_bins)),
+            ("batch_norm: training", batch_norm_with(lambda x, dims: var(x, dims, 0, True)))]:
+        op = TABLE[line]
+        assert not caught(check_values, op._replace(function=right))
+        assert not caught(check_gradients, op._replace(function=disguised(right, op.function)))
 
 
 def test_a_replaced_formula_is_put_back():

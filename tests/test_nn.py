@@ -129,21 +129,22 @@ def test_state_is_loaded_into_the_same_tensors():
         assert not np.shares_memory(p.data, wide[name].data)
 
 
-@pytest.mark.parametrize("spoil, error, words", [
-    (lambda s: [s.pop("scale"), s.pop("inner.0.bias"), s.update(extra=0, other=1)], KeyError,
-     ["Block", "missing ['scale', 'inner.0.bias']", "unexpected ['extra', 'other']",
-      "strict=False"]),
-    (lambda s: s.update({"scale": np.ones(3), "inner.0.weight": np.ones((2, 3))}), ValueError,
+@pytest.mark.parametrize("spoil, words", [
+    (lambda s: [s.pop("scale"), s.pop("inner.0.bias"), s.update(extra=0, other=1)],
+     ["Block", "missing: scale, inner.0.bias", "unexpected: extra, other"]),
+    (lambda s: s.update({"scale": np.ones(3), "inner.0.weight": np.ones((2, 3))}),
      ["scale: float64 (3,) for float32 (2,)", "inner.0.weight: float64 (2, 3) for float32 (3, 2)"]),
-    (lambda s: s.update(offset=np.array(["a", "b"])), ValueError, ["offset: <U1 (2,)"]),
-    (lambda s: s.update(offset=np.ones(2) * 1j), ValueError, ["offset: complex128 (2,)"])],
-    ids=["names", "shapes", "text", "complex"])
-def test_a_wrong_state_is_listed_in_full_and_nothing_is_loaded(spoil, error, words):
+    (lambda s: s.update(offset=np.array(["a", "b"])), ["offset: <U1 (2,)"]),
+    (lambda s: s.update(offset=np.ones(2) * 1j), ["offset: complex128 (2,)"]),
+    (lambda s: [s.pop("scale"), s.update(extra=0, offset=np.ones(3))],
+     ["missing: scale", "unexpected: extra", "wrong shapes or dtypes: offset: float64 (3,)"])],
+    ids=["names", "shapes", "text", "complex", "everything"])
+def test_a_wrong_state_is_listed_in_full_and_nothing_is_loaded(spoil, words):
     block = Block()
     before = copy.deepcopy(block.state_dict())
     state = {name: array + 1 for name, array in before.items()}
     spoil(state)
-    with one_line(error, *words):
+    with one_line(ValueError, *words):
         block.load_state_dict(state)
     assert all((block.state_dict()[name] == array).all() for name, array in before.items())
 
@@ -152,6 +153,37 @@ def test_strict_false_loads_what_fits():
     block = Block()
     block.load_state_dict({"scale": [5, 6], "extra": 0}, strict=False)
     assert block.scale.data.tolist() == [5, 6] and block.offset.data.tolist() == [0, 0]
+    with one_line(ValueError, "scale: int64 (3,)"):  # not even then
+        block.load_state_dict({"scale": [5, 6, 7]}, strict=False)
+
+
+def test_buffers_are_saved_loaded_and_moved_but_not_trained():
+    model, other = nn.Sequential(nn.BatchNorm1d(3)), nn.Sequential(nn.BatchNorm1d(3))
+    model(Tensor(np.arange(12, dtype=np.float32).reshape(4, 3)))
+    names = ["running_mean", "running_var", "num_batches_tracked"]
+    assert list(model.state_dict()) == [f"0.{n}" for n in ["weight", "bias", *names]]
+    assert [name for name, _ in model.named_buffers()] == [f"0.{n}" for n in names]
+    assert [name for name, _ in model.named_parameters()] == ["0.weight", "0.bias"]
+    live = other[0].running_mean
+    other.load_state_dict(model.state_dict())
+    assert other[0].running_mean is live and not np.shares_memory(live, model[0].running_mean)
+    for name, array in model.state_dict().items():
+        np.testing.assert_array_equal(other.state_dict()[name], array)
+    other.to("float64")
+    assert other[0].running_var.dtype == np.float64 and other[0].num_batches_tracked.dtype == int
+    assert other.eval()(Tensor(np.ones((2, 3)))).dtype == np.float64
+
+
+def test_numbers_that_know_their_dtype_are_no_buffers():
+    assert not dict(nn.LeakyReLU(np.float32(0.1)).named_buffers())
+
+
+def test_files_without_num_batches_tracked_load():
+    model = nn.BatchNorm2d(2)
+    model.num_batches_tracked += 5
+    state = {name: a for name, a in model.state_dict().items() if name != "num_batches_tracked"}
+    model.load_state_dict(state)
+    assert model.num_batches_tracked == 0
 
 
 # ---- layers --------------------------------------------------------------------------------------
@@ -163,6 +195,14 @@ def test_linear_and_conv_call_their_ops():
     y = conv(x)
     assert y.shape == (2, 4, 3, 4)
     assert (y.data == mg.conv2d(x, conv.weight, conv.bias, (2, 1), (1, 0)).data).all()
+    conv = nn.Conv2d(3, 6, 2, padding="same", dilation=2, groups=3, bias=False)
+    assert conv.weight.shape == (6, 1, 2, 2) and conv(x).shape == (2, 6, 6, 5)
+    assert (conv(x).data == mg.conv2d(x, conv.weight, padding="same", dilation=2,
+                                      groups=3).data).all()
+    up = nn.ConvTranspose2d(3, 6, 3, stride=2, padding=1, output_padding=1, groups=3)
+    assert up.weight.shape == (3, 2, 3, 3) and up.bias.shape == (6,)
+    assert up(x).shape == (2, 6, 12, 10)
+    assert (up(x).data == mg.conv_transpose2d(x, up.weight, up.bias, 2, 1, 1, 3).data).all()
     linear = nn.Linear(5, 7)
     assert (linear(x).data == mg.linear(x, linear.weight, linear.bias).data).all()
     assert linear(x).shape == (2, 3, 6, 7) and nn.Linear(5, 7, bias=False).bias is None
@@ -174,6 +214,10 @@ def test_linear_and_conv_call_their_ops():
     (nn.Flatten(), lambda x: x.reshape(2, -1)),
     (nn.MaxPool2d(2), lambda x: mg.max_pool2d(x, 2, 2)),
     (nn.MaxPool2d(3, 2, 1), lambda x: mg.max_pool2d(x, 3, 2, 1)),
+    (nn.MaxPool2d(2, 3, 1, 2, True), lambda x: mg.max_pool2d(x, 2, 3, 1, 2, True)),
+    (nn.AdaptiveAvgPool2d((3, 1)), lambda x: mg.adaptive_avg_pool2d(x, (3, 1))),
+    (nn.UpsamplingNearest2d(2), lambda x: mg.upsample_nearest2d(x, 2)),
+    (nn.Identity(), lambda x: x),
     (nn.AvgPool2d((2, 1)), lambda x: mg.avg_pool2d(x, (2, 1)))], ids=lambda v: type(v).__name__)
 def test_layers_without_parameters_are_their_op(layer, f):
     x = Tensor(np.random.default_rng(0).normal(size=(2, 3, 4, 4)))
@@ -189,7 +233,13 @@ def test_layers_without_parameters_are_their_op(layer, f):
     (lambda: nn.Conv2d(1, 1, 3, stride=0), ["Conv2d", "stride", "0"]),
     (lambda: nn.Conv2d(1, 1, 3, stride=1.5), ["Conv2d", "stride", "1.5"]),
     (lambda: nn.Conv2d(1, 1, 3, padding=-1), ["Conv2d", "padding", "-1"]),
-    (lambda: nn.Conv2d(1, 1, 3, padding="same"), ["Conv2d", "padding", "'same'"]),
+    (lambda: nn.Conv2d(1, 1, 3, padding="valid"), ["Conv2d", "padding", "'valid'"]),
+    (lambda: nn.Conv2d(1, 1, 3, dilation=0), ["Conv2d", "dilation", "0"]),
+    (lambda: nn.Conv2d(4, 6, 3, groups=4), ["Conv2d", "groups=4", "out_channels=6"]),
+    (lambda: nn.Conv2d(4, 6, 3, groups=0), ["Conv2d", "groups", "0"]),
+    (lambda: nn.ConvTranspose2d(1, 1, 3, padding="same"), ["ConvTranspose2d", "padding"]),
+    (lambda: nn.BatchNorm2d(0), ["BatchNorm2d", "num_features", "0"]),
+    (lambda: nn.MaxPool2d(2, dilation=0), ["MaxPool2d", "dilation", "0"]),
     (lambda: nn.MaxPool2d(0), ["MaxPool2d", "kernel_size", "0"]),
     (lambda: nn.AvgPool2d(2, stride=-2), ["AvgPool2d", "stride", "-2"]),
     (lambda: nn.MaxPool2d(2, padding=2)(Tensor(np.ones((1, 1, 4, 4)))), ["padding", "half"]),
@@ -208,7 +258,22 @@ def test_bad_hyper_parameters_are_named(build, words):
     (nn.Conv2d(3, 2, 3), (3, 5, 5), ["conv2d", "(3, 5, 5)"]),
     (nn.Conv2d(3, 2, 3), (1, 3, 2, 5), ["3x3", "2x5"]),
     (nn.MaxPool2d(2), (4, 4), ["max_pool2d", "(4, 4)"]),
-    (nn.AvgPool2d(5), (1, 1, 4, 4), ["5x5", "4x4"])])
+    (nn.AvgPool2d(5), (1, 1, 4, 4), ["5x5", "4x4"]),
+    (nn.Conv2d(3, 2, 2, stride=2, padding="same"), (1, 3, 4, 4), ["conv2d", "same", "stride 1"]),
+    (nn.Conv2d(4, 2, 3, groups=2), (1, 2, 4, 4), ["conv2d", "groups=2", "(1, 2, 4, 4)"]),
+    (nn.ConvTranspose2d(3, 2, 3), (1, 2, 4, 4), ["conv_transpose2d", "(1, 2, 4, 4)"]),
+    (nn.ConvTranspose2d(3, 2, 1, padding=2), (1, 3, 4, 4), ["conv_transpose2d", "padding 2"]),
+    (nn.ConvTranspose2d(3, 2, 3, output_padding=1), (1, 3, 4, 4), ["output_padding", "1"]),
+    (nn.ConvTranspose2d(3, 2, 3, 2, 0, -1), (1, 3, 4, 4), ["output_padding", ">= 0", "-1"]),
+    (nn.AdaptiveAvgPool2d(0), (1, 3, 4, 4), ["adaptive_avg_pool2d", "output_size", "0"]),
+    (nn.AdaptiveAvgPool2d((2, 2, 2)), (1, 3, 4, 4), ["output_size", "(2, 2, 2)"]),
+    (nn.AdaptiveAvgPool2d(2), (3, 4, 4), ["adaptive_avg_pool2d", "(3, 4, 4)"]),
+    (nn.UpsamplingNearest2d(1.5), (1, 3, 4, 4), ["upsample_nearest2d", "scale_factor", "1.5"]),
+    (nn.Dropout2d(), (4, 4), ["dropout2d", "(4, 4)"]),
+    (nn.BatchNorm1d(3), (2, 4), ["BatchNorm1d(3)", "(2, 4)", "3 channels"]),
+    (nn.BatchNorm1d(3), (2, 3, 4, 4), ["BatchNorm1d(3)", "2 or 3 axes"]),
+    (nn.BatchNorm2d(3), (2, 3), ["BatchNorm2d(3)", "4 axes"]),
+    (nn.BatchNorm2d(3), (1, 3, 1, 1), ["batch_norm", "more than 1 value per channel"])])
 def test_inputs_that_do_not_fit_are_named(layer, shape, words):
     with one_line(ValueError, *words):
         layer(Tensor(np.ones(shape, np.float32)))
@@ -224,7 +289,7 @@ def test_biases_must_fit():
     w = Tensor(np.ones((2, 3)))
     with one_line(ValueError, "linear", "(3,)", "2 outputs"):
         mg.linear(Tensor(np.ones((1, 3))), w, Tensor(np.ones(3)))
-    with one_line(ValueError, "conv2d", "(3,)", "2 filters"):
+    with one_line(ValueError, "conv2d", "(3,)", "2 output channels"):
         mg.conv2d(Tensor(np.ones((1, 1, 3, 3))), Tensor(np.ones((2, 1, 3, 3))), Tensor(np.ones(3)))
 
 
@@ -257,6 +322,14 @@ def test_dropout_follows_the_seed():
     narrow = Tensor(np.ones(100, np.float32))
     mg.manual_seed(0)
     assert (layer(narrow).data == first).all()  # the mask does not depend on the dtype
+
+
+def test_dropout2d_drops_whole_channels():
+    x = Tensor(np.ones((40, 50, 3, 2), np.float32))
+    y = nn.Dropout2d(0.4)(x).data
+    assert (y == y[:, :, :1, :1]).all() and set(np.unique(y)) == {0, np.float32(1 / 0.6)}
+    assert abs((y[:, :, 0, 0] != 0).mean() - 0.6) < 5 * math.sqrt(0.4 * 0.6 / 2000)
+    assert nn.Dropout2d().eval()(x) is x
 
 
 # ---- initial values ------------------------------------------------------------------------------
@@ -296,7 +369,8 @@ def test_normal_initialisers_have_their_moments(initialise, mean, std):
 
 
 @pytest.mark.parametrize("build, fan_in", [(lambda: nn.Linear(400, 300), 400),
-                                           (lambda: nn.Conv2d(16, 64, 3), 144)])
+                                           (lambda: nn.Conv2d(16, 64, 3), 144),
+                                           (lambda: nn.Conv2d(64, 96, 3, groups=4), 144)])
 def test_layers_start_uniform_within_one_over_root_fan_in(build, fan_in):
     bound = 1 / math.sqrt(fan_in)
     for p in build().parameters():

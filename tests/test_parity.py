@@ -52,6 +52,7 @@ def agree(mine, theirs, dtype, same_dtype):
             close(x, y, dtype, same_dtype)
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 @both_precisions
 @every_case
 def test_as_torch(torch, family, name, dtype):

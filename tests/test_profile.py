@@ -76,28 +76,38 @@ CASES = {
     "linear": lambda: ops.linear(counting(3, 4), counting(5, 4)),
     "linear with a bias": lambda: ops.linear(counting(3, 4), counting(5, 4), counting(5)),
     "dropout": lambda: ops.dropout(counting(3, 4), 0.5),
+    "dropout2d": lambda: ops.dropout2d(counting(2, 3, 2, 2), 0.5),
+    "batch_norm": lambda: ops.batch_norm(counting(4, 3, 2), None, None, counting(3), counting(3),
+                                         training=True),
+    "batch_norm, evaluation": lambda: ops.batch_norm(counting(4, 3), np.zeros(3), np.ones(3),
+                                                     counting(3), counting(3)),
+    "the global mean": lambda: ops.adaptive_avg_pool2d(counting(2, 3, 7, 5), 1),
     "mse_loss": lambda: ops.mse_loss(counting(3, 4), counting(3, 4), reduction="none"),
     "moves": lambda: ops.concatenate([counting(3, 4).reshape(4, 3).transpose(0, 1),
                                       counting(3, 4).expand(2, 3, 4)[1]]),
+    "moves of pixels": lambda: ops.upsample_nearest2d(counting(2, 3, 2, 2), (2, 3)),
 }
+
+
+def counts(call_of):
+    """The Count of each op that `call_of` runs."""
+    with trace() as calls:
+        call_of()
+    return [RULES[type(call.function)](call) for call in calls]
+
+
+def only(call_of):
+    """The Count of the one op that `call_of` runs."""
+    (count,) = counts(call_of)
+    return count
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_rule_counts_what_numpy_runs(name):
     Counting.tally = dict.fromkeys(KINDS, 0)
-    with trace() as calls:
-        CASES[name]()
-    found = [RULES[type(call.function)](call) for call in calls]
+    found = counts(CASES[name])
     assert {kind: sum(getattr(c, kind) for c in found) for kind in KINDS} == Counting.tally
-    assert calls and (sum(Counting.tally.values()) > 0) == (name != "moves")
-
-
-def only(call_of):
-    """The Count of the one op that `call_of` runs."""
-    with trace() as calls:
-        call_of()
-    (call,) = calls
-    return RULES[type(call.function)](call)
+    assert found and (sum(Counting.tally.values()) > 0) != name.startswith("moves")
 
 
 def test_rules_that_numpy_runs_in_another_way():
@@ -110,8 +120,34 @@ def test_rules_that_numpy_runs_in_another_way():
     assert only(lambda: ops.avg_pool2d(x, 2)) == Count(add=3 * 54, other=54)
     w, b = mg.Tensor(np.ones((4, 3, 5, 1), np.float32)), mg.Tensor(np.ones(4, np.float32))
     n, k = 2 * 4 * 2 * 6, 15
-    assert only(lambda: ops.conv2d(x, w)) == Count(n * k, n * (k - 1), macs=n * k)
     assert only(lambda: ops.conv2d(x, w, b)) == Count(n * k, n * k, macs=n * k)
+    assert only(lambda: ops.adaptive_avg_pool2d(x, (3, 2))) == Count(add=5 * 36, other=36)
+
+
+def test_adaptive_pooling_is_counted_bin_by_bin():
+    """Rows first, 7 -> 4 in bins of 2, 3, 3, 2; then 5 -> 7 columns in bins of 1 2 2 1 2 2 1."""
+    x = mg.Tensor(np.ones((2, 3, 7, 5)))
+    found = counts(lambda: ops.adaptive_avg_pool2d(x, (4, 7)))
+    assert Count(*map(sum, zip(*found))) == Count(add=6 * (6 * 5 + 4 * 4), other=6 * (20 + 28))
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_a_filter_costs_what_its_group_has_in_channels(groups):
+    x, w = mg.Tensor(np.ones((2, 4, 6, 6))), mg.Tensor(np.ones((8, 4 // groups, 3, 3)))
+    n, k = 2 * 8 * 4 * 4, 4 // groups * 9
+    assert only(lambda: ops.conv2d(x, w, groups=groups)) == Count(n * k, n * (k - 1), macs=n * k)
+
+
+@pytest.mark.parametrize("stride, dilation", [(1, 1), (2, 1), ((1, 3), (2, 1)), (4, 1), (3, 2)])
+def test_a_transposed_convolution_adds_where_filters_overlap(stride, dilation):
+    """Run on ones, it gives the number of products that each pixel sums."""
+    options = {"stride": stride, "dilation": dilation}
+    products = ops.conv_transpose2d(np.ones((1, 1, 3, 4)), np.ones((1, 1, 3, 2)), **options)
+    multiply, add = products.sum(), (products - 1)[products > 0].sum()
+    x, w = mg.Tensor(np.ones((2, 4, 3, 4))), mg.Tensor(np.ones((4, 3, 3, 2)))
+    found = only(lambda: ops.conv_transpose2d(x, w, groups=2, padding=1, **options))
+    places = np.count_nonzero(products)  # of 2 images, 6 outputs, 2 channels in each one's group
+    assert found == Count(multiply=24 * multiply, add=12 * (2 * add + places), macs=24 * multiply)
 
 
 def test_macs_are_the_multiplications_of_sums_of_products():
@@ -123,8 +159,7 @@ def test_macs_are_the_multiplications_of_sums_of_products():
 
 def test_every_op_has_a_rule():
     """Except the maps that appear in recorded backward passes only, which no model runs."""
-    gradient_maps = {"AvgPoolTranspose", "ConvInputGradient", "ConvWeightGradient", "Gather",
-                     "IndexAdd", "Scatter"}
+    gradient_maps = {"AvgPoolTranspose", "ConvWeightGradient", "Gather", "IndexAdd", "Scatter"}
     found = set()
     for module in pkgutil.iter_modules(ops.__path__):
         for value in vars(importlib.import_module(f"minigrad.ops.{module.name}")).values():
@@ -247,6 +282,16 @@ def test_the_model_runs_in_the_mode_it_is_in():
     assert rows(profile(model, (1, 4)))["1"].count == Count(multiply=8)
     dropout = rows(profile(model.eval(), (1, 4)))["1"]
     assert dropout.count == Count() and dropout.output is None
+
+
+def test_batch_norm_costs_less_in_evaluation():
+    n, c = 2 * 3 * 4 * 4, 3
+    layer = nn.BatchNorm2d(c)
+    assert profile(layer, (2, 3, 4, 4)).total.count == Count(2 * n + c, 4 * n - c, other=4 * c)
+    # w / sqrt(var + eps) and b - mean w / sqrt(var + eps), whose roots are taken of plain arrays
+    evaluated = profile(layer.eval(), (2, 3, 4, 4))
+    assert evaluated.total.count == Count(n + c, n + c, other=c)
+    assert evaluated.total.trainable == 2 * c
 
 
 def test_a_model_is_left_as_it_was():

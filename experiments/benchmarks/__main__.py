@@ -20,8 +20,10 @@ BENCHMARKS = {
     "ops": "what one op costs on tiny tensors, beside torch",
     "importing": "what import minigrad costs over import numpy",
     "pyramids": "build and collapse, beside OpenCV (cv2) and scikit-image (skimage)",
+    "weights": "load and save files of ResNet-50's size, beside torch",
 }
-PEERS = {"ops": ("torch",), "importing": (), "pyramids": ("cv2", "skimage")}
+PEERS = {"ops": ("torch",), "importing": (), "pyramids": ("cv2", "skimage"),
+         "weights": ("torch",)}
 
 
 def main(argv=None) -> int:

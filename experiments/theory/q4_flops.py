@@ -44,7 +44,8 @@ class Shapes(NamedTuple):
         """The layers as a float64 model."""
         pooling = {"max": nn.MaxPool2d, "mean": nn.AvgPool2d}[self.pooling]
         return nn.Sequential(
-            nn.Conv2d(self.channels, self.filters, self.kernel, self.stride, self.padding, bias),
+            nn.Conv2d(self.channels, self.filters, self.kernel, self.stride, self.padding,
+                      bias=bias),
             pooling(self.pool_kernel, self.pool_stride)).to("float64")
 
     @property

@@ -1,6 +1,7 @@
 """Pooling: the maximum or the mean of each window, and the linear maps behind their gradients.
 
-Max pooling remembers which tap of its window won (the first at ties; NaN wins; padding is -inf).
+Max pooling remembers which tap of its window won: NaN if there is one, the first at ties. Padding
+is -inf, and does not win even over pixels of -inf.
 `scatter` sends a gradient to the winners and `gather` reads them: transposes of each other. The
 mean is linear itself, and `average_transpose` is its transpose.
 """
@@ -9,13 +10,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from minigrad.backend import array_module
 from minigrad.kernels.window import Window, direct_windows, empty, zeros
 
 
 def max_direct(x, window: Window):
     """The definition, for any number type: k - 1 comparisons per output element."""
-    low = -np.inf
-    patches = direct_windows(x, window, low if window.ph or window.pw else 0)
+    patches = direct_windows(x, window, -np.inf if window.pads else 0)
     flat = patches.reshape(*patches.shape[:4], -1)
     y = flat[..., 0]
     for k in range(1, flat.shape[-1]):
@@ -32,11 +33,12 @@ def average_direct(x, window: Window):
 def maximum(x, window: Window):
     """x (N, C, H, W) -> y, winner, both (N, C, oh, ow); winner is the tap's number."""
     oh, ow = window.output_size(*x.shape[2:])
-    padded = window.padded(x, -np.inf) if window.ph or window.pw else x
+    padded = window.padded(x, -np.inf) if window.pads else x
     taps = window.taps(padded, oh, ow)
     y = empty((*x.shape[:2], oh, ow), x)
     y[...] = next(taps)
-    winner = np.zeros_like(y, np.min_scalar_type(window.kh * window.kw))
+    winner = np.empty_like(y, np.min_scalar_type(window.kh * window.kw))
+    winner[...] = _first_inside(window, oh, ow, array_module(x))
     for t, tap in enumerate(taps, 1):
         better = (tap > y) | ((tap != tap) & (y == y))
         np.copyto(y, tap, where=better)
@@ -44,13 +46,30 @@ def maximum(x, window: Window):
     return y, winner
 
 
+def _first_inside(window, oh, ow, xp):
+    """The number (oh, ow) of the first tap that lies below and right of the padding."""
+    rows = (window.ph - xp.arange(oh).reshape(-1, 1) * window.sh + window.dh - 1) // window.dh
+    columns = (window.pw - xp.arange(ow) * window.sw + window.dw - 1) // window.dw
+    return rows.clip(0, window.kh - 1) * window.kw + columns.clip(0, window.kw - 1)
+
+
+def positions(winner, window: Window, width):
+    """Where the winners stand in the image, as row * width + column."""
+    xp = array_module(winner)
+    oh, ow = winner.shape[2:]
+    tap = winner.astype(np.int64)
+    rows = xp.arange(oh).reshape(-1, 1) * window.sh - window.ph + tap // window.kw * window.dh
+    columns = xp.arange(ow) * window.sw - window.pw + tap % window.kw * window.dw
+    return rows * width + columns
+
+
 def scatter(gy, winner, window: Window, size):
     """gx (N, C, *size): each gradient added to the pixel that won its window."""
     n, c, oh, ow = gy.shape
-    padded = zeros((n, c, size[0] + 2 * window.ph, size[1] + 2 * window.pw), gy)
+    padded = zeros((n, c, *window.padded_size(*size)), gy)
     for t, tap in enumerate(window.taps(padded, oh, ow)):
         tap += np.where(winner == t, gy, 0)
-    return window.cropped(padded)
+    return window.cropped(padded, size)
 
 
 def gather(x, winner, window: Window):
@@ -75,8 +94,8 @@ def average(x, window: Window):
 def average_transpose(gy, window: Window, size):
     """gx (N, C, *size): each gradient spread evenly over its window."""
     n, c, oh, ow = gy.shape
-    padded = zeros((n, c, size[0] + 2 * window.ph, size[1] + 2 * window.pw), gy)
+    padded = zeros((n, c, *window.padded_size(*size)), gy)
     share = gy / (window.kh * window.kw)
     for tap in window.taps(padded, oh, ow):
         tap += share
-    return window.cropped(padded)
+    return window.cropped(padded, size)

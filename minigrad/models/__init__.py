@@ -1,5 +1,24 @@
-"""Ready-made networks, each built by a function that returns a Module with fresh weights."""
+"""Ready-made networks, each built by a function that returns a Module.
 
+    resnet18(num_classes=7)                     fresh weights
+    resnet50(weights="resnet50-11ad3fa6.pth")   those of a file, see `minigrad.weights.load`
+    preprocess("resnet50", "imagenet")(image)   an image as those weights were trained to see it
+
+`MODELS` has every builder by its name.
+"""
+
+from minigrad.models.cifar import (cifar_resnet20, cifar_resnet32, cifar_resnet44, cifar_resnet56,
+                                   cifar_resnet110)
+from minigrad.models.images import Preprocess, preprocess
 from minigrad.models.lenet import lenet5
+from minigrad.models.pretrained import recognise
+from minigrad.models.resnet import (resnet18, resnet34, resnet50, resnet101, resnet152,
+                                    resnext50_32x4d, resnext101_32x8d, resnext101_64x4d,
+                                    wide_resnet50_2, wide_resnet101_2)
+from minigrad.models.small_cnn import small_cnn
 
-__all__ = ["lenet5"]
+MODELS = {build.__name__: build for build in (
+    lenet5, small_cnn, resnet18, resnet34, resnet50, resnet101, resnet152, resnext50_32x4d,
+    resnext101_32x8d, resnext101_64x4d, wide_resnet50_2, wide_resnet101_2, cifar_resnet20,
+    cifar_resnet32, cifar_resnet44, cifar_resnet56, cifar_resnet110)}
+__all__ = [*MODELS, "MODELS", "Preprocess", "preprocess", "recognise"]

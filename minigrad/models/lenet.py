@@ -11,6 +11,7 @@ import numpy as np
 
 from minigrad import nn, ops
 from minigrad.backend import generator
+from minigrad.models.pretrained import pretrained
 
 # Table I of the paper: the maps of S2 that each map of C3 sees. In this order: every run of three
 # neighbours (around the corner too), every run of four, three sets of two pairs, all.
@@ -22,21 +23,19 @@ C3_SOURCES = (
 )
 
 
-def lenet5(num_classes=10, variant="modern"):
+def lenet5(num_classes=None, variant="modern", weights=None):
     """LeNet-5 for grey images, x (N, 1, 32, 32) -> one score per class, (N, num_classes).
 
     "modern" (61706 parameters): ReLU, max pooling, every C3 map sees every S2 map, linear output.
     "1998" (60000 trainable parameters): A tanh(S a), trainable subsampling, the paper's partial
     connections, and fixed codes of +-1 at the output, 840 numbers that are not trained.
-    Highest score wins; cross_entropy trains either. Raises ValueError for another variant, a
-    num_classes below 1 and, when run, for images of another size.
+    Highest score wins; cross_entropy trains either. num_classes (10 if None) and weights: see
+    `pretrained`. Raises ValueError for another variant and, when run, for images of another size.
     """
     builders = {"modern": _modern, "1998": _original}
     if variant not in builders:
         raise ValueError(f"lenet5: variant must be 'modern' or '1998', got {variant!r}")
-    if not isinstance(num_classes, int) or num_classes < 1:
-        raise ValueError(f"lenet5: num_classes must be a positive integer, got {num_classes!r}")
-    return builders[variant](num_classes)
+    return pretrained("lenet5", builders[variant], "output", num_classes, weights, default=10)
 
 
 def _modern(num_classes):

@@ -1,9 +1,14 @@
 """Layers: modules that own parameters, with torch's names, defaults and initialisation."""
 
 from minigrad.nn import init
-from minigrad.nn.layers import (AvgPool2d, Conv2d, Dropout, Flatten, LeakyReLU, Linear, MaxPool2d,
-                                ReLU, Sigmoid, Softplus, Tanh)
+from minigrad.nn.layers import (Dropout, Dropout2d, Flatten, Identity, LeakyReLU, Linear, ReLU,
+                                Sigmoid, Softplus, Tanh)
 from minigrad.nn.module import Module, Parameter, Sequential
+from minigrad.nn.norm import BatchNorm1d, BatchNorm2d
+from minigrad.nn.spatial import (AdaptiveAvgPool2d, AvgPool2d, Conv2d, ConvTranspose2d, MaxPool2d,
+                                 UpsamplingNearest2d)
 
-__all__ = ["AvgPool2d", "Conv2d", "Dropout", "Flatten", "LeakyReLU", "Linear", "MaxPool2d",
-           "Module", "Parameter", "ReLU", "Sequential", "Sigmoid", "Softplus", "Tanh", "init"]
+__all__ = ["AdaptiveAvgPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv2d",
+           "ConvTranspose2d", "Dropout", "Dropout2d", "Flatten", "Identity", "LeakyReLU", "Linear",
+           "MaxPool2d", "Module", "Parameter", "ReLU", "Sequential", "Sigmoid", "Softplus", "Tanh",
+           "UpsamplingNearest2d", "init"]

@@ -7,27 +7,30 @@ import math
 import numpy as np
 
 from minigrad import ops
-from minigrad.kernels.window import Window
 from minigrad.nn import init
 from minigrad.nn.module import Module, Parameter
 
 
-def _weight_and_bias(shape, bias):
-    """torch's default: both U(-1/sqrt(fan_in), 1/sqrt(fan_in))."""
+def weight_and_bias(shape, n_bias):
+    """torch's default for a weight and a bias of n_bias elements (0: none).
+
+    Both U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
+    """
     weight = Parameter(np.empty(shape, np.float32))
     init.kaiming_uniform_(weight, a=math.sqrt(5))
-    if not bias:
+    if not n_bias:
         return weight, None
     bound = 1 / math.sqrt(init.fans(weight)[0])
-    return weight, init.uniform_(Parameter(np.empty(shape[0], np.float32)), -bound, bound)
+    return weight, init.uniform_(Parameter(np.empty(n_bias, np.float32)), -bound, bound)
 
 
 class Linear(Module):
     """y = x w^T + b.  x (..., in_features) -> (..., out_features)."""
 
     def __init__(self, in_features, out_features, bias=True):
-        _positive("Linear", in_features=in_features, out_features=out_features)
-        self.weight, self.bias = _weight_and_bias((out_features, in_features), bias)
+        check_positive("Linear", in_features=in_features, out_features=out_features)
+        self.weight, self.bias = weight_and_bias((out_features, in_features),
+                                                 out_features if bias else 0)
 
     def forward(self, x):
         return ops.linear(x, self.weight, self.bias)
@@ -35,48 +38,6 @@ class Linear(Module):
     def extra_repr(self):
         out_features, in_features = self.weight.shape
         return f"{in_features}, {out_features}" + (", bias=False" if self.bias is None else "")
-
-
-class Conv2d(Module):
-    """Two-dimensional convolution.  x (N, in_channels, H, W) -> (N, out_channels, oh, ow)."""
-
-    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, bias=True):
-        _positive("Conv2d", in_channels=in_channels, out_channels=out_channels)
-        kh, kw, *_ = Window.of(kernel_size, stride, padding, "Conv2d")
-        self.stride, self.padding = stride, padding
-        self.weight, self.bias = _weight_and_bias((out_channels, in_channels, kh, kw), bias)
-
-    def forward(self, x):
-        return ops.conv2d(x, self.weight, self.bias, self.stride, self.padding)
-
-    def extra_repr(self):
-        o, c, kh, kw = self.weight.shape
-        return (f"{c}, {o}, kernel_size=({kh}, {kw}), stride={self.stride}, padding={self.padding}"
-                + (", bias=False" if self.bias is None else ""))
-
-
-class _Pool2d(Module):
-    def __init__(self, kernel_size, stride=None, padding=0):
-        self.kernel_size, self.padding = kernel_size, padding
-        self.stride = kernel_size if stride is None else stride
-        Window.of(kernel_size, self.stride, padding, type(self).__name__)
-
-    def extra_repr(self):
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
-
-
-class MaxPool2d(_Pool2d):
-    """Largest element of each window."""
-
-    def forward(self, x):
-        return ops.max_pool2d(x, self.kernel_size, self.stride, self.padding)
-
-
-class AvgPool2d(_Pool2d):
-    """Mean of each window, padding counted as zeros."""
-
-    def forward(self, x):
-        return ops.avg_pool2d(x, self.kernel_size, self.stride, self.padding)
 
 
 class Flatten(Module):
@@ -99,6 +60,20 @@ class Dropout(Module):
 
     def extra_repr(self):
         return f"p={self.p}"
+
+
+class Dropout2d(Dropout):
+    """Dropout of whole channels (Tompson et al., CVPR 2015, section 3.2)."""
+
+    def forward(self, x):
+        return ops.dropout2d(x, self.p, self.training)
+
+
+class Identity(Module):
+    """y = x."""
+
+    def forward(self, x):
+        return x
 
 
 class Sigmoid(Module):
@@ -144,7 +119,7 @@ class Softplus(Module):
         return ops.softplus(x)
 
 
-def _positive(name, **sizes):
+def check_positive(name, **sizes):
     for key, value in sizes.items():
         if not isinstance(value, int) or value < 1:
             raise ValueError(f"{name}: {key} must be a positive integer, got {value!r}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from minigrad.backend import DEVICES
+from minigrad.ops import to
 from minigrad.tensor import Tensor, mode, no_grad
 
 
@@ -18,6 +20,8 @@ class Parameter(Tensor):
 
 class Module:
     """Base of all layers: assign Parameters and Modules as attributes, and write `forward`.
+
+    Plain arrays among the attributes are buffers: saved and moved, not trained.
 
     `model(x)` runs forward; `train()` and `eval()` set `training` for the whole tree.
     """
@@ -50,14 +54,26 @@ class Module:
                 children = [(f"{name}.{n}" if name else n, m) for n, m in module.named_children()]
                 stack.extend(reversed(children))
 
-    def named_parameters(self):
-        """(dotted name, Parameter), each Parameter once, under its first name."""
+    def _named_values(self):
+        """(dotted name, module, attribute, value) of every Parameter and buffer, each once."""
         seen = set()
         for prefix, module in self.named_modules():
             for name, value in vars(module).items():
-                if isinstance(value, Parameter) and id(value) not in seen:
+                if (isinstance(value, Parameter) or _is_buffer(value)) and id(value) not in seen:
                     seen.add(id(value))
-                    yield f"{prefix}.{name}" if prefix else name, value
+                    yield f"{prefix}.{name}" if prefix else name, module, name, value
+
+    def named_parameters(self):
+        """(dotted name, Parameter), each Parameter once, under its first name."""
+        for name, _, _, value in self._named_values():
+            if isinstance(value, Parameter):
+                yield name, value
+
+    def named_buffers(self):
+        """(dotted name, array) of what training changes without gradients: running statistics."""
+        for name, _, _, value in self._named_values():
+            if _is_buffer(value):
+                yield name, value
 
     def parameters(self):
         """Every Parameter of the tree, once."""
@@ -86,44 +102,53 @@ class Module:
         return self
 
     def to(self, target):
-        """Move every parameter to a device, or to a floating dtype, in place; returns self."""
-        with no_grad():
-            for p in self.parameters():
-                moved = p.detach().to(target)
+        """Move parameters and buffers to a device, or floating ones to another dtype; returns self.
+
+        Raises TypeError for a dtype that is not floating-point.
+        """
+        for _, module, name, value in list(self._named_values()):
+            if isinstance(value, Parameter):
+                moved = value.detach().to(target)
                 if moved.dtype.kind != "f":
                     raise TypeError(f"to: parameters must stay floating-point, not {moved.dtype}")
-                p.data = moved.data
-                p.grad = None if p.grad is None else p.grad.to(target)
+                value.data = moved.data
+                value.grad = None if value.grad is None else value.grad.to(target)
+            elif value.dtype.kind == "f" or target in DEVICES:
+                setattr(module, name, to(value, target))
         return self
 
     def state_dict(self):
-        """{dotted name: array} of all that training changes; the arrays are the live ones."""
-        return {name: p.data for name, p in self.named_parameters()}
+        """{dotted name: array} of parameters and buffers; the arrays are the live ones."""
+        return {name: value.data if isinstance(value, Parameter) else value
+                for name, _, _, value in self._named_values()}
 
     def load_state_dict(self, state, strict=True):
-        """Copy arrays (or Tensors) into the parameters of the same names, keeping their dtype.
+        """Copy arrays (or Tensors) into the parameters and buffers of the same names, in place.
 
-        Raises KeyError listing every missing and unexpected name (unless strict=False), ValueError
-        listing every wrong shape or kind of data; nothing is loaded if anything is wrong.
+        Dtypes stay; a missing num_batches_tracked becomes 0, as old files lack it. Raises
+        ValueError listing every missing and unexpected name (unless strict=False) and every wrong
+        shape or kind of data; nothing is loaded if anything is wrong.
         """
         own = self.state_dict()
-        missing = [k for k in own if k not in state]
-        unexpected = [k for k in state if k not in own]
-        if strict and (missing or unexpected):
-            raise KeyError(f"load_state_dict of {type(self).__name__}: missing {missing}, "
-                           f"unexpected {unexpected}; pass strict=False to load the rest")
-        common = {k: getattr(state[k], "data", state[k]) if isinstance(state[k], Tensor)
-                  else np.asarray(state[k]) for k in own if k in state}
-        wrong = [f"{k}: {v.dtype} {v.shape} for {own[k].dtype} {own[k].shape}"
-                 for k, v in common.items()
-                 if v.shape != own[k].shape or not np.can_cast(v.dtype, own[k].dtype, "same_kind")]
-        if wrong:
-            raise ValueError(f"load_state_dict of {type(self).__name__}: wrong shapes or dtypes: "
-                             f"{'; '.join(wrong)}")
-        for k, p in self.named_parameters():
-            if k in common:
+        state = {k: v.data if isinstance(v, Tensor) else np.asarray(v) for k, v in state.items()}
+        for k in own:
+            if k.endswith("num_batches_tracked"):
+                state.setdefault(k, np.zeros((), np.int64))
+        wrong = [f"{k}: {state[k].dtype} {state[k].shape} for {v.dtype} {v.shape}"
+                 for k, v in own.items() if k in state and (
+                     state[k].shape != v.shape
+                     or not np.can_cast(state[k].dtype, v.dtype, "same_kind"))]
+        problems = {"wrong shapes or dtypes": wrong}
+        if strict:
+            problems["missing"] = [k for k in own if k not in state]
+            problems["unexpected"] = [k for k in state if k not in own]
+        if any(problems.values()):
+            raise ValueError(f"load_state_dict of {type(self).__name__}: " + "; ".join(
+                f"{what}: {', '.join(names)}" for what, names in problems.items() if names))
+        for k, _, _, value in self._named_values():
+            if k in state:
                 with no_grad():
-                    p[...] = common[k]
+                    value[...] = state[k]
 
     def extra_repr(self):
         """What stands between the brackets of `repr`."""
@@ -134,6 +159,10 @@ class Module:
                  for name, child in self.named_children()]
         inner = self.extra_repr() + ("\n" + "\n".join(lines) + "\n" if lines else "")
         return f"{type(self).__name__}({inner})"
+
+
+def _is_buffer(value):
+    return hasattr(value, "dtype") and not isinstance(value, (Tensor, np.generic))
 
 
 class Sequential(Module):

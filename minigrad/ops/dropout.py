@@ -26,10 +26,21 @@ def dropout(x, p=0.5, training=True):
 
     The mask follows `minigrad.manual_seed`. Raises ValueError for p outside [0, 1].
     """
+    return _dropout(x, p, training, x.shape)
+
+
+def dropout2d(x, p=0.5, training=True):
+    """dropout of whole channels: x (N, C, ...) loses or keeps each x[n, c]."""
+    if x.ndim < 3:
+        raise ValueError(f"dropout2d: needs (N, C, ...) with at least 3 axes, got {x.shape}")
+    return _dropout(x, p, training, (*x.shape[:2], *[1] * (x.ndim - 2)))
+
+
+def _dropout(x, p, training, mask_shape):
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: p must lie in [0, 1], got {p}")
     if not training or p == 0:
         return x
     array = x.data if isinstance(x, Tensor) else x
-    mask = generator("dropout").random(array.shape, "float32") >= p
+    mask = generator("dropout").random(mask_shape, "float32") >= p
     return Dropout(to_device(mask, device_of(array)), p)(x)

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from minigrad.function import Function
 from minigrad.kernels import pool as kernel
-from minigrad.kernels.window import Window
-from minigrad.ops.reduce import floating
+from minigrad.kernels.window import Window, pair
+from minigrad.ops.reduce import floating, mean
+from minigrad.ops.shape import concatenate, expand, permute, reshape
+from minigrad.tensor import Tensor
 
 
 class MaxPool2d(Function):
@@ -78,25 +80,86 @@ class AvgPoolTranspose(Function):
         return AvgPool2d(self.window)(gy)
 
 
-def max_pool2d(x, kernel_size, stride=None, padding=0):
+def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
+               return_indices=False):
     """Largest element of each window; sizes are ints or pairs, stride defaults to kernel_size.
 
-    x (N, C, H, W) -> (N, C, oh, ow). Raises ValueError naming the parameter that does not fit.
+    x (N, C, H, W) -> (N, C, oh, ow). `ceil_mode` rounds the output size up, unless the last window
+    would start in the padding; `return_indices` adds the winners' places, row * W + column, as in
+    torch. Raises ValueError naming the parameter that does not fit.
     """
-    return MaxPool2d(_window("max_pool2d", x, kernel_size, stride, padding))(x)
+    window = _window("max_pool2d", x, kernel_size, stride, padding, dilation)
+    if ceil_mode:
+        eh, ew = (_ceil_extra(*sizes) for sizes in zip(
+            x.shape[2:], window.span, window[2:4], window[4:6]))
+        window = window._replace(eh=eh, ew=ew)
+    op = MaxPool2d(window)
+    y = op(x)
+    if not return_indices:
+        return y
+    places = kernel.positions(op.winner, window, x.shape[3])
+    return y, Tensor(places) if isinstance(x, Tensor) else places
 
 
 def avg_pool2d(x, kernel_size, stride=None, padding=0):
     """Mean of each window, padding counted as zeros; see max_pool2d."""
-    return AvgPool2d(_window("avg_pool2d", x, kernel_size, stride, padding))(x)
+    return AvgPool2d(_window("avg_pool2d", x, kernel_size, stride, padding, 1))(x)
 
 
-def _window(name, x, kernel_size, stride, padding):
-    if x.ndim != 4:
-        raise ValueError(f"{name}: needs images (N, C, H, W), got shape {x.shape}")
-    floating(name, x)
-    window = Window.of(kernel_size, kernel_size if stride is None else stride, padding, name)
+def adaptive_avg_pool2d(x, output_size):
+    """Mean over bins that cut each axis into output_size parts, which may overlap.
+
+    x (N, C, H, W) -> (N, C, *output_size), an int or a pair; bin i of n covers the rows from
+    floor(i H / n) to ceil((i + 1) H / n). Raises ValueError for a size below 1.
+    """
+    oh, ow = pair(output_size, 1, "output_size", "adaptive_avg_pool2d")
+    _check_images("adaptive_avg_pool2d", x)
+    h, w = x.shape[2:]
+    if oh == ow == 1:
+        return mean(x, (2, 3), keepdim=True)
+    if h % oh == w % ow == 0:
+        return avg_pool2d(x, (h // oh, w // ow))
+    return _means(_means(x, 2, oh), 3, ow)
+
+
+def upsample_nearest2d(x, scale_factor):
+    """Each pixel repeated scale_factor (an int or a pair) times down and across.
+
+    x (N, C, H, W) -> (N, C, H sh, W sw), torch's upsample with mode "nearest".
+    """
+    sh, sw = pair(scale_factor, 1, "scale_factor", "upsample_nearest2d")
+    _check_images("upsample_nearest2d", x)
+    n, c, h, w = x.shape
+    y = reshape(permute(x, (0, 2, 3, 1)), (n, h, 1, w, 1, c))
+    y = reshape(expand(y, (n, h, sh, w, sw, c)), (n, h * sh, w * sw, c))
+    return permute(y, (0, 3, 1, 2))  # channels-last
+
+
+def _means(x, dim, parts):
+    """The means of the bins that cut axis `dim` into parts."""
+    n, before = x.shape[dim], (slice(None),) * dim
+    bins = [slice(i * n // parts, -(-(i + 1) * n // parts)) for i in range(parts)]
+    return concatenate([mean(x[(*before, each)], dim, keepdim=True) for each in bins], dim)
+
+
+def _ceil_extra(size, span, stride, pad):
+    """Padding at the end that the last window of ceil_mode needs; 0 if there is no such window."""
+    rest = (size + 2 * pad - span) % stride
+    last = (size + 2 * pad - span) // stride + 1  # its number if there is one
+    return stride - rest if rest and last * stride < size + pad else 0
+
+
+def _window(name, x, kernel_size, stride, padding, dilation):
+    _check_images(name, x)
+    window = Window.of(kernel_size, kernel_size if stride is None else stride, padding, name,
+                       dilation)
     if 2 * window.ph > window.kh or 2 * window.pw > window.kw:
         raise ValueError(f"{name}: padding must be at most half of kernel_size, got "
                          f"padding {padding!r} for kernel_size {kernel_size!r}")
     return window
+
+
+def _check_images(name, x):
+    if x.ndim != 4:
+        raise ValueError(f"{name}: needs images (N, C, H, W), got shape {x.shape}")
+    floating(name, x)

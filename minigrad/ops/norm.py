@@ -1,0 +1,93 @@
+"""Batch normalisation (Ioffe and Szegedy, ICML 2015, algorithm 1)."""
+
+from __future__ import annotations
+
+import math
+
+from minigrad.function import Function
+from minigrad.ops.arithmetic import sqrt
+from minigrad.ops.operands import check_same_dtype
+from minigrad.ops.reduce import mean, sum
+from minigrad.ops.shape import reshape
+from minigrad.tensor import Tensor
+
+
+class BatchNorm(Function):
+    """y = w (x - m) / sqrt(v + eps) + b with mean m and biased variance v of each channel.
+
+    x (N, C, ...), w (C), b (C) -> y (N, C, ...)
+
+    Fused: as a composition it would keep three arrays of the size of x instead of x alone.
+    """
+
+    def __init__(self, eps):
+        self.eps = eps
+
+    def forward(self, x, w, b):
+        d, self.mean, self.var, self.scale = _statistics(x, self.eps)
+        return d * (_channels(w, x) * self.scale) + _channels(b, x)
+
+    def backward(self, gy, x, w):
+        if isinstance(x, Tensor):  # recorded: the statistics depend on x
+            d, _, _, scale = _statistics(x, self.eps)
+        else:
+            d, scale = x - self.mean, self.scale
+        dims, n = _batch_dims(x), math.prod(x.shape) // x.shape[1]
+        gb = sum(gy, dims)
+        gw = sum(gy * d, dims) * reshape(scale, (-1,))
+        per_channel = _channels(w, x) * scale
+        gx = per_channel * (gy - _channels(gb, x) / n) - d * (
+            per_channel * scale * _channels(gw, x) / n)
+        return gx, gw, gb
+
+
+def batch_norm(x, running_mean, running_var, weight, bias, training=False, momentum=0.1, eps=1e-5):
+    """Normalise each channel of x (N, C, ...), then scale by weight (C) and shift by bias (C).
+
+    In training the statistics are the batch's, and the running ones (plain arrays, or None) move
+    towards them in place: run = (1 - momentum) run + momentum new, with the unbiased variance. In
+    evaluation the running statistics are used. Raises ValueError for shapes that do not fit, for a
+    single value per channel in training, and for no statistics in evaluation; TypeError for mixed
+    dtypes.
+    """
+    channels = {"running_mean": running_mean, "running_var": running_var, "weight": weight,
+                "bias": bias}
+    given = {name: v for name, v in channels.items() if v is not None}
+    for name, v in given.items():
+        if x.ndim < 2 or tuple(v.shape) != (x.shape[1],):
+            raise ValueError(f"batch_norm: input {x.shape} does not fit {name} {v.shape}: needs "
+                             "(N, C, ...) and (C,)")
+    check_same_dtype("batch_norm", x, *given.values())
+    if not training:
+        if running_mean is None or running_var is None:
+            raise ValueError("batch_norm: evaluation needs running statistics")
+        factor = weight / sqrt(running_var + eps)
+        return x * _channels(factor, x) + _channels(bias - running_mean * factor, x)
+    n = math.prod(x.shape) // x.shape[1]
+    if n < 2:
+        raise ValueError("batch_norm: expected more than 1 value per channel when training, "
+                         f"got input size {tuple(x.shape)}")
+    op = BatchNorm(eps)
+    y = op(x, weight, bias)
+    if running_mean is not None:
+        running_mean += momentum * (op.mean.reshape(-1) - running_mean)
+        running_var += momentum * (op.var.reshape(-1) * (n / (n - 1)) - running_var)
+    return y
+
+
+def _statistics(x, eps):
+    """x - m, then m, the biased variance v and 1 / sqrt(v + eps) in shapes that broadcast."""
+    dims = _batch_dims(x)
+    m = mean(x, dims, keepdim=True)
+    d = x - m
+    v = mean(d * d, dims, keepdim=True)
+    return d, m, v, 1 / sqrt(v + eps)
+
+
+def _batch_dims(x):
+    return (0, *range(2, x.ndim))
+
+
+def _channels(v, x):
+    """A vector (C) in the shape (1, C, 1, ...) that broadcasts over x."""
+    return reshape(v, (1, -1) + (1,) * (x.ndim - 2))

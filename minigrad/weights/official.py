@@ -1,0 +1,28 @@
+"""torchvision's ImageNet weights of the ResNet family: which file belongs to which architecture.
+
+From torchvision 0.28, torchvision/models/resnet.py: V1 and V2 are IMAGENET1K_V1 and IMAGENET1K_V2.
+The digits in a file's name begin its SHA-256.
+"""
+
+URL = "https://download.pytorch.org/models/"
+FILES = {
+    "resnet18": {"V1": "resnet18-f37072fd.pth"},
+    "resnet34": {"V1": "resnet34-b627a593.pth"},
+    "resnet50": {"V1": "resnet50-0676ba61.pth", "V2": "resnet50-11ad3fa6.pth"},
+    "resnet101": {"V1": "resnet101-63fe2227.pth", "V2": "resnet101-cd907fc2.pth"},
+    "resnet152": {"V1": "resnet152-394f9c45.pth", "V2": "resnet152-f82ba261.pth"},
+    "resnext50_32x4d": {"V1": "resnext50_32x4d-7cdf4587.pth", "V2": "resnext50_32x4d-1a0047aa.pth"},
+    "resnext101_32x8d": {"V1": "resnext101_32x8d-8ba56ff5.pth",
+                         "V2": "resnext101_32x8d-110c445d.pth"},
+    "resnext101_64x4d": {"V1": "resnext101_64x4d-173b62eb.pth"},
+    "wide_resnet50_2": {"V1": "wide_resnet50_2-95faca4d.pth", "V2": "wide_resnet50_2-9ba9bcbe.pth"},
+    "wide_resnet101_2": {"V1": "wide_resnet101_2-32ee1156.pth",
+                         "V2": "wide_resnet101_2-d733dc28.pth"},
+}
+# All 64 digits, for the files of which they have been published.
+SHA256 = {
+    "resnet18-f37072fd.pth": "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",
+    "resnet34-b627a593.pth": "b627a593bcbe140c234610266fe4f8ae95ea42fc881d091c9b6052e6b1d0590f",
+    "resnet50-0676ba61.pth": "0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a",
+    "resnet50-11ad3fa6.pth": "11ad3fa62ca79e40addfd354a8ec4b7c75143b3038b8d2a807fbc68deab379ca",
+}

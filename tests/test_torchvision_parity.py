@@ -1,0 +1,136 @@
+"""The same numbers as torchvision: weights, logits, losses and gradients of ten architectures.
+
+Skipped where torch or torchvision is missing. The weights are random, but as in trained networks
+the last normalisation of a block scales its output down. Biases, positive and negative by turns,
+keep most pre-activations off the kink of ReLU, where rounding decides between a gradient and none.
+"""
+
+import importlib
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import minigrad as mg
+from minigrad.models import MODELS, preprocess
+from minigrad.weights import load, official
+
+torch = pytest.importorskip("torch")
+FILES = {"zip": {}, "stream": {"_use_new_zipfile_serialization": False}}
+every_architecture = pytest.mark.parametrize("name", official.FILES)
+
+
+@pytest.fixture(scope="module")
+def torchvision():
+    """torchvision, also without its compiled operators, of which importing it names only two."""
+    if importlib.util.find_spec("torchvision") is None:
+        pytest.skip("needs torchvision")
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    try:
+        module = importlib.import_module("torchvision")
+    except RuntimeError:
+        for half_imported in [name for name in sys.modules if name.startswith("torchvision")]:
+            del sys.modules[half_imported]
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        module = importlib.import_module("torchvision")
+    yield module
+
+
+def images(seed=0):
+    return np.random.default_rng(seed).standard_normal((2, 3, 64, 64)).astype(np.float32)
+
+
+TARGETS = np.array([3, 700])
+
+
+@pytest.fixture
+def theirs(torchvision, name):
+    """torchvision's model with random weights, biases and running statistics."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    model = getattr(torchvision.models, name)()
+    last = "bn3" if "layer1.0.bn3.weight" in model.state_dict() else "bn2"
+    norms = [(key, module) for key, module in model.named_modules()
+             if isinstance(module, torch.nn.BatchNorm2d)]
+    with torch.no_grad():
+        for key, norm in norms:
+            scale = 0.2 if key.endswith(last) else 1
+            norm.weight.uniform_(0.5 * scale, scale)
+            norm.bias[0::2], norm.bias[1::2] = 2 * scale, -2 * scale
+            norm.momentum = None        # the first batch sets the running statistics
+        model.train()(torch.tensor(images(1)))
+        for _, norm in norms:
+            norm.momentum = 0.1
+    return model
+
+
+def relative(mine, other):
+    return np.linalg.norm(mine - other) / np.linalg.norm(other)
+
+
+def compare(model, theirs, x):
+    """Relative errors: of the logits, of the loss, of the whole gradient, and of each parameter's.
+
+    A parameter's gradient counts as at least 1/1000 of the whole one: some are 0 but for rounding.
+    """
+    with torch.no_grad(), mg.no_grad():
+        other = theirs.eval()(torch.tensor(x)).numpy()
+        logits = np.abs(model.eval()(mg.Tensor(x)).data - other).max() / np.abs(other).max()
+    other = torch.nn.functional.cross_entropy(theirs.train()(torch.tensor(x)),
+                                              torch.tensor(TARGETS))
+    other.backward()
+    loss = mg.cross_entropy(model.train()(mg.Tensor(x)), TARGETS)
+    loss.backward()
+    pairs = [(p.grad.data, q.grad.numpy()) for (name, p), (key, q) in zip(
+        model.named_parameters(), theirs.named_parameters(), strict=True) if name == key]
+    assert len(pairs) == len(list(model.parameters()))
+    whole = relative(*(np.concatenate([g.ravel() for g in side]) for side in zip(*pairs)))
+    size = np.linalg.norm(np.concatenate([other.ravel() for _, other in pairs]))
+    each = [np.linalg.norm(mine - other) / max(np.linalg.norm(other), 1e-3 * size)
+            for mine, other in pairs]
+    return logits, abs(loss.item() / other.item() - 1), whole, each
+
+
+@every_architecture
+def test_as_torchvision(theirs, name, tmp_path):
+    """In float32, from each form of file; of half-precision weights, the widened numbers."""
+    state = theirs.state_dict()
+    for form, options in FILES.items():
+        torch.save(state, tmp_path / f"{form}.pth", **options)
+        arrays = load(tmp_path / f"{form}.pth")
+        assert list(arrays) == list(state)
+        assert all(np.array_equal(arrays[key], state[key].numpy()) for key in state)
+    halves = {key: value.half() if value.ndim in (2, 4) else value for key, value in state.items()}
+    torch.save(halves, tmp_path / "half.pth")
+    widened = load(tmp_path / "half.pth")
+    assert all(np.array_equal(widened[key], halves[key].to(state[key].dtype).numpy())
+               for key in state)
+
+    model = MODELS[name](weights=tmp_path / "stream.pth")
+    logits, loss, whole, each = compare(model, theirs, images())
+    assert logits <= 1e-4 and loss <= 1e-5
+    assert whole <= 1e-3 and max(each) <= 1e-3
+    for key, value in theirs.state_dict().items():          # running statistics after training
+        assert np.allclose(model.state_dict()[key], value.numpy(), 1e-4, 1e-5), key
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50", "resnext50_32x4d"])
+def test_as_torchvision_in_double_precision(theirs, name):
+    model = MODELS[name]().to("float64")
+    state = theirs.double().state_dict()
+    model.load_state_dict({key: value.numpy() for key, value in state.items()})
+    logits, loss, whole, each = compare(model, theirs, images().astype(np.float64))
+    assert max(logits, loss, whole, *each) <= 1e-10
+
+
+@every_architecture
+@pytest.mark.parametrize("size", [(300, 200), (200, 300), (231, 500), (224, 224)])
+def test_images_are_prepared_as_its_weights_ask(torchvision, name, size):
+    noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    image = Image.fromarray(noise)
+    for weights in torchvision.models.get_model_weights(name):
+        mine = preprocess(name, weights.url.rpartition("/")[2])(image)
+        assert np.array_equal(mine, weights.transforms()(image).numpy())
+    assert preprocess(name) == preprocess(name, weights.url.rpartition("/")[2])      # the newest
