@@ -4,6 +4,7 @@
     to_device(x, "cuda")        the array on that device
     manual_seed(0)              every later draw of minigrad follows from this number
     generator("dropout")        the next random generator of that purpose
+    keyed_generator(0, "order", 3)  the generator of a place: the same for the same key
 
 CuPy is imported on the first move to a GPU, never by `import minigrad`.
 """
@@ -78,12 +79,27 @@ def manual_seed(seed: int) -> None:
     _Randomness.seed, _Randomness.count = seed, 0
 
 
+def random_state() -> dict[str, int]:
+    """All of minigrad's randomness: the seed, and how many generators it has given out."""
+    return {"seed": _Randomness.seed, "count": _Randomness.count}
+
+
+def set_random_state(state: dict[str, int]) -> None:
+    """Go on where `random_state()` was taken."""
+    _Randomness.seed, _Randomness.count = state["seed"], state["count"]
+
+
 def generator(purpose: str) -> np.random.Generator:
     """The next generator for `purpose`: a fresh counter-based stream per call.
 
     It is keyed by (seed, purpose, number of earlier calls), so results depend on the order of
     calls alone and never on how many numbers somebody else drew.
     """
-    key = (_Randomness.seed, zlib.crc32(purpose.encode()), _Randomness.count)
     _Randomness.count += 1
+    return keyed_generator(_Randomness.seed, purpose, _Randomness.count - 1)
+
+
+def keyed_generator(seed: int, purpose: str, *place: int) -> np.random.Generator:
+    """The generator of (seed, purpose, place), such as an epoch and an index: it has no past."""
+    key = (seed, zlib.crc32(purpose.encode()), *place)
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))

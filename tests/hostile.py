@@ -92,6 +92,8 @@ def payloads(marker):
     for trick, (module, attribute) in LOOKALIKES.items():
         yield f"look-alike: {trick}", torch_zip(call(name(module, attribute))), (NOT_NEEDED,)
     yield "look-alike: unicode", torch_zip("cоs\nsystem\n".encode() + b")R"), ("not ascii",)
+    yield "name of 128 characters", torch_zip(name("a" * 128, "b")), (NOT_NEEDED,)
+    yield "name of 129 characters", torch_zip(name("a" * 129, "b")), ("a name is longer",)
     yield "name without end", torch_zip(b"c" + b"a" * 10**6), ("a name is longer",)
 
     bad = call(name("os", "system"), f"touch {marker}")
@@ -165,6 +167,10 @@ def misuses():
             "a long integer as key": (b"}" + code(2**63) + b"K\x01s", "a key is neither"),
             "colliding keys": (b"}(" + b"".join(code(i * (2**61 - 1)) + b"N" for i in range(9**4))
                                + b"u", "a key is neither"),
+            "a Parameter with a list": (targets["a Parameter"] + code([view]) + b"b",
+                                        "a Parameter has no data"),
+            "a Parameter of a number": (targets["a Parameter"] + code((1,)) + b"b",
+                                        "a Parameter has no data"),
             "a wrong Parameter": (targets["a Parameter"] + b")b", "a Parameter has no data"),
             "Parameter with arguments": (name("torch.nn.parameter", "Parameter") + b"N\x85\x81",
                                          "other arguments"),
@@ -172,10 +178,23 @@ def misuses():
                                     "other arguments"),
             "OrderedDict of lists": (name("collections", "OrderedDict") + code(([[[], 1]],)) + b"R",
                                      "other arguments"),
+            "OrderedDict of tuples": (name("collections", "OrderedDict") + code(([("k", 1)],))
+                                      + b"R", "other arguments"),
+            "OrderedDict of triples": (name("collections", "OrderedDict")
+                                       + code(([["k", 1, 2]],)) + b"R", "other arguments"),
             "rebuild of nothing": (function + b")R", "other arguments"),
             "rebuild of a number": (call(function, 1, 0, (2,), (1,), False, {}), "other arguments"),
             "rebuild with signs": (call(function, numbers, 0, (2,), (1,), False, {}, {"conj": 1}),
                                    "other arguments"),
+            "rebuild with other signs": (call(function, numbers, 0, (2,), (1,), False, {},
+                                              {"sign": True}), "other arguments"),
+            "rebuild with signs of integers": (call(function, storage("0", "int32", 2), 0, (2,),
+                                                    (1,), False, {}, {"neg": True}),
+                                               "other arguments"),
+            "rebuild of a number with signs": (call(function, 1, 0, (2,), (1,), False, {}, {}),
+                                               "other arguments"),
+            "rebuild with signs twice": (call(function, numbers, 0, (2,), (1,), False, {}, {}, {}),
+                                         "other arguments"),
             "parameter of a number": (call(name("torch._utils", "_rebuild_parameter"), 1, True, {}),
                                       "other arguments"),
             "pop of nothing": (b"\x85", "needs a object"), "tuple without mark": (b"t", "a mark"),
@@ -287,6 +306,7 @@ def exhaustion():
             "too many references": (b"}q\0" + b"h\0" * 2**19, "500,000 steps"),
             "a note far away, then nothing": (b"Nr\0\0\0\x03\xff", NOT_WRITTEN),
             "a long text": (code("a" * 2**24), "longer than 16,777,216"),
+            "text of more than there is": (b"X\x14\0\0\0abc", "cut off"),
             "text of 2^31 bytes": (b"X\0\0\0\x80", "cut off"),
             "text of 2^32 bytes": (b"X\xff\xff\xff\xff", "cut off"),
             "integer without bytes": (b"\x8a\xff", "cut off"),

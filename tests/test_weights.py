@@ -120,7 +120,9 @@ def test_zip_archives_of_other_writers(read, tmp_path):
                           "resnet18 (1)")
     with zipfile.ZipFile(tmp_path / "python.pth", "w") as archive:
         for member in members:
-            archive.writestr(member.name, member.data)
+            info = zipfile.ZipInfo(member.name)
+            info.comment = b"of a member"
+            archive.writestr(info, member.data)
     wide = struct.pack("<2H3Q", 1, 24, 12, 12, 0)
     ends = [struct.pack("<2H2s", 9, 2, b"xx") + struct.pack("<2H2Q", 1, 16, 12, 12), wide]
     files = [(tmp_path / "python.pth").read_bytes(), zip_file(members, zip64=False),
@@ -212,6 +214,7 @@ def test_views_of_one_storage_share_memory(read):
     cases = {"whole": (0, (2, 3, 4), (12, 4, 1)), "transposed": (0, (4, 6), (1, 4)),
              "channels last": (0, (2, 3, 2, 2), (12, 1, 6, 3)), "0-d": (23, (), ()),
              "strided": (1, (3, 2), (8, 3)), "empty": (5, (2, 0), (1, 1)), "flat": (0, (24,), (1,)),
+             "one of stride 0": (0, (1, 24), (0, 1)),
              "ones": (0, (1, 24, 1), (999, 1, 2**62)), "empty at the end": (24, (0,), (1,))}
     weights = read(torch_zip({key: tensor(numbers, *view) for key, view in cases.items()},
                              {"0": x.tobytes()}))
@@ -328,19 +331,22 @@ def test_older_ways_of_writing_the_same(read):
 
 def test_parts_of_storages(read):
     x = np.arange(6, dtype=np.float16)
-    views = {"a": (0, (2, 3), (3, 1)), "b": (1, (2,), (1,))}
+    views = {"a": (0, (2, 3), (3, 1)), "b": (1, (2,), (1,)), "c": (0, (6,), (1,))}
     part = storage("0", "float16", 6, ("1", 2, 4))
     stream = torch_stream({"a": tensor(storage("0", "float16", 6, None), *views["a"]),
-                           "b": tensor(part, *views["b"])}, {"0": (x.tobytes(), 6)})
-    tar = torch_tar({"a": reference("10"), "b": reference("11")},
+                           "b": tensor(part, *views["b"]),
+                           "c": tensor(storage("0", "float16", 6, ("2", 0, 6)), *views["c"])},
+                          {"0": (x.tobytes(), 6)})
+    tar = torch_tar({"a": reference("10"), "b": reference("11"), "c": reference("12")},
                     [tar_storage(0, "float16", x.tobytes(), 6)],
                     [tar_tensor(10, 0, "float16", *views["a"]),
-                     tar_tensor(11, 2, "float16", *views["b"])],
-                    parts=[(1, 0, 1, 5), (2, 1, 1, 4)])
+                     tar_tensor(11, 2, "float16", *views["b"]),
+                     tar_tensor(12, 3, "float16", *views["c"])],
+                    parts=[(1, 0, 1, 5), (2, 1, 1, 4), (3, 0, 0, 6)])
     for data in (stream, tar):
         weights = read(data)
         assert np.array_equal(weights["a"], [[0, 1, 2], [3, 4, 5]])
-        assert np.array_equal(weights["b"], [3, 4])
+        assert np.array_equal(weights["b"], [3, 4]) and np.array_equal(weights["c"], x)
         assert np.shares_memory(weights["a"], weights["b"])
 
 

@@ -274,20 +274,24 @@ def test_two_writers_and_a_reader_see_whole_files_only(tmp_path):
     path = tmp_path / "weights"
     save(path, arrays(0))
     writer = """
-import sys
+import select, sys
 import numpy as np
 from minigrad.weights import save
-for i in range(100):
-    save(sys.argv[1], {"w": np.full(20_000, int(sys.argv[2]) + i, np.float32)})
+i = int(sys.argv[2])
+while not select.select([sys.stdin], [], [], 0)[0]:     # until the reader closes it
+    i += 1
+    save(sys.argv[1], {"w": np.full(20_000, i, np.float32)})
 """
-    writers = [subprocess.Popen([sys.executable, "-c", writer, str(path), str(start)], cwd=ROOT)
-               for start in (1000, 2000)]
+    writers = [subprocess.Popen([sys.executable, "-c", writer, str(path), str(start)], cwd=ROOT,
+                                stdin=subprocess.PIPE) for start in (0, 1_000_000)]
     seen = set()
-    while any(w.poll() is None for w in writers):
+    while len(seen) < 100 or len({n > 1_000_000 for n in seen}) < 2:
         x = load(path)["w"]
         assert (x == x.flat[0]).all()
         seen.add(float(x.flat[0]))
-    assert [w.returncode for w in writers] == [0, 0] and len(seen) > 5
+    for w in writers:
+        w.stdin.close()
+        assert w.wait(60) == 0
     assert os.listdir(tmp_path) == ["weights"]
 
 

@@ -105,7 +105,7 @@ class Member(NamedTuple):
 
 
 def zip_file(members, *, count=None, directory_size=None, directory_start=None, comment=b"",
-             zip64=True, end64=None, locator=None, entry_mark=b"PK\1\2", gap=b"") -> bytes:
+             zip64=True, end64=None, locator=None, end=None, entry_mark=b"PK\1\2") -> bytes:
     """A zip archive laid out as torch does: bytes at multiples of 64, their size behind them."""
     out, directory = bytearray(), bytearray()
     for m in members:
@@ -124,18 +124,18 @@ def zip_file(members, *, count=None, directory_size=None, directory_start=None, 
             "<4s6H3I5H2I", entry_mark, 0, 0, m.flags, m.method, 0, 0, crc32,
             size if m.packed is None else m.packed, size, len(central_name), len(m.extra), 0, 0, 0,
             0, offset if m.offset is None else m.offset) + central_name + m.extra
-    out += gap
     start = len(out) if directory_start is None else directory_start
     size = len(directory) if directory_size is None else directory_size
     count = len(members) if count is None else count
     out += directory
     if zip64:
-        end = len(out)
+        end_start = len(out)
         out += end64 or struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 0x031e, 45, 0, 0, count, count,
                                     size, start)
-        out += locator or struct.pack("<4sIQI", b"PK\6\7", 0, end, 1)
-    out += struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, min(count, 0xffff), min(count, 0xffff),
-                       min(size, 0xffffffff), min(start, 0xffffffff), len(comment)) + comment
+        out += locator or struct.pack("<4sIQI", b"PK\6\7", 0, end_start, 1)
+    out += end or struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, min(count, 0xffff), min(count, 0xffff),
+                              min(size, 0xffffffff), min(start, 0xffffffff), len(comment))
+    out += comment
     return bytes(out)
 
 

@@ -64,16 +64,16 @@ def _directory(data):
     end = len(data) - _END.size
     if end < 0 or data[end:end + 4] != b"PK\5\6":
         _refuse("its last record is not at the end of the file, which may be cut off")
-    _, disk, disk_of_directory, here, count, size, start, comment = _END.unpack_from(data, end)
-    if disk or disk_of_directory or here != count or comment:
+    _, *disks, here, count, size, start, comment = _END.unpack_from(data, end)
+    if any(disks) or here != count or comment:
         _refuse("it is one part of several, or has a comment")
     locator = end - _LOCATOR.size
     if locator >= _END64.size and data[locator:locator + 4] == b"PK\6\7":
         end = locator - _END64.size
         narrow = count, size, start
-        mark, length, _, _, disk, _, here, count, size, start = _END64.unpack_from(data, end)
+        mark, length, _, _, *disks, here, count, size, start = _END64.unpack_from(data, end)
         if (_LOCATOR.unpack_from(data, locator)[1:] != (0, end, 1) or mark != b"PK\6\6"
-                or length != _END64.size - 12 or disk or here != count):
+                or length != _END64.size - 12 or any(disks) or here != count):
             _refuse("its 64-bit end is not in its place")
         if any(n not in (wide, unknown) for n, wide, unknown in zip(
                 narrow, (count, size, start), (0xffff, 0xffffffff, 0xffffffff))):
