@@ -54,8 +54,7 @@ def pretrained(architecture: str, build: Callable[[int], Module], head: str,
 
 
 def recognise(state) -> str | None:
-    """The architecture of {name: array}, told from the names and from one shape; None if unknown.
-    """
+    """The architecture of {name: array} by its names and one shape; None if unknown."""
     blocks = {tuple(name.split(".")[:2]) for name in state if name.startswith("layer")}
     stages = tuple(sum(stage == f"layer{i}" for stage, _ in blocks) for i in range(1, 5))
     middle = state.get("layer1.0.conv2.weight")

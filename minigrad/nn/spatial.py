@@ -17,12 +17,14 @@ class _Convolution(Module):
             raise ValueError(f"{name}: groups={groups} does not divide in_channels={in_channels} "
                              f"and out_channels={out_channels}")
         same = padding == "same" and not transposed
-        kh, kw, *_ = Window.of(kernel_size, stride, 0 if same else padding, name, dilation)
+        window = Window.of(kernel_size, stride, 0 if same else padding, name, dilation)
+        if same and (window.sh, window.sw) != (1, 1):
+            raise ValueError(f"{name}: padding='same' needs stride 1, got {stride!r}")
         self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
         first, second = ((in_channels, out_channels) if transposed
                          else (out_channels, in_channels))
-        self.weight, self.bias = weight_and_bias((first, second // groups, kh, kw),
-                                                 out_channels if bias else 0)
+        self.weight, self.bias = weight_and_bias(
+            (first, second // groups, window.kh, window.kw), out_channels if bias else 0)
         self.channels = in_channels, out_channels
 
     def extra_repr(self):
@@ -74,7 +76,8 @@ class MaxPool2d(Module):
                               self.ceil_mode)
 
     def extra_repr(self):
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+        return (f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
+                f"dilation={self.dilation}, ceil_mode={self.ceil_mode}")
 
 
 class AvgPool2d(Module):
