@@ -42,10 +42,10 @@ def normalised(self, gy, x, w, through_mean=1, through_variance=1, weight_gradie
     def channels(v):
         return v.reshape(1, -1, *[1] * (x.ndim - 2))
 
-    dims, z = (0, *range(2, x.ndim)), (x - self.mean) * self.scale
+    dims, z = (0, *range(2, x.ndim)), (x - channels(self.mean)) * channels(self.scale)
     from_mean = gy.mean(dims, keepdims=True) * through_mean
     from_variance = z * (gy * z).mean(dims, keepdims=True) * through_variance
-    return (channels(w) * self.scale * (gy - from_mean - from_variance),
+    return (channels(w * self.scale) * (gy - from_mean - from_variance),
             (gy * z).sum(dims) * weight_gradient, gy.sum(dims) * bias_gradient)
 
 
@@ -238,7 +238,7 @@ MUTANTS = {
         "weight forgotten": ("backward", lambda self, gy, x, w: normalised(
             self, gy, x, np.ones_like(w))),
         "weight gradient of x - m": ("backward", lambda self, gy, x, w: normalised(
-            self, gy, x, w, weight_gradient=1 / self.scale.reshape(-1))),
+            self, gy, x, w, weight_gradient=1 / self.scale)),
         "mean over the batch": ("backward", lambda self, gy, x, w: normalised(
             self, gy, x, w, bias_gradient=1 / len(x))),
     }),

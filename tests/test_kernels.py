@@ -7,7 +7,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import Tensor
-from minigrad.kernels import conv, pool
+from minigrad.kernels import columns, conv, pool
 from minigrad.kernels.window import Window, direct_windows, empty, image, pixels, zeros
 from tests.one_line import one_line
 
@@ -137,8 +137,9 @@ def test_a_batch_in_blocks_is_the_batch_in_one(monkeypatch):
             lambda: conv.input_gradient(g, w, window, size, groups),
             lambda: conv.weight_gradient(x, g, window, groups)]
     wholes = [f() for f in maps]
-    columns = 6 * 4 * whole[0, 0].size * x.itemsize
-    monkeypatch.setattr(conv, "BLOCK_BYTES", 2 * columns)
+    image_bytes = 6 * 4 * whole[0, 0].size * x.itemsize
+    monkeypatch.setattr(columns, "BLOCK_BYTES", 2 * image_bytes)
+    monkeypatch.setattr(columns, "BLOCK_ROWS", 1)
     for f, expected in zip(maps, wholes):
         np.testing.assert_allclose(f(), expected, rtol=1e-12, atol=1e-12)
 

@@ -21,6 +21,7 @@ LAYERS = (
     ["minigrad.nn", "minigrad.optim", "minigrad.gradcheck", "minigrad.profile", "minigrad.draw"],
     ["minigrad.models", "minigrad.weights"],
     ["minigrad"],
+    ["minigrad.data", "minigrad.train"],
     ["pyramids"],
     ["experiments"],
 )

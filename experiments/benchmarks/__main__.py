@@ -20,10 +20,12 @@ BENCHMARKS = {
     "ops": "what one op costs on tiny tensors, beside torch",
     "importing": "what import minigrad costs over import numpy",
     "pyramids": "build and collapse, beside OpenCV (cv2) and scikit-image (skimage)",
+    "loader": "photographs from a folder to batches, beside torchvision",
     "weights": "load and save files of ResNet-50's size, beside torch",
+    "training": "training steps of CNNs and ResNets on two CPU threads, beside torch",
 }
 PEERS = {"ops": ("torch",), "importing": (), "pyramids": ("cv2", "skimage"),
-         "weights": ("torch",)}
+         "loader": ("torch",), "weights": ("torch",), "training": ("torch",)}
 
 
 def main(argv=None) -> int:

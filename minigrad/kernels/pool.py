@@ -11,7 +11,10 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.backend import array_module
+from minigrad.kernels.threads import for_each, slices
 from minigrad.kernels.window import Window, direct_windows, empty, zeros
+
+BLOCK_BYTES = 2**19  # of images at a time: they stay in a core's cache
 
 
 def max_direct(x, window: Window):
@@ -33,17 +36,40 @@ def average_direct(x, window: Window):
 def maximum(x, window: Window):
     """x (N, C, H, W) -> y, winner, both (N, C, oh, ow); winner is the tap's number."""
     oh, ow = window.output_size(*x.shape[2:])
-    padded = window.padded(x, -np.inf) if window.pads else x
-    taps = window.taps(padded, oh, ow)
     y = empty((*x.shape[:2], oh, ow), x)
-    y[...] = next(taps)
     winner = np.empty_like(y, np.min_scalar_type(window.kh * window.kw))
-    winner[...] = _first_inside(window, oh, ow, array_module(x))
+
+    def find(images):
+        padded = window.padded(x[images], -np.inf) if window.pads else x[images]
+        _maximum(list(window.taps(padded, oh, ow)), y[images], winner[images])
+        if not np.isfinite(y[images]).all():
+            first = _first_inside(window, oh, ow, array_module(x))
+            _maximum_with_care(window.taps(padded, oh, ow), y[images], winner[images], first)
+
+    for_each(find, _images(x))
+    return y, winner
+
+
+def _maximum(taps, y, winner):
+    """All taps first, then which is the first that equals the maximum; only for finite maxima."""
+    y[...] = taps[0]
+    for tap in taps[1:]:
+        np.maximum(y, tap, out=y)
+    winner[...] = 0
+    for t, tap in enumerate(taps):  # in winner for now: how many taps are left, 0 is none
+        left = (tap == y) * winner.dtype.type(len(taps) - t)
+        np.maximum(winner, left, out=winner)
+    np.subtract(len(taps), winner, out=winner)
+
+
+def _maximum_with_care(taps, y, winner, first):
+    """One tap after the other, where NaN or -inf may be the maximum; `first` wins at first."""
+    y[...] = next(taps)
+    winner[...] = first
     for t, tap in enumerate(taps, 1):
         better = (tap > y) | ((tap != tap) & (y == y))
         np.copyto(y, tap, where=better)
         np.copyto(winner, t, where=better)
-    return y, winner
 
 
 def _first_inside(window, oh, ow, xp):
@@ -67,8 +93,12 @@ def scatter(gy, winner, window: Window, size):
     """gx (N, C, *size): each gradient added to the pixel that won its window."""
     n, c, oh, ow = gy.shape
     padded = zeros((n, c, *window.padded_size(*size)), gy)
-    for t, tap in enumerate(window.taps(padded, oh, ow)):
-        tap += np.where(winner == t, gy, 0)
+
+    def add(images):
+        for t, tap in enumerate(window.taps(padded[images], oh, ow)):
+            tap += np.where(winner[images] == t, gy[images], gy.dtype.type(0))
+
+    for_each(add, _images(padded))
     return window.cropped(padded, size)
 
 
@@ -99,3 +129,8 @@ def average_transpose(gy, window: Window, size):
     for tap in window.taps(padded, oh, ow):
         tap += share
     return window.cropped(padded, size)
+
+
+def _images(x):
+    """Slices of the batch of about BLOCK_BYTES each."""
+    return slices(len(x), x[:1].nbytes, BLOCK_BYTES)

@@ -71,6 +71,18 @@ class Window(NamedTuple):
         self.cropped(out, x.shape[2:])[...] = x
         return out
 
+    def band(self, x, rows):
+        """The padded rows of x (N, C, H, W) that the output rows from rows.start to stop see."""
+        height = (rows.stop - rows.start - 1) * self.sh + self.span[0]
+        top = rows.start * self.sh - self.ph  # in x, above it if negative
+        first = min(max(top, 0), x.shape[2])
+        last = max(min(top + height, x.shape[2]), first)
+        if last - first == height and not (self.pw or self.ew):
+            return x[:, :, first:last]
+        out = zeros((*x.shape[:2], height, self.padded_size(*x.shape[2:])[1]), x)
+        out[:, :, first - top:last - top, self.pw:self.pw + x.shape[3]] = x[:, :, first:last]
+        return out
+
     def cropped(self, padded, size):
         """The image of that size inside its padding, as a view."""
         return padded[:, :, self.ph:self.ph + size[0], self.pw:self.pw + size[1]]

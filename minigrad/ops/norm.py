@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from minigrad.function import Function
+from minigrad.kernels import norm as kernel
 from minigrad.ops.arithmetic import sqrt
 from minigrad.ops.operands import check_same_dtype
 from minigrad.ops.reduce import mean, sum
@@ -24,15 +25,15 @@ class BatchNorm(Function):
         self.eps = eps
 
     def forward(self, x, w, b):
-        d, self.mean, self.var, self.scale = _statistics(x, self.eps)
-        return d * (_channels(w, x) * self.scale) + _channels(b, x)
+        self.mean, self.var, self.scale = kernel.statistics(x, self.eps)
+        return kernel.normalise(x, self.mean, self.scale * w, b)
 
     def backward(self, gy, x, w):
-        if isinstance(x, Tensor):  # recorded: the statistics depend on x
-            d, _, _, scale = _statistics(x, self.eps)
-        else:
-            d, scale = x - self.mean, self.scale
+        if not isinstance(x, Tensor):
+            return kernel.gradient(gy, x, self.mean, self.scale, w)
         dims, n = _batch_dims(x), math.prod(x.shape) // x.shape[1]
+        d = x - mean(x, dims, keepdim=True)  # recorded: the statistics depend on x
+        scale = 1 / sqrt(mean(d * d, dims, keepdim=True) + self.eps)
         gb = sum(gy, dims)
         gw = sum(gy * d, dims) * reshape(scale, (-1,))
         per_channel = _channels(w, x) * scale
@@ -70,18 +71,9 @@ def batch_norm(x, running_mean, running_var, weight, bias, training=False, momen
     op = BatchNorm(eps)
     y = op(x, weight, bias)
     if running_mean is not None:
-        running_mean += momentum * (op.mean.reshape(-1) - running_mean)
-        running_var += momentum * (op.var.reshape(-1) * (n / (n - 1)) - running_var)
+        running_mean += momentum * (op.mean - running_mean)
+        running_var += momentum * (op.var * (n / (n - 1)) - running_var)
     return y
-
-
-def _statistics(x, eps):
-    """x - m, then m, the biased variance v and 1 / sqrt(v + eps) in shapes that broadcast."""
-    dims = _batch_dims(x)
-    m = mean(x, dims, keepdim=True)
-    d = x - m
-    v = mean(d * d, dims, keepdim=True)
-    return d, m, v, 1 / sqrt(v + eps)
 
 
 def _batch_dims(x):

@@ -1,7 +1,20 @@
-"""Optimizers: from parameters and their gradients, one step downhill; torch's formulas, names."""
+"""Optimizers: from parameters and their gradients, one step downhill; torch's formulas, names.
 
-from minigrad.optim.adam import Adam
+    optimizer = SGD(model.parameters(), lr=0.1)
+    schedule = lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=len(batches))
+    for x, y in batches:
+        optimizer.zero_grad()
+        cross_entropy(model(x), y).backward()
+        clip_grad_value_(model.parameters(), 0.1)
+        optimizer.step()
+        schedule.step()
+"""
+
+from minigrad.optim import lr_scheduler
+from minigrad.optim.adam import Adam, AdamW
+from minigrad.optim.clip import clip_grad_norm_, clip_grad_value_
 from minigrad.optim.optimizer import Optimizer
 from minigrad.optim.sgd import SGD
 
-__all__ = ["Adam", "Optimizer", "SGD"]
+__all__ = ["Adam", "AdamW", "Optimizer", "SGD", "clip_grad_norm_", "clip_grad_value_",
+           "lr_scheduler"]

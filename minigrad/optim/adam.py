@@ -1,4 +1,4 @@
-"""Adam, as torch.optim.Adam."""
+"""Adam and AdamW, as in torch.optim."""
 
 from __future__ import annotations
 
@@ -6,28 +6,51 @@ import math
 
 import numpy as np
 
-from minigrad.optim.optimizer import Optimizer
+from minigrad.optim.optimizer import Optimizer, blocks
 
 
 class Adam(Optimizer):
     """m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2;  p -= lr m/(1-b1^t) / (sqrt(v/(1-b2^t)) + eps).
 
     Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1;
-    weight decay is added to the gradient.
+    weight decay is added to the gradient, or decoupled from it as AdamW says.
     """
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
-        super().__init__(params, lr)
-        self.check(beta1=(betas[0], 0, 1), beta2=(betas[1], 0, 1), eps=(eps, 0, None),
-                   weight_decay=(weight_decay, 0, None))
-        self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0,
+                 decoupled_weight_decay=False):
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps,
+                                  "weight_decay": weight_decay,
+                                  "decoupled_weight_decay": decoupled_weight_decay})
 
-    def update(self, p, g, state):
-        if self.weight_decay:
-            g = g + self.weight_decay * p
-        b1, b2 = self.betas
-        t = state["step"] = state.get("step", 0) + 1
-        m = state["m"] = b1 * state.get("m", 0) + (1 - b1) * g
-        v = state["v"] = b2 * state.get("v", 0) + (1 - b2) * g * g
-        scale = np.sqrt(v) / math.sqrt(1 - b2**t) + self.eps
-        return p - self.lr / (1 - b1**t) * (m / scale)
+    def check(self, group):
+        super().check(group)
+        b1, b2 = group["betas"]
+        self.check_ranges(beta1=(b1, 0, 1), beta2=(b2, 0, 1), eps=(group["eps"], 0, None),
+                          weight_decay=(group["weight_decay"], 0, None))
+
+    def update(self, p, g, state, group):
+        lr, (b1, b2), decay = group["lr"], group["betas"], group["weight_decay"]
+        if not state:
+            state.update(step=0, exp_avg=np.zeros_like(p), exp_avg_sq=np.zeros_like(p))
+        t = state["step"] = state["step"] + 1
+        rate, root = lr / (1 - b1**t), math.sqrt(1 - b2**t)
+        for p, g, m, v in blocks(p, g, state["exp_avg"], state["exp_avg_sq"]):
+            if group["decoupled_weight_decay"]:
+                p *= 1 - lr * decay
+            elif decay:
+                g = g + decay * p
+            m *= b1
+            m += (1 - b1) * g
+            v *= b2
+            v += (1 - b2) * (g * g)
+            p -= rate * (m / (np.sqrt(v) / root + group["eps"]))
+
+
+class AdamW(Adam):
+    """Adam after p -= lr wd p: the decay is decoupled from the gradient and its moments.
+
+    Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019, algorithm 2.
+    """
+
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01):
+        super().__init__(params, lr, betas, eps, weight_decay, decoupled_weight_decay=True)

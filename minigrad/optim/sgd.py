@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from minigrad.optim.optimizer import Optimizer
+import numpy as np
+
+from minigrad.optim.optimizer import Optimizer, blocks
 
 
 class SGD(Optimizer):
@@ -14,22 +16,29 @@ class SGD(Optimizer):
 
     def __init__(self, params, lr=1e-3, momentum=0.0, dampening=0.0, weight_decay=0.0,
                  nesterov=False):
-        super().__init__(params, lr)
-        self.check(momentum=(momentum, 0, None), weight_decay=(weight_decay, 0, None))
-        if nesterov and (momentum <= 0 or dampening != 0):
+        super().__init__(params, {"lr": lr, "momentum": momentum, "dampening": dampening,
+                                  "weight_decay": weight_decay, "nesterov": nesterov})
+
+    def check(self, group):
+        super().check(group)
+        momentum, dampening = group["momentum"], group["dampening"]
+        self.check_ranges(momentum=(momentum, 0, None),
+                          weight_decay=(group["weight_decay"], 0, None))
+        if group["nesterov"] and (momentum <= 0 or dampening != 0):
             raise ValueError("SGD: nesterov needs momentum > 0 and dampening = 0, got "
                              f"momentum={momentum}, dampening={dampening}")
-        self.momentum, self.dampening = momentum, dampening
-        self.weight_decay, self.nesterov = weight_decay, nesterov
 
-    def update(self, p, g, state):
-        if self.weight_decay:
-            g = g + self.weight_decay * p
-        if self.momentum:
-            if "velocity" in state:
-                v = self.momentum * state["velocity"] + (1 - self.dampening) * g
-            else:
-                v = g.copy()
-            state["velocity"] = v
-            g = g + self.momentum * v if self.nesterov else v
-        return p - self.lr * g
+    def update(self, p, g, state, group):
+        lr, momentum, decay = group["lr"], group["momentum"], group["weight_decay"]
+        share = 1 - group["dampening"]
+        if momentum and not state:
+            state["momentum_buffer"], share = np.zeros_like(p), 1
+        for p, g, *buffer in blocks(p, g, *state.values()):
+            if decay:
+                g = g + decay * p
+            if momentum:
+                (v,) = buffer
+                v *= momentum
+                v += share * g
+                g = g + momentum * v if group["nesterov"] else v
+            p -= lr * g

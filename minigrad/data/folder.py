@@ -1,0 +1,128 @@
+"""Photographs in folders: a folder for each class, in it the files.
+
+    train = ImageFolder("photos/train", transform)
+    train.classes           # ["border_collie", "pug"]: the folders' names, sorted by code point
+    image, label = train[0]
+
+Classes, their order and the extensions are torchvision's. Differences: names that begin with a dot
+are left out (.DS_Store, ._dog.jpg, .ipynb_checkpoints), and every real file is listed once, however
+many links lead to it. A file is not opened before its sample is asked for: one that cannot be read
+is listed like any other, and `read_image` says what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from minigrad.data.dataset import Dataset
+from minigrad.data.images import read_image, shown
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+
+
+class ImageFolder(Dataset):
+    """The image files below root/CLASS for each class, as `samples`: (path, number of the class).
+
+    Samples are sorted by class, then folder, then name. Links to files and folders are followed,
+    except to a folder that holds them. `classes` picks some of the folders and sets their numbers.
+    """
+
+    def __init__(self, root: str | os.PathLike, transform=None,
+                 classes: Sequence[str] | None = None):
+        """Raises FileNotFoundError if there is no root, no class, or no image of a class;
+        ValueError if a file is reached as two classes; OSError for a folder that cannot be listed.
+        """
+        self.root, self.transform = os.fsdecode(root), transform
+        folders = [entry.name for entry in _listed(self.root) if _is_folder(entry)]
+        if not folders:
+            raise FileNotFoundError(f"ImageFolder: no folder in {shown(self.root)}; it needs one "
+                                    "for each class, with the images in it")
+        self.classes = folders if classes is None else list(classes)
+        for name in self.classes:
+            if name not in folders:
+                raise FileNotFoundError(f"ImageFolder: no folder {shown(name)} in "
+                                        f"{shown(self.root)}; there are {_brief(folders)}")
+            if self.classes.count(name) > 1:
+                raise ValueError(f"ImageFolder: class {shown(name)} is named twice")
+        self.class_to_idx = {name: i for i, name in enumerate(self.classes)}
+        self.samples = self._scan()
+        self.targets = [label for _, label in self.samples]
+
+    def get(self, index: int, rng: np.random.Generator) -> tuple:
+        """(upright RGB image, or what the transform makes of it; class). See `read_image`."""
+        path, label = self.samples[self._place(index)]
+        return self._prepared(read_image(path), rng), label
+
+    def name(self, index: int) -> str:
+        return shown(self.samples[self._place(index)][0])
+
+    def _scan(self):
+        samples, seen = [], {}                              # seen: real path -> sample
+        above = _with_parents(os.path.realpath(self.root))
+        for label, name in enumerate(self.classes):
+            count = len(samples)
+            for path, real in _images(os.path.join(self.root, name), above):
+                sample = path, label
+                first, known = seen.setdefault(real, sample)
+                if known != label:
+                    raise ValueError(f"ImageFolder: one file, two classes: {shown(first)} and "
+                                     f"{shown(path)}; remove one of them")
+                if first == path:
+                    samples.append(sample)
+            if len(samples) == count:
+                raise FileNotFoundError(
+                    f"ImageFolder: no image of class {shown(name)} in {shown(self.root)}; put some "
+                    f"there ({' '.join(EXTENSIONS)}) or remove the folder")
+        return samples
+
+
+def _images(top, above):
+    """(path, real path) of all images below a folder, sorted; nothing of `above` is entered."""
+    for folder, (real, entries) in sorted(_folders(top, above).items()):
+        for entry in entries:
+            if entry.name.lower().endswith(EXTENSIONS) and not _is_folder(entry):
+                yield entry.path, (os.path.realpath(entry.path) if entry.is_symlink()
+                                   else os.path.join(real, entry.name))
+
+
+def _folders(top, above):
+    """{folder: (its real path, its entries)} of a folder and all below it, each real one once."""
+    found, waiting = {}, [top]
+    seen = above | _with_parents(os.path.dirname(os.path.realpath(top)))
+    while waiting:
+        folder = waiting.pop()
+        real = os.path.realpath(folder)
+        if real not in seen:
+            seen.add(real)
+            entries = _listed(folder)
+            found[folder] = real, entries
+            waiting += [entry.path for entry in reversed(entries) if _is_folder(entry)]
+    return found
+
+
+def _listed(folder):
+    """The entries of a folder, sorted by name, without the hidden ones."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted((entry for entry in entries if not entry.name.startswith(".")),
+                          key=lambda entry: entry.name)
+    except OSError as error:
+        raise type(error)(f"ImageFolder: cannot list {shown(folder)}: {error.strerror}") from error
+
+
+def _is_folder(entry):
+    """Whether it is a folder or a link to one; a link in a circle is none, and no error."""
+    return entry.is_dir(follow_symlinks=False) or (
+        entry.is_symlink() and os.path.isdir(entry.path))
+
+
+def _with_parents(path):
+    return {path, *map(str, Path(path).parents)}
+
+
+def _brief(names):
+    return " ".join(map(shown, names[:10])) + (" ..." if len(names) > 10 else "")

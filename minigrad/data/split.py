@@ -1,0 +1,100 @@
+"""Cut a data set in parts: at random, or so that every class is cut alike.
+
+    train, valid, test = random_split(dataset, (0.63, 0.07, 0.3), seed=45)
+    train, test = stratified_split(dataset, (0.7, 0.3), seed=45)
+
+The parts are `Subset`s that together hold every sample once, in random order. The same seed gives
+the same parts; they are not the parts that torch's generator would give for that seed.
+"""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral, Real
+
+import numpy as np
+
+from minigrad.backend import keyed_generator
+from minigrad.data.dataset import Subset
+
+
+def random_split(dataset, lengths, seed) -> list[Subset]:
+    """Parts of the given lengths (integers that sum to the whole) or fractions (that sum to 1).
+
+    Fractions are rounded as torch does: down, then up from the first part on until the sum is
+    right; 101 samples by (.7, .2, .1) are 71, 20, 10. Raises ValueError.
+    """
+    sizes = _sizes("random_split", "lengths", lengths, len(dataset))
+    order = keyed_generator(seed, "split").permutation(len(dataset))
+    return [Subset(dataset, part.tolist()) for part in np.split(order, np.cumsum(sizes)[:-1])]
+
+
+def stratified_split(dataset, fractions, seed) -> list[Subset]:
+    """Parts as large as `random_split` makes them, each with its share of every class.
+
+    A class (`dataset.targets`) of n among N samples gives n p / N to a part of p, rounded down or
+    up: up where the remainders are largest, as far as that keeps every sum. Raises ValueError.
+    """
+    sizes = _sizes("stratified_split", "fractions", fractions, len(dataset))
+    rng = keyed_generator(seed, "split")
+    targets = np.asarray(dataset.targets)
+    parts = [[] for _ in sizes]
+    classes, members = np.unique(targets, return_counts=True)
+    for label, shares in zip(classes, _shares(members.tolist(), sizes)):
+        chosen = rng.permutation(np.flatnonzero(targets == label))
+        for part, some in zip(parts, np.split(chosen, np.cumsum(shares)[:-1])):
+            part.extend(some.tolist())
+    return [Subset(dataset, rng.permutation(np.array(part, int)).tolist()) for part in parts]
+
+
+def _sizes(who, name, lengths, total):
+    """The parts' sizes as integers that sum to `total`."""
+    if not lengths or not all(isinstance(n, Real) and n >= 0 for n in lengths):
+        raise ValueError(f"{who}: {name} must be numbers that are not negative, got {lengths!r}")
+    if sum(lengths) == total and all(isinstance(n, Integral) for n in lengths):
+        return [int(n) for n in lengths]
+    if not math.isclose(sum(lengths), 1):
+        raise ValueError(f"{who}: {name} must sum to 1 or be integers that sum to the {total} "
+                         f"samples, got {lengths!r}")
+    sizes = [math.floor(total * fraction) for fraction in lengths]
+    for k in range(total - sum(sizes)):
+        sizes[k % len(sizes)] += 1
+    return sizes
+
+
+def _shares(members, sizes):
+    """Integers (class, part) near members[class] * sizes[part] / N whose sums are exactly these.
+
+    Rounding up is a matching of the classes' left-over samples with the parts' free places, at
+    most one per cell; one exists, since the remainders are a fractional one (Bacharach, "Matrix
+    rounding problems", Management Science 1966). It is found by augmenting paths.
+    """
+    total = sum(sizes)
+    shares = [[n * size // total for size in sizes] for n in members]
+    rests = [[n * size % total for size in sizes] for n in members]
+    room = [size - sum(column) for size, column in zip(sizes, zip(*shares))]
+    holders = [set() for _ in sizes]    # the classes that are rounded up, per part
+
+    def give(label, tried):
+        """Find a place for one sample of the class, moving those of others if need be."""
+        for part in sorted(range(len(sizes)), key=lambda k: -rests[label][k]):
+            if part in tried or label in holders[part] or not rests[label][part]:
+                continue
+            tried.add(part)
+            if room[part]:
+                room[part] -= 1
+            else:
+                other = next((k for k in sorted(holders[part]) if give(k, tried)), None)
+                if other is None:
+                    continue
+                holders[part].remove(other)
+            holders[part].add(label)
+            return True
+        return False
+
+    for label, n in enumerate(members):
+        for _ in range(n - sum(shares[label])):
+            if not give(label, set()):
+                raise AssertionError("no matching: the sums disagree")
+    return [[share + (label in holders[part]) for part, share in enumerate(row)]
+            for label, row in enumerate(shares)]

@@ -1,0 +1,359 @@
+"""What happens to a photograph on its way to the network: torchvision's transforms, on Pillow.
+
+    train = Compose([Resize(256), RandomCrop(224), RandomHorizontalFlip(), ToArray(),
+                     Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))])
+    x = train(image, rng)       # Pillow image -> float32 array (3, 224, 224)
+
+Names, defaults, semantics and printed forms are torchvision's (`torchvision.transforms`). All
+randomness comes from the NumPy generator `rng`; without one, from `backend.generator`. A random
+transform first *draws* its parameters and then *applies* them: two methods, to be used apart too.
+"""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+
+import numpy as np
+from PIL import Image, ImageEnhance
+
+from minigrad.backend import generator
+from minigrad.data.arguments import borders, colour, interval, pair, positive
+
+PADDING_MODES = ("constant", "edge", "reflect", "symmetric")
+
+
+class Compose:
+    """One transform after the other: callables of (image, rng)."""
+
+    def __init__(self, transforms):
+        self.transforms = list(transforms)
+        for step in self.transforms:
+            if not callable(step):
+                raise ValueError(f"Compose: transforms must be callable, got {step!r}")
+
+    def __call__(self, image, rng=None):
+        rng = generator("transforms") if rng is None else rng
+        for step in self.transforms:
+            image = step(image, rng)
+        return image
+
+    def __repr__(self):
+        return "\n".join(["Compose(", *(f"    {step}" for step in self.transforms), ")"])
+
+
+class ImageTransform:
+    """A step that takes a Pillow image: `apply(image)`."""
+
+    def __call__(self, image, rng=None):
+        if not isinstance(image, Image.Image):
+            raise TypeError(f"{type(self).__name__}: expected a Pillow image, got "
+                            f"{type(image).__name__}; it belongs before ToArray")
+        return self.apply(image, *self.parameters(image, rng))
+
+    def parameters(self, image, rng):
+        return ()
+
+
+class RandomTransform(ImageTransform):
+    """A step with random parameters: `apply(image, *draw(image, rng))`."""
+
+    def parameters(self, image, rng):
+        return self.draw(image, generator("transforms") if rng is None else rng)
+
+
+class Resize(ImageTransform):
+    """Resize to (height, width), or the shorter side to an int, keeping the proportions.
+
+    Bilinear, and antialiased (Pillow widens the filter when it shrinks an image), on bytes.
+    The longer side is cut to an integer, as in torchvision.
+    """
+
+    def __init__(self, size):
+        self.size = (pair if isinstance(size, (tuple, list)) else positive)("Resize", size)
+
+    def apply(self, image):
+        if isinstance(self.size, int):
+            short = min(image.size)
+            width, height = (int(self.size * side / short) for side in image.size)
+        else:
+            height, width = self.size
+        if image.size == (width, height):
+            return image
+        return image.resize((width, height), Image.Resampling.BILINEAR)
+
+    def __repr__(self):
+        return f"Resize(size={self.size}, interpolation=bilinear, max_size=None, antialias=True)"
+
+
+class CenterCrop(ImageTransform):
+    """The middle `size` = (height, width) or side of the image; black where the image is smaller.
+
+    Halves round to even, Python's and so torchvision's way.
+    """
+
+    def __init__(self, size):
+        self.size = pair("CenterCrop", size)
+
+    def apply(self, image):
+        left, top = (round((side - crop) / 2) if side >= crop else -((crop - side) // 2)
+                     for side, crop in zip(image.size, reversed(self.size)))
+        return _crop(image, top, left, *self.size)
+
+    def __repr__(self):
+        return f"CenterCrop(size={self.size})"
+
+
+class RandomCrop(RandomTransform):
+    """A window of `size` (height, width) or side, anywhere in the padded image.
+
+    `padding` in pixels: all sides, (left and right, top and bottom) or (left, top, right, bottom).
+    `padding_mode`: constant (`fill`, a number or one per channel), edge, reflect (a mirror on the
+    last pixel: 3 2 | 1 2 3) or symmetric (behind it: 2 1 | 1 2 3). `pad_if_needed` then pads an
+    image that is too narrow or too low, on both sides, by what is missing; otherwise it is a
+    ValueError.
+    """
+
+    def __init__(self, size, padding=None, pad_if_needed=False, fill=0, padding_mode="constant"):
+        self.size = pair("RandomCrop", size)
+        self.borders = borders(padding)
+        self.padding, self.pad_if_needed = padding, pad_if_needed
+        self.fill = colour("RandomCrop", fill)
+        if padding_mode not in PADDING_MODES:
+            raise ValueError(f"RandomCrop: padding_mode must be one of {', '.join(PADDING_MODES)}, "
+                             f"got {padding_mode!r}")
+        self.padding_mode = padding_mode
+
+    def draw(self, image, rng):
+        """(top, left) of the window in the padded image."""
+        free = [len(axis) - crop for axis, crop in zip(self.axes(image), self.size)]
+        if min(free) < 0:
+            raise ValueError(f"RandomCrop: size {self.size} is larger than the image "
+                             f"{image.size[::-1]} (height, width); resize it before, or use "
+                             "pad_if_needed=True")
+        return tuple(int(rng.integers(n + 1)) for n in free)
+
+    def apply(self, image, top, left):
+        height, width = self.size
+        rows, columns = self.axes(image)
+        rows, columns = rows[top:top + height], columns[left:left + width]
+        if _is_run(rows) and _is_run(columns):
+            return _crop(image, rows[0], columns[0], height, width)
+        pixels = np.asarray(image)[rows][:, columns]
+        pixels[rows < 0] = self.fill
+        pixels[:, columns < 0] = self.fill
+        return Image.fromarray(pixels)
+
+    def axes(self, image):
+        """Per row and per column of the padded image: where it comes from, -1 for `fill`."""
+        left, top, right, bottom = self.borders
+        axes = []
+        for length, crop, before, after in ((image.height, self.size[0], top, bottom),
+                                            (image.width, self.size[1], left, right)):
+            axis = self._pad(np.arange(length), before, after)
+            if self.pad_if_needed and len(axis) < crop:
+                axis = self._pad(axis, crop - len(axis), crop - len(axis))
+            axes.append(axis)
+        return axes
+
+    def _pad(self, axis, before, after):
+        filling = {"constant_values": -1} if self.padding_mode == "constant" else {}
+        return np.pad(axis, (before, after), self.padding_mode, **filling)
+
+    def __repr__(self):
+        return f"RandomCrop(size={self.size}, padding={self.padding}" + "".join(
+            f", {name}={value}" for name, value, default in (
+                ("pad_if_needed", self.pad_if_needed, False), ("fill", self.fill, 0),
+                ("padding_mode", self.padding_mode, "constant")) if value != default) + ")"
+
+
+class RandomResizedCrop(RandomTransform):
+    """A window of random area and proportions, resized to `size`: (height, width) or side.
+
+    Area: uniform in `scale` times the image's. Width to height: log-uniform in `ratio`. Ten tries
+    to fit it into the image; then the largest central window of allowed proportions.
+    Szegedy et al., "Going deeper with convolutions", CVPR 2015, section 6.
+    """
+
+    def __init__(self, size, scale=(0.08, 1.0), ratio=(3 / 4, 4 / 3)):
+        self.size = pair("RandomResizedCrop", size)
+        self.scale = interval("RandomResizedCrop", "scale", scale, 0, math.inf)
+        self.ratio = interval("RandomResizedCrop", "ratio", ratio, 0, math.inf)
+        if self.scale[1] == 0 or self.ratio[0] == 0:
+            raise ValueError("RandomResizedCrop: scale and ratio must be positive, got "
+                             f"scale={scale}, ratio={ratio}")
+
+    def draw(self, image, rng):
+        """(top, left, height, width) of the window."""
+        for _ in range(10):
+            area = image.width * image.height * rng.uniform(*self.scale)
+            ratio = math.exp(rng.uniform(*np.log(self.ratio)))
+            width, height = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+            if 0 < width <= image.width and 0 < height <= image.height:
+                return (int(rng.integers(image.height - height + 1)),
+                        int(rng.integers(image.width - width + 1)), height, width)
+        width, height = image.size
+        if width / height < self.ratio[0]:
+            height = round(width / self.ratio[0])
+        elif width / height > self.ratio[1]:
+            width = round(height * self.ratio[1])
+        return (image.height - height) // 2, (image.width - width) // 2, height, width
+
+    def apply(self, image, top, left, height, width):
+        window = _crop(image, top, left, height, width)
+        return window.resize(self.size[::-1], Image.Resampling.BILINEAR)
+
+    def __repr__(self):
+        scale, ratio = (tuple(round(v, 4) for v in pair) for pair in (self.scale, self.ratio))
+        return (f"RandomResizedCrop(size={self.size}, scale={scale}, ratio={ratio}, "
+                "interpolation=bilinear, antialias=True)")
+
+
+class RandomHorizontalFlip(RandomTransform):
+    """Left becomes right with probability `p`."""
+
+    def __init__(self, p=0.5):
+        if not isinstance(p, Real) or not 0 <= p <= 1:
+            raise ValueError(f"RandomHorizontalFlip: p must be a probability, got {p!r}")
+        self.p = p
+
+    def draw(self, image, rng):
+        """(whether to flip,)"""
+        return (rng.random() < self.p,)
+
+    def apply(self, image, flip):
+        return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if flip else image
+
+    def __repr__(self):
+        return f"RandomHorizontalFlip(p={self.p})"
+
+
+class RandomRotation(RandomTransform):
+    """Turn about the centre by an angle uniform in `degrees`: (low, high), or d for (-d, d).
+
+    Counter-clockwise; the nearest pixel is taken, and `fill` outside the image.
+    """
+
+    def __init__(self, degrees, fill=0):
+        if isinstance(degrees, Real) and degrees >= 0:
+            degrees = (-degrees, degrees)
+        self.degrees = list(interval("RandomRotation", "degrees", degrees, -math.inf, math.inf))
+        self.fill = colour("RandomRotation", fill)
+
+    def draw(self, image, rng):
+        """(angle in degrees,)"""
+        return (rng.uniform(*self.degrees),)
+
+    def apply(self, image, angle):
+        bands = len(image.getbands())
+        fill = self.fill if isinstance(self.fill, tuple) else (self.fill,) * bands
+        return image.rotate(angle, Image.Resampling.NEAREST,
+                            fillcolor=fill if bands > 1 else fill[0])
+
+    def __repr__(self):
+        return (f"RandomRotation(degrees={self.degrees}, interpolation=nearest, expand=False, "
+                f"fill={self.fill})")
+
+
+class ColorJitter(RandomTransform):
+    """Brightness, contrast, saturation and hue changed by random factors, in random order.
+
+    The first three: a factor uniform in (low, high), or v for (max(0, 1 - v), 1 + v). `hue`: a
+    shift uniform in (low, high) within (-0.5, 0.5), or v for (-v, v); 1 is once round the wheel.
+    """
+
+    def __init__(self, brightness=0, contrast=0, saturation=0, hue=0):
+        self.brightness = self._factors("brightness", brightness)
+        self.contrast = self._factors("contrast", contrast)
+        self.saturation = self._factors("saturation", saturation)
+        hue = (-hue, hue) if isinstance(hue, Real) and hue >= 0 else hue
+        hue = interval("ColorJitter", "hue", hue, -0.5, 0.5)
+        self.hue = None if hue == (0, 0) else hue
+
+    @staticmethod
+    def _factors(name, value):
+        if isinstance(value, Real) and value >= 0:
+            value = max(0, 1 - value), 1 + value
+        low, high = interval("ColorJitter", name, value, 0, math.inf)
+        return None if low == high == 1 else (low, high)
+
+    def draw(self, image, rng):
+        """(name, factor) of each change, in the order of their application."""
+        ranges = [(name, getattr(self, name))
+                  for name in ("brightness", "contrast", "saturation", "hue")]
+        ranges = [ranges[k] for k in rng.permutation(4)]
+        return tuple((name, rng.uniform(*pair)) for name, pair in ranges if pair is not None)
+
+    def apply(self, image, *changes):
+        for name, factor in changes:
+            image = _CHANGES[name](image, factor)
+        return image
+
+    def __repr__(self):
+        return (f"ColorJitter(brightness={self.brightness}, contrast={self.contrast}, "
+                f"saturation={self.saturation}, hue={self.hue})")
+
+
+def _shift_hue(image, factor):
+    if image.mode == "L":
+        return image
+    hue, saturation, value = image.convert("HSV").split()
+    turned = np.asarray(hue) + np.uint8(int(255 * factor) % 256)    # bytes wrap round, as hues do
+    return Image.merge("HSV", (Image.fromarray(turned), saturation, value)).convert(image.mode)
+
+
+_CHANGES = {"brightness": lambda image, factor: ImageEnhance.Brightness(image).enhance(factor),
+            "contrast": lambda image, factor: ImageEnhance.Contrast(image).enhance(factor),
+            "saturation": lambda image, factor: ImageEnhance.Color(image).enhance(factor),
+            "hue": _shift_hue}
+
+
+class ToArray(ImageTransform):
+    """Pillow image (RGB or grey) -> float32 array (C, H, W), contiguous, in 0..1: bytes / 255."""
+
+    def apply(self, image):
+        if image.mode not in ("RGB", "L"):
+            raise ValueError(f"ToArray: the image's mode must be RGB or L, got {image.mode}; "
+                             "convert it before")
+        pixels = np.asarray(image).reshape(image.height, image.width, -1)
+        out = np.empty((pixels.shape[2], *pixels.shape[:2]), np.float32)
+        return np.divide(pixels.transpose(2, 0, 1), 255, out=out, dtype=np.float32)
+
+    def __repr__(self):
+        return "ToArray()"
+
+
+class Normalize:
+    """y = (x - mean) / std, channel by channel, on arrays (C, H, W)."""
+
+    def __init__(self, mean, std):
+        self.mean, self.std = mean, std
+        for name, values in (("mean", mean), ("std", std)):
+            if np.ndim(values) != 1 or not np.all(np.isfinite(values)):
+                raise ValueError(f"Normalize: {name} must be finite numbers, one per channel, "
+                                 f"got {values!r}")
+        if len(mean) != len(std) or not np.all(np.asarray(std) > 0):
+            raise ValueError("Normalize: std must be positive, one per channel as mean, got "
+                             f"mean={mean}, std={std}")
+
+    def __call__(self, x, rng=None):
+        if not isinstance(x, np.ndarray) or x.ndim != 3 or x.dtype.kind != "f":
+            raise TypeError("Normalize: expected a float array (C, H, W), got "
+                            f"{getattr(x, 'shape', type(x).__name__)}; it belongs after ToArray")
+        if len(x) != len(self.mean):
+            raise ValueError(f"Normalize: mean has {len(self.mean)} channels, the image {len(x)}")
+        y = x - np.array(self.mean, x.dtype)[:, None, None]
+        y /= np.array(self.std, x.dtype)[:, None, None]
+        return y
+
+    def __repr__(self):
+        return f"Normalize(mean={self.mean}, std={self.std})"
+
+
+def _crop(image, top, left, height, width):
+    return image.crop((left, top, left + width, top + height))
+
+
+def _is_run(axis):
+    """Whether it is n, n + 1, n + 2 ...: no padding in it."""
+    return axis[0] >= 0 and bool(np.all(np.diff(axis) == 1))

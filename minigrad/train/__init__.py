@@ -1,0 +1,14 @@
+"""Training: fit and evaluate, metrics, run folders, checkpoints that resume to the same bits.
+
+    history = fit(model, train, valid, epochs=10, optimizer=SGD(model.parameters(), lr=0.01),
+                  folder="runs/first", resume=True)
+    figures = evaluate(model, test)         # {"loss": ..., "accuracy": ...}
+"""
+
+from minigrad.train.evaluate import evaluate
+from minigrad.train.fit import fit
+from minigrad.train.guard import NonFiniteError
+from minigrad.train.history import History
+from minigrad.train.metrics import Accuracy, ConfusionMatrix, MeanLoss, Metric, wilson
+from minigrad.train.run import Run
+from minigrad.train.tuning import freeze, param_groups, unfreeze

@@ -1,0 +1,55 @@
+"""What a model can do on a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from minigrad.backend import to_device
+from minigrad.nn import Module
+from minigrad.tensor import Tensor, no_grad
+from minigrad.train import guard
+from minigrad.train.metrics import Accuracy, MeanLoss, Metric, computed, fresh
+
+
+def evaluate(model: Module, loader, metrics: Mapping[str, Callable[[], Metric]] | None = None,
+             each: Callable[[int, Mapping[str, Metric]], None] | None = None) -> dict:
+    """{name: figure} over one epoch of `loader`, with the model in eval mode and without gradients.
+
+    metrics: {name: class, or function that makes a Metric}; default loss (cross entropy) and
+    accuracy. Every call makes new ones. `each(batches done, metrics)` is called after every batch.
+    The modes of the model's layers are afterwards what they were. Raises ValueError for a loader
+    without batches and for a label that the model has no output for, and `NonFiniteError`; both
+    name samples.
+    """
+    if not len(loader):
+        raise ValueError("evaluate: the loader has no batches")
+    meters = fresh({"loss": MeanLoss, "accuracy": Accuracy} if metrics is None else metrics)
+    modes = [(module, module.training) for _, module in model.named_modules()]
+    epoch = loader.epoch
+
+    def names():
+        return loader.batch_names(epoch, loader.position - 1)
+
+    model.eval()
+    try:
+        with no_grad(), guard.quiet():
+            for batch in loader:
+                x, y = to_model(model, *batch)
+                output = model(x)
+                where = f"evaluation, batch {loader.position}"
+                guard.check_labels(output, y, names, where)
+                guard.check_output(model, x, output, names, where)
+                for meter in meters.values():
+                    meter.update(output, y)
+                if each:
+                    each(loader.position, meters)
+    finally:
+        for module, mode in modes:
+            module.training = mode
+    return computed(meters)
+
+
+def to_model(model: Module, x, y) -> tuple:
+    """(Tensor x, array y) on the model's device, and x in the dtype of its parameters."""
+    p = next(model.parameters())
+    return Tensor(to_device(x, p.device).astype(p.dtype, copy=False)), to_device(y, p.device)

@@ -1,0 +1,74 @@
+"""What happened in each epoch: a list of lines, kept as JSON Lines.
+
+    history = History.read("run/history.jsonl")
+    history.column("valid.accuracy")        # one number per epoch
+    history.best("valid.loss")              # the line of the best epoch
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+
+from minigrad.weights.atomic import write_file
+
+
+class History(list):
+    """A list with a dict per epoch: {"epoch", "lr", "train": {...}, "valid": {...}, "seconds"}.
+
+    "epoch" counts from 1; "lr" is that of the epoch's last step, a list if there are several
+    groups of parameters; "train" and "valid" have the loss and the metrics.
+    """
+
+    def column(self, name: str) -> list:
+        """The values of one entry, such as "epoch" or "valid.loss", in the order of epochs."""
+        return [lookup(line, name) for line in self]
+
+    def best(self, name: str) -> dict:
+        """The first line with the best value of `name`; see `better`. ValueError if it is empty."""
+        if not self:
+            raise ValueError("history: there is no epoch yet")
+        best = self[0]
+        for line in self:
+            if better(name, lookup(line, name), lookup(best, name)):
+                best = line
+        return best
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Replace the file `path` as a whole, so that no crash leaves half a line."""
+        write_file(path, ["".join(json.dumps(line) + "\n" for line in self).encode()])
+
+    @classmethod
+    def read(cls, path: str | os.PathLike) -> History:
+        """Raises ValueError naming file and line where that is not JSON, OSError as `open` does."""
+        lines = cls()
+        with open(path, encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    lines.append(json.loads(line))
+                except ValueError as error:
+                    raise ValueError(f"{os.fspath(path)}, line {number}: {error}") from None
+        return lines
+
+
+def lookup(line: dict, name: str):
+    """line["valid"]["loss"] for "valid.loss". Raises KeyError that lists what there is."""
+    value = line
+    for part in name.split("."):
+        if not isinstance(value, dict) or part not in value:
+            known = [f"{key}.{inner}" if inner else key for key, entry in line.items()
+                     for inner in (entry if isinstance(entry, dict) else [None])]
+            raise KeyError(f"history has no {name!r}; there are {', '.join(known)}")
+        value = value[part]
+    return value
+
+
+def better(name: str, value: float, than: float | None) -> bool:
+    """Whether `value` beats `than`: a loss (its name ends so) by being lower, others by being
+    higher. NaN beats nothing, and everything beats None and NaN."""
+    if math.isnan(value):
+        return False
+    if than is None or math.isnan(than):
+        return True
+    return value < than if name.endswith("loss") else value > than

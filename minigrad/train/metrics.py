@@ -1,0 +1,159 @@
+"""Figures over a whole data set, added up batch by batch, and the interval around an accuracy.
+
+    metric = Accuracy()
+    metric.update(output, target)       # once per batch
+    metric.compute()
+    wilson(161, 193)                    # (low, high)
+
+`fit` and `evaluate` take {name: class} and make an object of their own for every model and data
+set, so one model's counts cannot run on into the next one's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from statistics import NormalDist
+
+import numpy as np
+
+from minigrad.backend import to_device
+from minigrad.ops import cross_entropy
+from minigrad.tensor import Tensor
+
+
+class Metric:
+    """Base class: a subclass starts at zero in `__init__`, and writes `update` and `compute`.
+
+    Its numbers and arrays are what a checkpoint in the middle of an epoch keeps of it.
+    """
+
+    total = 0
+
+    def update(self, output: Tensor, target: np.ndarray) -> None:
+        """Count one batch: output (N, C) of the model, target (N,) classes."""
+        raise NotImplementedError(f"{type(self).__name__} does not define update")
+
+    def compute(self):
+        """The figure over all samples so far. Raises ValueError if there were none."""
+        raise NotImplementedError(f"{type(self).__name__} does not define compute")
+
+    def state_dict(self) -> dict:
+        return {name: value for name, value in vars(self).items()
+                if isinstance(value, (int, float, np.ndarray))}
+
+    def load_state_dict(self, state: Mapping) -> None:
+        vars(self).update(state)
+
+    def _mean(self, total):
+        if not self.total:
+            raise ValueError(f"{type(self).__name__}: there were no samples")
+        return total / self.total
+
+
+class Accuracy(Metric):
+    """correct / total, where a sample is correct if its target has the (first) largest output."""
+
+    def __init__(self):
+        self.correct = self.total = 0
+
+    def update(self, output, target):
+        predicted, target = _classes(output, target)
+        self.correct += int((predicted == target).sum())
+        self.total += len(target)
+
+    def compute(self) -> float:
+        return self._mean(self.correct)
+
+
+class MeanLoss(Metric):
+    """The mean over samples of `loss(output, target)`, which is the mean over a batch.
+
+    A batch counts with its number of samples, so a smaller last one does not weigh too much.
+    """
+
+    def __init__(self, loss: Callable = cross_entropy):
+        self.loss, self.sum, self.total = loss, 0.0, 0
+
+    def update(self, output, target):
+        self.add(float(self.loss(output, target)), len(target))
+
+    def add(self, mean: float, samples: int) -> None:
+        """Count a batch whose mean is known."""
+        self.sum += mean * samples
+        self.total += samples
+
+    def compute(self) -> float:
+        return self._mean(self.sum)
+
+
+class ConfusionMatrix(Metric):
+    """m[i, j] = number of samples of class i that the model took for class j.
+
+    As it needs to know the number of classes, its entry in `metrics` is a function:
+    {"confusion": lambda: ConfusionMatrix(7)}.
+    """
+
+    def __init__(self, num_classes: int):
+        self.matrix = np.zeros((num_classes, num_classes), np.int64)
+
+    def update(self, output, target):
+        predicted, target = _classes(output, target)
+        size = len(self.matrix)
+        if output.shape[1] != size:
+            raise ValueError(f"ConfusionMatrix({size}): the model has {output.shape[1]} outputs")
+        if len(target) and not 0 <= target.min() <= target.max() < size:
+            raise ValueError(f"ConfusionMatrix({size}): there are targets from {target.min()} to "
+                             f"{target.max()}")
+        np.add.at(self.matrix, (target, predicted), 1)
+
+    def compute(self) -> np.ndarray:
+        return self.matrix.copy()
+
+
+def _classes(output, target):
+    """(the class of the largest output, the target) of each sample, as NumPy arrays (N,)."""
+    if output.ndim != 2 or output.shape[:1] != target.shape:
+        raise ValueError(f"metric: output (N, classes) and target (N,) are needed, got shapes "
+                         f"{output.shape} and {target.shape}")
+    output = output.data if isinstance(output, Tensor) else output
+    return to_device(output.argmax(1), "cpu"), to_device(target, "cpu")
+
+
+def fresh(metrics: Mapping[str, Callable[[], Metric]]) -> dict[str, Metric]:
+    """{name: a new object}. Raises TypeError for an entry that makes no Metric."""
+    made = {}
+    for name, make in metrics.items():
+        if not callable(make):
+            raise TypeError(f"metric {name!r}: pass a class or a function that makes one, not a "
+                            f"{type(make).__name__}, which would carry its counts along")
+        made[name] = make()
+        if not isinstance(made[name], Metric):
+            raise TypeError(f"metric {name!r}: a {type(made[name]).__name__} is no Metric")
+    return made
+
+
+def computed(metrics: Mapping[str, Metric]) -> dict:
+    return {name: metric.compute() for name, metric in metrics.items()}
+
+
+def wilson(correct: int, total: int, level: float = 0.95) -> tuple[float, float]:
+    """(low, high): the interval of an accuracy of which correct / total was seen.
+
+    The p with |correct/total - p| <= z sqrt(p (1-p) / total), z the (1 + level)/2 quantile of the
+    normal distribution (E. B. Wilson, J. Am. Stat. Assoc. 22, 1927, p. 209). It stays within [0, 1]
+    and has a width at 0 and at total, too. Raises ValueError for counts that cannot be, and for a
+    level outside (0, 1).
+    """
+    if not 0 <= correct <= total or total < 1:
+        raise ValueError(f"wilson: {correct} right of {total} cannot be")
+    if not 0 < level < 1:
+        raise ValueError(f"wilson: level must lie between 0 and 1, got {level}")
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    p = correct / total
+    middle = p + z * z / (2 * total)
+    half = z * math.sqrt(p * (1 - p) / total + z * z / (4 * total * total))
+    scale = 1 + z * z / total
+    low = 0.0 if correct == 0 else (middle - half) / scale      # exactly; rounding would miss it
+    high = 1.0 if correct == total else (middle + half) / scale
+    return low, high

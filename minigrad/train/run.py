@@ -1,0 +1,111 @@
+"""A training run: the objects that it trains with, and how far it is. Callbacks are given it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from minigrad.backend import random_state, set_random_state
+from minigrad.tensor import Tensor
+from minigrad.train.history import History, better, lookup
+from minigrad.train.identity import frozen_names
+from minigrad.train.metrics import MeanLoss, Metric, fresh
+
+
+class Run:
+    """`model`, `optimizer`, `scheduler`, `train`, `valid` (the loaders), and
+
+    step        steps of the optimizer so far
+    epoch       finished epochs
+    history     their lines (`History`)
+    meters      {"loss": ..., and the metrics} of the current epoch so far
+    monitor     the name of the watched figure, such as "valid.loss"
+    best        {"epoch", "value"} of the best epoch, or None
+    waited      epochs since then
+    places      {"train": the state of that loader, "valid": ...}: where a checkpoint puts them
+    seconds     time spent on the current epoch
+    lr          the learning rates of the last step, one per group
+    """
+
+    def __init__(self, model, optimizer, scheduler, train, valid,
+                 metrics: Mapping[str, Callable[[], Metric]], loss: Callable,
+                 monitor: str | None):
+        self.model, self.optimizer, self.scheduler = model, optimizer, scheduler
+        self.train, self.valid = train, valid
+        self.step = self.epoch = self.waited = 0
+        self.history, self.best, self.seconds, self.lr = History(), None, 0.0, []
+        self.metrics = {"loss": lambda: MeanLoss(loss), **metrics}
+        self.meters = fresh(self.metrics)
+        self.monitor = monitor or ("train.loss" if valid is None else "valid.loss")
+        known = [f"{part}.{name}" for part, there in (("train", train), ("valid", valid))
+                 if there is not None for name in self.metrics]
+        if self.monitor not in known:
+            raise ValueError(f"fit: monitor {self.monitor!r} is none of {', '.join(known)}")
+        self.places = self._places()
+
+    def _places(self):
+        return {name: loader.state_dict() for name, loader in
+                (("train", self.train), ("valid", self.valid)) if loader is not None}
+
+    def end_epoch(self, valid: dict | None) -> bool:
+        """Add the line of the epoch to the history; True if it is the best so far."""
+        train = {name: meter.compute() for name, meter in self.meters.items()}
+        line = {"epoch": self.epoch + 1, "lr": self.lr[0] if len(self.lr) == 1 else self.lr,
+                "train": _plain(train), **({} if valid is None else {"valid": _plain(valid)}),
+                "seconds": round(self.seconds, 3)}
+        self.history.append(line)
+        self.epoch += 1
+        self.meters, self.seconds = fresh(self.metrics), 0.0
+        self.places = self._places()
+        value = lookup(line, self.monitor)
+        improved = better(self.monitor, value, self.best and self.best["value"])
+        if improved:
+            self.best, self.waited = {"epoch": self.epoch, "value": value}, 0
+        else:
+            self.waited += 1
+        return improved
+
+    def state_dict(self) -> dict:
+        """All of it, for a checkpoint: what a run needs to go on as if it had never stopped."""
+        optimizer = self.optimizer.state_dict()
+        return {
+            "step": self.step, "epoch": self.epoch, "waited": self.waited, "best": self.best,
+            "seconds": self.seconds, "lr": self.lr, "history": list(self.history),
+            "meters": {name: meter.state_dict() for name, meter in self.meters.items()},
+            "places": self.places, "random": random_state(),
+            "model": self.model.state_dict(), "frozen": frozen_names(self.model),
+            "optimizer": {**optimizer, "state": {
+                str(number): state for number, state in optimizer["state"].items()}},
+            "scheduler": self.scheduler and self.scheduler.state_dict()}
+
+    def load_state_dict(self, state: Mapping) -> None:
+        """Go on where `state_dict` was taken. Raises ValueError if model, optimizer, scheduler or
+        a loader does not fit."""
+        self.model.load_state_dict(state["model"])
+        for name, p in self.model.named_parameters():
+            p.requires_grad = name not in state["frozen"]
+        optimizer = state["optimizer"]
+        self.optimizer.load_state_dict({**optimizer, "state": {
+            int(number): entries for number, entries in optimizer["state"].items()}})
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict(state["scheduler"])
+        self.places = state["places"]
+        self.train.load_state_dict(self.places["train"])
+        if self.valid is not None:
+            self.valid.load_state_dict(self.places["valid"])
+        for name, meter in self.meters.items():
+            meter.load_state_dict(state["meters"][name])
+        self.history = History(state["history"])
+        for name in ("step", "epoch", "waited", "best", "seconds", "lr"):
+            setattr(self, name, state[name])
+        set_random_state(state["random"])
+
+
+def _plain(figures):
+    """The figures as JSON has them."""
+    return {name: value.tolist() if hasattr(value, "tolist") else value
+            for name, value in figures.items()}
+
+
+def trained(optimizer) -> list[Tensor]:
+    """All Tensors of all groups."""
+    return [p for group in optimizer.param_groups for p in group["params"]]

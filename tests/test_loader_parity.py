@@ -1,0 +1,131 @@
+"""The same pixels as torchvision, bit for bit: given what it draws, and whatever needs no draw.
+
+Skipped where torch or torchvision is missing.
+"""
+
+import importlib
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from minigrad import data
+
+torch = pytest.importorskip("torch")
+SIZES = [(1, 1), (2, 7), (31, 20), (20, 31), (64, 64), (125, 94), (333, 500)]
+
+
+@pytest.fixture(scope="module")
+def tv():
+    """torchvision, also without its compiled operators, of which importing it names only two."""
+    if importlib.util.find_spec("torchvision") is None:
+        pytest.skip("needs torchvision")
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    try:
+        module = importlib.import_module("torchvision")
+    except RuntimeError:
+        for half_imported in [name for name in sys.modules if name.startswith("torchvision")]:
+            del sys.modules[half_imported]
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        module = importlib.import_module("torchvision")
+    yield module
+
+
+def image(size=(64, 48), mode="RGB"):
+    shape = (*size[::-1], 3) if mode == "RGB" else size[::-1]
+    return Image.fromarray(np.random.default_rng(size[0]).integers(0, 256, shape, dtype=np.uint8))
+
+
+def assert_same(ours, theirs):
+    np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs), strict=True)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_what_draws_nothing(tv, size, mode):
+    t, picture = tv.transforms, image(size, mode)
+    for target in (1, 7, 20, 224, (5, 9), (300, 40)):
+        assert_same(data.Resize(target)(picture), t.Resize(target)(picture))
+        assert_same(data.CenterCrop(target)(picture), t.CenterCrop(target)(picture))
+    mean, std = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)) if mode == "RGB" else ((0.3,), (7,))
+    ours, theirs = data.ToArray()(picture), t.ToTensor()(picture)
+    assert_same(ours, theirs.numpy())
+    assert_same(data.Normalize(mean, std)(ours), t.Normalize(mean, std)(theirs).numpy())
+
+
+@pytest.mark.parametrize("mode", data.transforms.PADDING_MODES)
+@pytest.mark.parametrize("padding", [None, 3, (2, 5), (1, 2, 3, 4)])
+@pytest.mark.parametrize("size", [(64, 48), (20, 31), (9, 70)])
+def test_random_crop_at_the_same_place(tv, mode, padding, size, monkeypatch):
+    ours = data.RandomCrop((30, 40), padding, True, (1, 2, 3), mode)
+    theirs = tv.transforms.RandomCrop((30, 40), padding, True, (1, 2, 3), mode)
+    for seed in range(4):
+        place = ours.draw(image(size), np.random.default_rng(seed))
+        monkeypatch.setattr(tv.transforms.RandomCrop, "get_params",
+                            staticmethod(lambda img, size: (*place, *size)))
+        assert_same(ours.apply(image(size), *place), theirs(image(size)))
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_the_other_random_ones_with_the_same_numbers(tv, seed, mode):
+    f, rng, picture = tv.transforms.functional, np.random.default_rng(seed), image(mode=mode)
+    crop = data.RandomResizedCrop((20, 30))
+    window = crop.draw(picture, rng)
+    assert_same(crop.apply(picture, *window), f.resized_crop(picture, *window, [20, 30]))
+    assert_same(data.RandomHorizontalFlip().apply(picture, True), f.hflip(picture))
+    fill = (9, 8, 7) if mode == "RGB" else 9
+    rotation = data.RandomRotation(180, fill)
+    angle, = rotation.draw(picture, rng)
+    assert_same(rotation.apply(picture, angle), f.rotate(picture, angle, fill=fill))
+    jitter = data.ColorJitter(0.8, 0.8, 0.8, 0.5)
+    changes, theirs = jitter.draw(picture, rng), picture
+    for name, factor in changes:
+        theirs = getattr(f, f"adjust_{name}")(theirs, factor)
+    assert_same(jitter.apply(picture, *changes), theirs)
+
+
+def test_every_hue_shift(tv):
+    jitter = data.ColorJitter(hue=0.5)
+    for factor in np.linspace(-0.5, 0.5, 41).tolist():
+        assert_same(jitter.apply(image(), ("hue", factor)),
+                    tv.transforms.functional.adjust_hue(image(), factor))
+
+
+@pytest.mark.parametrize("name, arguments", [
+    ("Resize", (256,)), ("Resize", ((3, 4),)), ("CenterCrop", (224,)), ("RandomCrop", (32, 4)),
+    ("RandomCrop", ((3, 4),)), ("RandomResizedCrop", (224,)), ("RandomHorizontalFlip", (0.3,)),
+    ("RandomRotation", (30,)), ("RandomRotation", ((-5, 9),)),
+    ("ColorJitter", (0.4, 2, (1, 3), 0.1)), ("ColorJitter", ()), ("Normalize", ((0.5,), (0.25,)))])
+def test_printed_forms(tv, name, arguments):
+    ours, theirs = getattr(data, name)(*arguments), getattr(tv.transforms, name)(*arguments)
+    assert repr(ours) == repr(theirs)
+    assert repr(data.Compose([ours, ours])) == repr(tv.transforms.Compose([theirs, theirs]))
+
+
+@pytest.mark.parametrize("total, lengths", [
+    (10, (0.3, 0.3, 0.4)), (101, (0.7, 0.2, 0.1)), (646, (0.63, 0.07, 0.3)), (7, (0.5, 0.5)),
+    (1000, (1 / 3, 1 / 3, 1 / 3)), (29, (0.29, 0.71)), (11, (4, 7))])
+def test_split_sizes(total, lengths):
+    dataset = data.ArrayDataset(np.zeros(total), np.zeros(total, int))
+    theirs = torch.utils.data.random_split(range(total), lengths)
+    assert [len(p) for p in data.random_split(dataset, lengths, 0)] == [len(p) for p in theirs]
+
+
+def test_an_epoch_without_draws(tv, tmp_path):
+    for k in range(7):
+        path = tmp_path / "ab"[k % 2] / f"{k}.png"
+        path.parent.mkdir(exist_ok=True)
+        image((40 + k, 33)).save(path)
+    ours = data.ImageFolder(tmp_path, data.Compose([data.Resize(20), data.CenterCrop(16),
+                                                    data.ToArray()]))
+    t = tv.transforms
+    theirs = tv.datasets.ImageFolder(tmp_path, t.Compose([t.Resize(20), t.CenterCrop(16),
+                                                          t.ToTensor()]))
+    batches = list(torch.utils.data.DataLoader(theirs, 3))
+    assert len(batches) == 3
+    for (x, y), (tx, ty) in zip(data.DataLoader(ours, 3), batches, strict=True):
+        assert_same(x, tx.numpy())
+        assert_same(y, ty.numpy())
