@@ -31,7 +31,7 @@ def grad(outputs, inputs, grad_outputs=None, create_graph=False, retain_graph=No
         if g is None and not allow_unused:
             raise RuntimeError(f"grad: the outputs do not depend on input {i}; pass "
                                "allow_unused=True to get None for it")
-        result.append(g if g is None or create_graph else wrap(np.array(g, x.dtype)))
+        result.append(g if g is None or create_graph else wrap(g.astype(x.dtype)))
     return tuple(result)
 
 

@@ -5,6 +5,7 @@
     manual_seed(0)              every later draw of minigrad follows from this number
     generator("dropout")        the next random generator of that purpose
     keyed_generator(0, "order", 3)  the generator of a place: the same for the same key
+    memory_report()             how full the GPU's memory is
 
 CuPy is imported on the first move to a GPU, never by `import minigrad`.
 """
@@ -35,6 +36,12 @@ def device_of(x) -> str:
     return "cpu" if array_module(x) is np else "cuda"
 
 
+def on_gpu(x) -> bool:
+    """Whether `x`, of whatever type, is an array on a GPU."""
+    cupy = sys.modules.get("cupy")
+    return cupy is not None and isinstance(x, cupy.ndarray)
+
+
 def to_device(x, device: str):
     """The array `x` on `device` ("cpu" or "cuda"); `x` itself if it is there already.
 
@@ -45,6 +52,24 @@ def to_device(x, device: str):
     if device_of(x) == device:
         return x
     return _cupy().asarray(x) if device == "cuda" else _cupy().asnumpy(x)
+
+
+def memory_report() -> str:
+    """One line on the GPU's memory in MiB, empty if no GPU is in use."""
+    cupy = sys.modules.get("cupy")
+    if cupy is None:
+        return ""
+    pool = cupy.get_default_memory_pool()
+    numbers = pool.used_bytes(), pool.total_bytes(), *cupy.cuda.runtime.memGetInfo()
+    used, held, free, total = (n / 2**20 for n in numbers)
+    return (f"GPU memory: {used:.0f} MiB used, {held:.0f} MiB held, {free:.0f} MiB free of "
+            f"{total:.0f} MiB")
+
+
+def memory_error(error, where) -> MemoryError:
+    """What to raise for a MemoryError: what was asked for, where, what there is, what to do."""
+    parts = f"{where}: {str(error).rstrip('.')}", memory_report(), "use a smaller batch"
+    return MemoryError("; ".join(filter(None, parts)))
 
 
 def _cupy():

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minigrad.backend import memory_error
 from minigrad.tensor import Tensor, mode, wrap
 
 _count = itertools.count()
@@ -95,7 +96,10 @@ class Function:
             else:
                 arrays.append(x)
             edges.append(edge)
-        y = self.forward(*arrays)
+        try:
+            y = self.forward(*arrays)
+        except MemoryError as error:
+            raise memory_error(error, self.name) from error
         if not tensors:
             return y
         record = record and mode.grad and bool(self.rules)

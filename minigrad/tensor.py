@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minigrad.backend import array_module, device_of
+from minigrad.backend import array_module, device_of, memory_error
 
 
 class _Mode(threading.local):
@@ -182,7 +182,7 @@ class Tensor:
             if create_graph:
                 leaf.grad = g.clone() if leaf.grad is None else leaf.grad + g
             elif leaf.grad is None:
-                leaf.grad = wrap(np.array(g, leaf.dtype, copy=True, order="K"))
+                leaf.grad = wrap(g.astype(leaf.dtype))
             else:
                 leaf.grad = wrap((leaf.grad.data + g).astype(leaf.dtype, copy=False))
 
@@ -256,8 +256,11 @@ def propagate(outputs, gradients, wanted, create_graph, retain_graph):
                 found[node] = gy
             if path is not None and not any(edge in path for edge in node.edges):
                 continue
-            for edge, g in node.gradients(gy, create_graph, path):
-                pending[edge] = pending[edge] + g if edge in pending else g
+            try:
+                for edge, g in node.gradients(gy, create_graph, path):
+                    pending[edge] = pending[edge] + g if edge in pending else g
+            except MemoryError as error:
+                raise memory_error(error, f"backward of {node.name}") from error
             if not retain_graph:
                 node.saved = None
         for leaf, g in pending.items():

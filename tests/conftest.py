@@ -1,10 +1,21 @@
-"""Hypothesis profiles: "ci" (default) repeats the same examples; "nightly" draws new, and more."""
+"""Hypothesis profiles: "ci" (default) repeats the same examples; "nightly" draws new, and more;
+"once" draws a few, for tools that slow everything down."""
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 _COMMON = dict(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", derandomize=True, max_examples=100, database=None, **_COMMON)
 settings.register_profile("nightly", max_examples=2000, print_blob=True, **_COMMON)
+settings.register_profile("once", derandomize=True, max_examples=3, database=None, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(scope="module")
+def xp(request):
+    """The array module of a GPU, or of its stand-in: see cuda_devices.py."""
+    from tests.cuda_devices import open_device
+    with pytest.MonkeyPatch.context() as patch:
+        yield open_device(request.param, patch)

@@ -18,13 +18,14 @@ from experiments.benchmarks import harness
 
 BENCHMARKS = {
     "ops": "what one op costs on tiny tensors, beside torch",
+    "gpu": "training steps on a GPU, beside torch on the same one",
     "importing": "what import minigrad costs over import numpy",
     "pyramids": "build and collapse, beside OpenCV (cv2) and scikit-image (skimage)",
     "loader": "photographs from a folder to batches, beside torchvision",
     "weights": "load and save files of ResNet-50's size, beside torch",
     "training": "training steps of CNNs and ResNets on two CPU threads, beside torch",
 }
-PEERS = {"ops": ("torch",), "importing": (), "pyramids": ("cv2", "skimage"),
+PEERS = {"ops": ("torch",), "gpu": ("torch",), "importing": (), "pyramids": ("cv2", "skimage"),
          "loader": ("torch",), "weights": ("torch",), "training": ("torch",)}
 
 

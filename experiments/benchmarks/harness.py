@@ -43,11 +43,11 @@ def race(workload: str, unit: str, per_run: int, contenders: Mapping[str, Callab
             if turn >= 0:
                 seconds[name].append(taken)
     base = seconds[list(contenders)[-1]]
-    return Row(workload, unit, {name: _timing(ts) for name, ts in seconds.items()},
-               {name: _timing([t / b for t, b in zip(ts, base)]) for name, ts in seconds.items()})
+    return Row(workload, unit, {name: timing(ts) for name, ts in seconds.items()},
+               {name: timing([t / b for t, b in zip(ts, base)]) for name, ts in seconds.items()})
 
 
-def _timing(values) -> Timing:
+def timing(values) -> Timing:
     low, median, high = statistics.quantiles(values, n=4)
     return Timing(median, low, high)
 

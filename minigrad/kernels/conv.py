@@ -19,6 +19,7 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.kernels import columns, winograd
+from minigrad.kernels.cuda import twin
 from minigrad.kernels.window import Window, direct_windows, empty
 
 GROUP_CHANNELS = 32  # merged groups have at least so many, or BLAS would be slow
@@ -37,6 +38,7 @@ def direct(x, w, window: Window, groups=1):
     return y
 
 
+@twin("conv")
 def forward(x, w, window: Window, groups=1, b=None):
     """x (N, C, H, W), w (O, C/G, kh, kw), b (O) or None -> y (N, O, oh, ow)."""
     if winograd.fits(x, w, window, groups):
@@ -44,6 +46,7 @@ def forward(x, w, window: Window, groups=1, b=None):
     return columns.forward(x, *merged(w, groups), b, window)
 
 
+@twin("conv")
 def input_gradient(gy, w, window: Window, size, groups=1):
     """The transpose of x -> y.  gy (N, O, oh, ow), w (O, C/G, kh, kw) -> gx (N, C, *size).
 
@@ -56,6 +59,7 @@ def input_gradient(gy, w, window: Window, size, groups=1):
     return forward(gy, turned(w, groups), back, groups)
 
 
+@twin("conv")
 def weight_gradient(x, gy, window: Window, groups=1):
     """The transpose of w -> y.  x (N, C, H, W), gy (N, O, oh, ow) -> gw (O, C/G, kh, kw)."""
     few = merged_groups(x.shape[1] // groups, groups)

@@ -12,11 +12,13 @@ import math
 
 import numpy as np
 
+from minigrad.kernels.cuda import twin
 from minigrad.kernels.threads import for_each, slices
 
 BLOCK_BYTES = 2**18  # of x at a time; two or three arrays of that size are in use
 
 
+@twin("norm")
 def statistics(x, eps):
     """x (N, C, ...) -> mean m, biased variance v and 1 / sqrt(v + eps), each (C), rounded once.
 
@@ -42,6 +44,7 @@ def statistics(x, eps):
     return tuple(v.astype(x.dtype) for v in (mean, var, 1 / np.sqrt(var + eps)))
 
 
+@twin("norm")
 def normalise(x, mean, factor, b):
     """(x - mean) factor + b, all but x (N, C, ...) of shape (C); channels-last."""
     rows, blocks, _ = _rows(x)
@@ -56,6 +59,7 @@ def normalise(x, mean, factor, b):
     return _image(out, x)
 
 
+@twin("norm")
 def gradient(gy, x, mean, scale, w):
     """(gx, gw, gb) of y = (x - mean) scale w + b, where mean and scale are those of x itself."""
     (rows, blocks, c), (gradients, _, _) = _rows(x), _rows(gy)
@@ -114,3 +118,10 @@ def _sum(rows, c):
 def _accurate(dtype):
     """The dtype in which the sums of blocks are added up."""
     return np.result_type(dtype, np.float64)
+
+
+@twin("norm")
+def update_running(mean, var, running_mean, running_var, momentum, n):
+    """run = (1 - momentum) run + momentum new, in place, from n values per channel."""
+    running_mean += momentum * (mean - running_mean)
+    running_var += momentum * (var * (n / (n - 1)) - running_var)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.backend import array_module
+from minigrad.kernels.cuda import twin
 from minigrad.kernels.threads import for_each, slices
 from minigrad.kernels.window import Window, direct_windows, empty, zeros
 
@@ -33,6 +34,7 @@ def average_direct(x, window: Window):
     return patches.reshape(*patches.shape[:4], -1).sum(-1) / (window.kh * window.kw)
 
 
+@twin("pool")
 def maximum(x, window: Window):
     """x (N, C, H, W) -> y, winner, both (N, C, oh, ow); winner is the tap's number."""
     oh, ow = window.output_size(*x.shape[2:])
@@ -89,6 +91,7 @@ def positions(winner, window: Window, width):
     return rows * width + columns
 
 
+@twin("pool")
 def scatter(gy, winner, window: Window, size):
     """gx (N, C, *size): each gradient added to the pixel that won its window."""
     n, c, oh, ow = gy.shape
@@ -102,6 +105,7 @@ def scatter(gy, winner, window: Window, size):
     return window.cropped(padded, size)
 
 
+@twin("pool")
 def gather(x, winner, window: Window):
     """y (N, C, oh, ow): the pixel of x at each window's winner."""
     oh, ow = winner.shape[2:]
@@ -111,6 +115,7 @@ def gather(x, winner, window: Window):
     return y
 
 
+@twin("pool")
 def average(x, window: Window):
     """x (N, C, H, W) -> y (N, C, oh, ow); the padding counts as zeros."""
     oh, ow = window.output_size(*x.shape[2:])
@@ -121,6 +126,7 @@ def average(x, window: Window):
     return y
 
 
+@twin("pool")
 def average_transpose(gy, window: Window, size):
     """gx (N, C, *size): each gradient spread evenly over its window."""
     n, c, oh, ow = gy.shape

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.backend import DEVICES
+from minigrad.backend import DEVICES, device_of, on_gpu, to_device
 from minigrad.ops import to
 from minigrad.tensor import Tensor, mode, no_grad
 
@@ -130,7 +130,8 @@ class Module:
         shape or kind of data; nothing is loaded if anything is wrong.
         """
         own = self.state_dict()
-        state = {k: v.data if isinstance(v, Tensor) else np.asarray(v) for k, v in state.items()}
+        state = {k: v.data if isinstance(v, Tensor) else v if on_gpu(v) else np.asarray(v)
+                 for k, v in state.items()}
         for k in own:
             if k.endswith("num_batches_tracked"):
                 state.setdefault(k, np.zeros((), np.int64))
@@ -148,7 +149,7 @@ class Module:
         for k, _, _, value in self._named_values():
             if k in state:
                 with no_grad():
-                    value[...] = state[k]
+                    value[...] = to_device(state[k], device_of(own[k]))
 
     def extra_repr(self):
         """What stands between the brackets of `repr`."""

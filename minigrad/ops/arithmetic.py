@@ -250,7 +250,7 @@ def div(a, b):
 def pow(a, b):
     """a to the power b."""
     if isinstance(b, Tensor) and not hasattr(a, "dtype"):
-        a = Tensor(a, dtype=b.dtype if b.dtype.kind in "fc" else None)
+        a = Tensor(a, dtype=b.dtype if b.dtype.kind in "fc" else None).to(b.device)
     return binary(Pow(), a, b)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from minigrad.backend import device_of, generator, to_device
+from minigrad.backend import generator, on_gpu
 from minigrad.function import Function
+from minigrad.kernels import dropout_cuda
 from minigrad.tensor import Tensor
 
 
@@ -42,5 +43,7 @@ def _dropout(x, p, training, mask_shape):
     if not training or p == 0:
         return x
     array = x.data if isinstance(x, Tensor) else x
-    mask = generator("dropout").random(mask_shape, "float32") >= p
-    return Dropout(to_device(mask, device_of(array)), p)(x)
+    rng = generator("dropout")
+    mask = (dropout_cuda.mask(rng, array, mask_shape, p) if on_gpu(array)
+            else rng.random(mask_shape, "float32") >= p)
+    return Dropout(mask, p)(x)

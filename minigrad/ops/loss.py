@@ -9,7 +9,8 @@ import math
 
 import numpy as np
 
-from minigrad.backend import array_module
+from minigrad.backend import array_module, device_of, to_device
+from minigrad.ops import fused_loss
 from minigrad.ops.activation import log_softmax, softplus
 from minigrad.ops.arithmetic import where
 from minigrad.ops.reduce import mean, sum
@@ -32,6 +33,9 @@ def cross_entropy(logits, target, weight=None, ignore_index=-100, reduction="mea
                          f"got {label_smoothing}")
     if logits.ndim < 2:
         raise ValueError(f"cross_entropy: logits must be (N, C, ...), got shape {logits.shape}")
+    if weight is None and fused_loss.applies(logits):
+        loss, total = fused_loss.cross_entropy(logits, target, ignore_index, label_smoothing)
+        return _reduce(loss, reduction, total)
     logp = log_softmax(logits, 1)
     loss = nll_loss(logp, target, weight, ignore_index, reduction)
     if not label_smoothing:
@@ -49,6 +53,7 @@ def cross_entropy(logits, target, weight=None, ignore_index=-100, reduction="mea
 def nll_loss(logp, target, weight=None, ignore_index=-100, reduction="mean"):
     """-w_t logp_t for log-probabilities.  logp (N, C, ...), target (N, ...); see cross_entropy."""
     target, weight = _array(target), _array(weight, logp)
+    device = device_of(logp.data if isinstance(logp, Tensor) else logp)
     if target.dtype.kind not in "iu":
         raise TypeError(f"loss: target must hold integer class numbers, got {target.dtype}")
     if logp.ndim < 2 or target.shape != logp.shape[:1] + logp.shape[2:]:
@@ -62,6 +67,7 @@ def nll_loss(logp, target, weight=None, ignore_index=-100, reduction="mean"):
     if bad.size:
         raise IndexError(f"Target {int(bad.flat[0])} is out of bounds: there are {n_classes} "
                          f"classes, 0..{n_classes - 1} (or ignore_index={ignore_index})")
+    target, keep = to_device(target, device), to_device(keep, device)
     rows = reshape(permute(logp, (0, *range(2, logp.ndim), 1)), (-1, n_classes))
     safe = np.where(keep, target, 0)
     picked = getitem(rows, (array_module(target).arange(rows.shape[0]), safe.reshape(-1)))

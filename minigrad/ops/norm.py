@@ -71,8 +71,7 @@ def batch_norm(x, running_mean, running_var, weight, bias, training=False, momen
     op = BatchNorm(eps)
     y = op(x, weight, bias)
     if running_mean is not None:
-        running_mean += momentum * (op.mean - running_mean)
-        running_var += momentum * (op.var * (n / (n - 1)) - running_var)
+        kernel.update_running(op.mean, op.var, running_mean, running_var, momentum, n)
     return y
 
 

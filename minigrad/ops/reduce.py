@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minigrad.backend import device_of, to_device
 from minigrad.function import Function
 from minigrad.ops.arithmetic import exp, where
 from minigrad.ops.compare import Elementwise
@@ -77,7 +78,9 @@ class LogSumExp(Reduction):
 
 def _finite_max(x, dim):
     """The largest x along dim, kept, or 0 where that is infinite; by real part if complex."""
-    top = x.real.max(axis=dim, keepdims=True, initial=-np.inf)
+    if not x.size:
+        return x.real.sum(axis=dim, keepdims=True)
+    top = x.real.max(axis=dim, keepdims=True)
     return np.where(np.isfinite(top), top, 0)
 
 
@@ -135,7 +138,8 @@ def min(x, dim=None, keepdim=False):
 
 def _select(x, indices, dim, keepdim):
     picked = indices.data if isinstance(indices, Tensor) else indices
-    grid = list(np.ogrid[tuple(slice(n) for n in picked.shape)])
+    grid = [to_device(axis, device_of(picked))
+            for axis in np.ogrid[tuple(slice(n) for n in picked.shape)]]
     grid[dim] = picked
     values = getitem(x, tuple(grid))
     if keepdim:

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from minigrad.kernels import optim_cuda
 from minigrad.optim.optimizer import Optimizer, blocks
 
 
@@ -27,6 +28,8 @@ class Adam(Optimizer):
         b1, b2 = group["betas"]
         self.check_ranges(beta1=(b1, 0, 1), beta2=(b2, 0, 1), eps=(group["eps"], 0, None),
                           weight_decay=(group["weight_decay"], 0, None))
+
+    update_together = staticmethod(optim_cuda.adam)
 
     def update(self, p, g, state, group):
         lr, (b1, b2), decay = group["lr"], group["betas"], group["weight_decay"]

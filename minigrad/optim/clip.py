@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from minigrad.kernels import optim_cuda
 from minigrad.tensor import Tensor
 
 
@@ -16,9 +17,14 @@ def clip_grad_value_(parameters, clip_value):
     ValueError for a negative limit.
     """
     _check("clip_grad_value_", "clip_value", clip_value)
+    on_gpu = []
     for grad in _gradients(parameters):
-        np.clip(grad.data, -clip_value, clip_value, out=grad.data)
+        if grad.device == "cuda":
+            on_gpu.append(grad.data)
+        else:
+            np.clip(grad.data, -clip_value, clip_value, out=grad.data)
         grad.counter()[0] += 1
+    optim_cuda.clip(on_gpu, clip_value)
 
 
 def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False):

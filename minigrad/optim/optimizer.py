@@ -84,11 +84,21 @@ class Optimizer:
     def step(self):
         """Update every parameter that has a gradient, in place."""
         for group in self.param_groups:
+            on_gpu = []
             for p in group["params"]:
                 if p.grad is not None:
-                    state = self.state.setdefault(p, {})
-                    self.update(p.data, p.grad.data, state, group)
+                    item = p.data, p.grad.data, self.state.setdefault(p, {})
+                    if p.device == "cuda":
+                        on_gpu.append(item)
+                    else:
+                        self.update(*item, group)
                     p.counter()[0] += 1     # a graph that saved p must not run backward any more
+            self.update_together(on_gpu, group)
+
+    def update_together(self, items, group):
+        """Update many parameters on the GPU; a subclass may have one kernel for all of them."""
+        for item in items:
+            self.update(*item, group)
 
     def state_dict(self):
         """{"state": {number of a parameter: its state}, "param_groups": [group]}, as torch's.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minigrad.kernels import optim_cuda
 from minigrad.optim.optimizer import Optimizer, blocks
 
 
@@ -27,6 +28,8 @@ class SGD(Optimizer):
         if group["nesterov"] and (momentum <= 0 or dampening != 0):
             raise ValueError("SGD: nesterov needs momentum > 0 and dampening = 0, got "
                              f"momentum={momentum}, dampening={dampening}")
+
+    update_together = staticmethod(optim_cuda.sgd)
 
     def update(self, p, g, state, group):
         lr, momentum, decay = group["lr"], group["momentum"], group["weight_decay"]

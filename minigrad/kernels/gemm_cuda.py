@@ -1,0 +1,77 @@
+"""Convolution on tensor cores: kernels/gemm.cu, for one group in float32 while TF32 is allowed.
+
+    allow_tf32(True)        products with 10 bits of mantissa instead of 23, sums in float32
+
+Off by default, so that the GPU gives the CPU's numbers to rounding. It holds for the matrix
+products of linear layers too, which cuBLAS computes. PyTorch's default is on for convolutions and
+off for linear layers.
+"""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+
+from minigrad.backend import array_module
+from minigrad.kernels.cuda import launch, split
+
+ROWS, DEPTH, THREADS = 128, 16, 256  # as in gemm.cu
+BLOCKS = 512  # that a weight gradient should have at least, if it has pixels enough
+FIRST_CAPABILITY = 80
+_precision = SimpleNamespace(tf32=False)
+
+
+def allow_tf32(flag):
+    """Let float32 convolutions and matrix products on the GPU use TF32 (True), or not (False)."""
+    import cupy
+    _precision.tf32 = bool(flag)
+    linalg = cupy._core._routines_linalg  # CuPy's own switch is an environment variable
+    linalg.set_compute_type(
+        np.float32, linalg.COMPUTE_TYPE_TF32 if flag else linalg.COMPUTE_TYPE_DEFAULT)
+
+
+def usable(x, groups):
+    """Whether this route is open to a convolution of the array x."""
+    return (_precision.tf32 and groups == 1 and x.dtype == np.float32 and x.size > 0
+            and int(array_module(x).cuda.Device().compute_capability) >= FIRST_CAPABILITY)
+
+
+def forward(x, w, y, g):
+    """y (N, oh, ow, O) from x (N, H, W, C), w (kh, kw, C, O); g: the launcher's geometry."""
+    _convolve("forward", x, w, y, g)
+
+
+def input_gradient(gy, w, gx, g):
+    """gx (N, H, W, C) from gy (N, oh, ow, O), w (kh, kw, O, C)."""
+    _convolve("input_gradient", gy, w, gx, g)
+
+
+def _convolve(kernel, source, w, result, g):
+    pixels, columns = math.prod(result.shape[:3]), result.shape[3]
+    variant, width = _variant(columns, source.shape[3], source)
+    launch("gemm", kernel + variant, [source, w], [result], g, size=pixels,
+           blocks=-(-pixels // ROWS) * -(-columns // width), threads=(THREADS,))
+
+
+def weight_gradient(x, gy, g):
+    """The parts (parts, kh kw C, O) of the weight gradient of x (N, H, W, C), gy (N, oh, ow, O)."""
+    xp, c, o = array_module(x), x.shape[3], gy.shape[3]
+    pixels, rows = math.prod(gy.shape[:3]), int(g["kh"]) * int(g["kw"]) * c
+    variant, width = _variant(o, c, x, gy)
+    tiles = -(-rows // ROWS) * -(-o // width)
+    _, each = split(pixels, DEPTH * 8, max(1, BLOCKS // tiles))
+    each = -(-each // DEPTH) * DEPTH
+    parts = -(-pixels // each)
+    partial = xp.empty((parts, rows, o), x.dtype)
+    launch("gemm", "weight_gradient" + variant, [x, gy], [partial], g, each, size=pixels,
+           blocks=parts * tiles, threads=(THREADS,))
+    return partial
+
+
+def _variant(columns, channels, *copied):
+    """The kernel's suffix and the width of its tiles; `copied`: the arrays that it copies from."""
+    if columns % 4 or channels % 4 or any(a.data.ptr % 16 for a in copied):
+        return "_odd", 64
+    return ("", 128) if columns > 64 else ("_narrow", 64)

@@ -1,0 +1,64 @@
+"""Batch normalisation on the GPU: kernels/norm.cu behind the functions of kernels/norm.py."""
+
+from __future__ import annotations
+
+from minigrad.backend import array_module
+from minigrad.kernels.cuda import launch, split
+
+CHANNELS, SHARERS = 32, 8  # the block of norm.cu's sums
+ROWS_PER_CHUNK, CHUNKS = 128, 256
+
+
+def statistics(x, eps):
+    rows, c = _rows(x)
+    xp, n = array_module(x), rows.size // c
+    chunks, each = split(n, ROWS_PER_CHUNK, CHUNKS)
+    means, spreads = xp.empty((chunks, c), x.dtype), xp.empty((chunks, c), x.dtype)
+    _over_channels("moments", n, c, chunks, [rows], [means, spreads], c, each)
+    mean, var, scale = (xp.empty(c, x.dtype) for _ in range(3))
+    _over_channels("merge_moments", n, c, 1, [means, spreads], [mean, var, scale], c, each,
+                   chunks, float(eps))
+    return mean, var, scale
+
+
+def normalise(x, mean, factor, b):
+    rows, c = _rows(x)
+    y = array_module(x).empty(rows.shape, x.dtype)
+    launch("norm", "normalise", [rows, mean, factor, b], [y], c)
+    return _back(y)
+
+
+def gradient(gy, x, mean, scale, w):
+    rows, c = _rows(x)
+    gys, _ = _rows(gy)
+    xp, n = array_module(x), rows.size // c
+    chunks, each = split(n, ROWS_PER_CHUNK, CHUNKS)
+    shifts, scales = xp.empty((chunks, c), x.dtype), xp.empty((chunks, c), x.dtype)
+    _over_channels("gradient_sums", n, c, chunks, [rows, gys, mean], [shifts, scales], c, each)
+    gb, gw = xp.empty(c, x.dtype), xp.empty(c, x.dtype)
+    _over_channels("merge_gradient_sums", n, c, 1, [shifts, scales, scale], [gb, gw], c, chunks)
+    gx = xp.empty(rows.shape, x.dtype)
+    launch("norm", "input_gradient", [rows, gys, mean, scale, w, gb, gw], [gx], c, float(n))
+    return _back(gx), gw, gb
+
+
+def update_running(mean, var, running_mean, running_var, momentum, n):
+    """See ops/norm.py."""
+    launch("norm", "update_running", [mean, var], [running_mean, running_var], float(momentum),
+           n / (n - 1))
+
+
+def _over_channels(kernel, n, c, chunks, inputs, outputs, *numbers):
+    launch("norm", kernel, inputs, outputs, *numbers, size=n,
+           blocks=-(-c // CHANNELS) * chunks, threads=(CHANNELS, SHARERS))
+
+
+def _rows(x):
+    """x (N, C, ...) with its channels last, in C order; and C."""
+    last = x.transpose(0, *range(2, x.ndim), 1)
+    return array_module(x).ascontiguousarray(last), x.shape[1]
+
+
+def _back(y):
+    """(N, ..., C) -> (N, C, ...), a view."""
+    return y.transpose(0, y.ndim - 1, *range(1, y.ndim - 1))

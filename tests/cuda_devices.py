@@ -1,0 +1,43 @@
+"""The GPU that GPU tests run on: a real one under `-m gpu`, the stand-in everywhere else.
+
+    @pytest.mark.parametrize("xp", DEVICES, indirect=True)      (the fixture is in conftest.py)
+"""
+
+import contextlib
+import os
+
+import numpy as np
+import pytest
+
+from tests import cuda_host, fake_cupy
+
+DEVICES = [pytest.param("stand-in"), pytest.param("real", marks=pytest.mark.gpu)]
+
+
+def open_device(name, monkeypatch):
+    """The array module of that device, installed as `cupy` if it is the stand-in."""
+    if name == "stand-in":
+        if cuda_host.MISSING:
+            pytest.skip(cuda_host.MISSING)
+        return fake_cupy.install(monkeypatch)
+    cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
+    if not cupy.is_available():
+        pytest.skip("no NVIDIA GPU")
+    if os.environ.get("CUDA_WITHOUT_POOL"):  # else memcheck takes a neighbour's memory for ours
+        cupy.cuda.set_allocator(None)
+    return cupy
+
+
+@contextlib.contextmanager
+def every_order(orders=tuple(cuda_host.ORDERS)):
+    """Inside, the stand-in runs each kernel with its threads in several orders, and compares."""
+    before, cuda_host.HostKernel.orders = cuda_host.HostKernel.orders, orders
+    try:
+        yield
+    finally:
+        cuda_host.HostKernel.orders = before
+
+
+def host(x):
+    """The values of an array of either side as a NumPy array."""
+    return x if isinstance(x, np.ndarray) else x.get()

@@ -1,0 +1,297 @@
+"""A stand-in for the part of CuPy that minigrad uses, without a GPU: `install(monkeypatch)`.
+
+Its arrays are NumPy arrays in a box that does not open by itself: NumPy refuses them, they refuse
+NumPy arrays, and only `.get()` and `asnumpy` lead out. Functions take the parameters that CuPy 14's
+take and no others. RawModule compiles with g++ and runs on the CPU (cuda_host.py).
+"""
+
+import sys
+import types
+from types import SimpleNamespace
+
+import numpy as np
+
+from tests.cuda_host import HostModule, allocate
+
+UFUNCS = """
+    absolute add arctan2 bitwise_and bitwise_or cos divide equal exp expm1 floor_divide greater
+    greater_equal isfinite isinf isnan less less_equal log log1p logical_and logical_not logical_or
+    maximum minimum multiply negative not_equal power remainder sign sin sqrt square subtract tanh
+    true_divide invert
+""".split()
+
+# name: the parameters in CuPy's order
+FUNCTIONS = {
+    "all": "a axis out keepdims", "any": "a axis out keepdims",
+    "amax": "a axis out keepdims", "amin": "a axis out keepdims",
+    "argmax": "a axis dtype out keepdims", "argmin": "a axis dtype out keepdims",
+    "ascontiguousarray": "a dtype", "broadcast_to": "array shape subok",
+    "clip": "a a_min a_max out", "concatenate": "tup axis out dtype casting",
+    "copyto": "dst src casting where", "may_share_memory": "a b max_work",
+    "mean": "a axis dtype out keepdims", "pad": "array pad_width mode constant_values",
+    "result_type": None, "shape": "a", "sum": "a axis dtype out keepdims",
+    "transpose": "a axes", "reshape": "a newshape order",
+    "where": "condition x y", "full_like": "a fill_value dtype order subok shape",
+    "ones_like": "a dtype order subok shape", "zeros_like": "a dtype order subok shape",
+    "arange": "start stop step dtype", "full": "shape fill_value dtype order",
+    "ones": "shape dtype order", "zeros": "shape dtype order", "matmul": None,
+    "stack": "tup axis out dtype casting", "moveaxis": "a source destination",
+}
+
+
+class HostDeviceMix(TypeError):
+    """An array of the host met one of the device, or would have been converted silently."""
+
+
+def _open(x):
+    """The NumPy array in the box; containers too; a bare NumPy array is refused."""
+    if isinstance(x, ndarray):
+        return x.host
+    if isinstance(x, np.ndarray):
+        raise HostDeviceMix("Unsupported type <class 'numpy.ndarray'>")
+    if isinstance(x, (tuple, list)):
+        return type(x)(map(_open, x))
+    return x
+
+
+def _box(x, memory=None):
+    return ndarray(np.asarray(x), memory) if isinstance(x, (np.ndarray, np.generic)) else x
+
+
+def _function(name, parameters):
+    def call(*args, **options):
+        given = dict(options)
+        if parameters is not None:
+            names = parameters.split()
+            if len(args) > len(names) or not options.keys() <= set(names):
+                raise TypeError(f"cupy.{name}({', '.join(names)}) was given {len(args)} positional "
+                                f"arguments and {', '.join(options)}")
+        with np.errstate(all="ignore"):
+            y = getattr(np, name)(*_open(args), **{k: _open(v) for k, v in given.items()})
+        return _box(y)
+    return call
+
+
+class _Ufunc:
+    def __init__(self, name):
+        self.ufunc = getattr(np, name)
+
+    def __call__(self, *args, out=None, dtype=None):
+        options = {} if dtype is None else {"dtype": dtype}
+        if out is not None:
+            options["out"] = _open(out)
+        with np.errstate(all="ignore"):
+            y = self.ufunc(*_open(args), **options)
+        return out if isinstance(out, ndarray) else _box(y)
+
+    def at(self, a, indices, b):
+        self.ufunc.at(a.host, _open(indices), _open(b))
+
+
+def _viewing(name):
+    def method(self, *args, **options):
+        return _box(getattr(self.host, name)(*args, **options), self.memory)
+    return method
+
+
+def _reducing(name, parameters):
+    def method(self, *args, **options):
+        return getattr(module, name)(self, *args, **options)
+    return method
+
+
+def _operator(ufunc, reflected=False):
+    def method(self, other):
+        if getattr(type(other), "__array_ufunc__", 0) is None:
+            return NotImplemented
+        f = getattr(module, ufunc)
+        return f(other, self) if reflected else f(self, other)
+    return method
+
+
+def _in_place(ufunc):
+    def method(self, other):
+        getattr(module, ufunc)(self, other, out=self)
+        return self
+    return method
+
+
+class ndarray:
+    """A device array: `host` is where the stand-in really keeps it, `memory` its guarded bytes."""
+
+    def __init__(self, host, memory=None):
+        self.host, self.memory = host, memory
+
+    shape = property(lambda self: self.host.shape)
+    dtype = property(lambda self: self.host.dtype)
+    ndim = property(lambda self: self.host.ndim)
+    size = property(lambda self: self.host.size)
+    itemsize = property(lambda self: self.host.itemsize)
+    nbytes = property(lambda self: self.host.nbytes)
+    strides = property(lambda self: self.host.strides)
+    flags = property(lambda self: self.host.flags)
+    T = property(lambda self: _box(self.host.T, self.memory))
+    real = property(lambda self: _box(self.host.real, self.memory))
+    data = property(lambda self: SimpleNamespace(ptr=self.host.ctypes.data))
+    flat = property(lambda self: self.host.flat)
+
+    def __array__(self, *args, **options):
+        raise HostDeviceMix("Implicit conversion to a NumPy array is not allowed. Please use "
+                            "`.get()` to construct a NumPy array explicitly.")
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **options):
+        mine = getattr(module, ufunc.__name__, None)
+        if mine is None or method not in ("__call__", "at"):
+            return NotImplemented
+        if out is not None:
+            options["out"] = out[0]
+        return (mine if method == "__call__" else mine.at)(*inputs, **options)
+
+    def __array_function__(self, func, types_, args, options):
+        mine = getattr(module, func.__name__, None)
+        if mine is None or not func.__module__ == "numpy":
+            return NotImplemented
+        return mine(*args, **options)
+
+    def get(self):
+        return self.host.copy(order="K")
+
+    def item(self):
+        return self.host.item()
+
+    def copy(self, order="C"):
+        return _box(self.host.copy(order))
+
+    def astype(self, dtype, order="K", casting=None, subok=None, copy=True):
+        with np.errstate(all="ignore"):
+            y = self.host.astype(dtype, order=order, copy=copy)
+        return self if y is self.host else _box(y)
+
+    def reshape(self, *shape, order="C"):
+        return _box(self.host.reshape(*shape, order=order), self.memory)
+
+    def fill(self, value):
+        self.host.fill(_open(value))
+
+    def __getitem__(self, index):
+        return _box(self.host[_open(index)], self.memory)
+
+    def __setitem__(self, index, value):
+        self.host[_open(index)] = _open(value)
+
+    def __len__(self):
+        return len(self.host)
+
+    def __bool__(self):
+        return bool(self.host)
+
+    def __int__(self):
+        return int(self.host)
+
+    def __float__(self):
+        return float(self.host)
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    __hash__ = None
+    transpose, view, squeeze, ravel = map(_viewing, ("transpose", "view", "squeeze", "ravel"))
+    sum, mean = (_reducing(n, "") for n in ("sum", "mean"))
+    max, min = _reducing("amax", ""), _reducing("amin", "")
+    any, all, argmax, argmin = (_reducing(n, "") for n in ("any", "all", "argmax", "argmin"))
+    __neg__ = lambda self: module.negative(self)  # noqa: E731
+    __abs__ = lambda self: module.absolute(self)  # noqa: E731
+    __invert__ = lambda self: module.invert(self)  # noqa: E731
+
+
+for _name, _ufunc in {"add": "add", "sub": "subtract", "mul": "multiply", "truediv": "true_divide",
+                      "floordiv": "floor_divide", "mod": "remainder", "pow": "power",
+                      "and": "bitwise_and", "or": "bitwise_or", "matmul": "matmul"}.items():
+    setattr(ndarray, f"__{_name}__", _operator(_ufunc))
+    setattr(ndarray, f"__r{_name}__", _operator(_ufunc, reflected=True))
+    if _name != "matmul":
+        setattr(ndarray, f"__i{_name}__", _in_place(_ufunc))
+for _name, _ufunc in {"eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal",
+                      "gt": "greater", "ge": "greater_equal"}.items():
+    setattr(ndarray, f"__{_name}__", _operator(_ufunc))
+
+
+def empty(shape, dtype=float, order="C"):
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    return ndarray(*allocate(shape, dtype))
+
+
+def empty_like(a, dtype=None, order="K", subok=None, shape=None):
+    """In C order if a shape is given, as CuPy does; else in the order of a."""
+    if shape is not None:
+        return empty(shape, a.dtype if dtype is None else dtype)
+    axes = sorted(range(a.ndim), key=lambda d: -a.strides[d])
+    y = empty([a.shape[d] for d in axes], a.dtype if dtype is None else dtype)
+    return y.transpose(tuple(np.argsort(axes)))
+
+
+def array(obj, dtype=None, copy=True, order="K", subok=False, ndmin=0):
+    """Host to device, or a copy on the device: always into guarded memory."""
+    host = np.array(obj.host if isinstance(obj, ndarray) else obj, dtype, copy=True, order=order)
+    y = empty_like(ndarray(host))
+    y.host[...] = host
+    return y
+
+
+def asarray(a, dtype=None, order=None):
+    if isinstance(a, ndarray) and (dtype is None or a.dtype == dtype):
+        return a
+    return array(a, dtype)
+
+
+def ascontiguousarray(a, dtype=None):
+    if a.host.flags.c_contiguous and dtype is None:
+        return a
+    return array(a, dtype, order="C")
+
+
+def asnumpy(a):
+    return a.get() if isinstance(a, ndarray) else np.asarray(a)
+
+
+class RawModule(HostModule):
+    def __init__(self, *, code, options=(), name_expressions):
+        super().__init__(code, name_expressions)
+
+
+class OutOfMemoryError(MemoryError):
+    pass
+
+
+class _Event:
+    def record(self, stream=None):
+        pass
+
+    synchronize = record
+
+
+_pool = SimpleNamespace(used_bytes=lambda: 2**20, total_bytes=lambda: 2**21, get_limit=lambda: 0,
+                        free_all_blocks=lambda: None, set_limit=lambda size=None: None)
+
+module = types.ModuleType("cupy")
+for _name in UFUNCS:
+    setattr(module, _name, _Ufunc(_name))
+for _name, _parameters in FUNCTIONS.items():
+    setattr(module, _name, _function(_name, _parameters))
+for _f in (ndarray, empty, empty_like, array, asarray, ascontiguousarray, asnumpy, RawModule):
+    setattr(module, _f.__name__, _f)
+module.max, module.min, module.abs = module.amax, module.amin, module.absolute
+module._core = SimpleNamespace(_routines_linalg=SimpleNamespace(
+    COMPUTE_TYPE_TF32=7, COMPUTE_TYPE_DEFAULT=1, set_compute_type=lambda dtype, kind: None))
+module.is_available = lambda: True
+module.get_default_memory_pool = lambda: _pool
+module.cuda = SimpleNamespace(
+    runtime=SimpleNamespace(memGetInfo=lambda: (2**30, 2**31)), Event=_Event,
+    memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+    Device=lambda: SimpleNamespace(compute_capability="80", synchronize=lambda: None))
+
+
+def install(monkeypatch):
+    """Let `import cupy` find this module."""
+    monkeypatch.setitem(sys.modules, "cupy", module)
+    return module

@@ -1,0 +1,69 @@
+"""Net 1: every instance of every kernel compiles for the GPUs that we support, without one.
+
+NVRTC comes from the wheel nvidia-cuda-nvrtc-cu12; the tests skip where it is absent.
+"""
+
+import ctypes
+import importlib.util
+import pathlib
+import re
+
+import pytest
+
+from minigrad.kernels import cuda
+
+ARCHITECTURES = ("sm_70", "sm_80", "sm_90")
+
+
+@pytest.fixture(scope="module")
+def nvrtc():
+    spec = importlib.util.find_spec("nvidia.cuda_nvrtc")
+    if spec is None:
+        pytest.skip("the wheel nvidia-cuda-nvrtc-cu12 is not installed")
+    folder = pathlib.Path(spec.submodule_search_locations[0]) / "lib"
+    return ctypes.CDLL(str(next(folder.glob("libnvrtc.so.*"))))
+
+
+def compile_kernels(nvrtc, code, names, architecture):
+    """The size of the machine code. Raises AssertionError with the compiler's log."""
+    program = ctypes.c_void_p()
+    nothing = (0, None, None)
+    assert not nvrtc.nvrtcCreateProgram(ctypes.byref(program), code.encode(), b"k.cu", *nothing)
+    for name in names:
+        assert not nvrtc.nvrtcAddNameExpression(program, name.encode())
+    options = [b"--std=c++17", f"--gpu-architecture={architecture}".encode()]
+    failed = nvrtc.nvrtcCompileProgram(program, len(options),
+                                       (ctypes.c_char_p * len(options))(*options))
+    size = ctypes.c_size_t()
+    nvrtc.nvrtcGetProgramLogSize(program, ctypes.byref(size))
+    log = ctypes.create_string_buffer(size.value)
+    nvrtc.nvrtcGetProgramLog(program, log)
+    assert not failed, log.value.decode()
+    assert not nvrtc.nvrtcGetCUBINSize(program, ctypes.byref(size))
+    nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
+    return size.value
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("file", cuda.FILES)
+def test_every_instance_compiles(nvrtc, file, architecture):
+    names = [name for number in cuda.numbers(file) for index in cuda.INDICES
+             for name in cuda.expressions(file, number, index)]
+    assert compile_kernels(nvrtc, cuda.source(file), names, architecture) > 0
+
+
+def test_a_mistake_does_not_compile(nvrtc):
+    code = cuda.source("pool").replace("T best = -INFINITY", "T best = -INFINITTY")
+    with pytest.raises(AssertionError, match="INFINITTY"):
+        compile_kernels(nvrtc, code, ["maximum<float, int>"], "sm_80")
+
+
+@pytest.mark.parametrize("file", cuda.FILES)
+def test_every_kernel_is_found_and_none_adds_atomically(file):
+    text = (cuda.HERE / f"{file}.cu").read_text()
+    assert len(cuda.expressions(file, "float", "int")) == text.count("__global__") > 0
+    assert not re.search("atomic", text, re.IGNORECASE)
+
+
+def test_the_list_of_files_is_complete():
+    assert sorted(cuda.FILES) == sorted(path.stem for path in cuda.HERE.glob("*.cu"))

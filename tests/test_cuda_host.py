@@ -1,0 +1,183 @@
+"""The nets catch what they are there for: mistakes planted in kernels, and in how they are used."""
+
+import contextlib
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.kernels import conv, cuda, gemm_cuda, loss_cuda, pool, pool_cuda
+from minigrad.kernels.window import Window
+from minigrad.ops.norm import BatchNorm
+from tests import fake_cupy
+from tests.cuda_devices import every_order
+from tests.cuda_host import MISSING, HostModule, KernelError
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=str(MISSING))
+
+TURN = """
+    __shared__ T shared[64];
+    shared[threadIdx.x] = x[threadIdx.x];
+    __syncthreads();
+    y[threadIdx.x] = shared[63 - threadIdx.x];"""
+
+BODIES = {  # name: the body of a kernel (const T* x, T* y)
+    "turn": TURN,
+    "turn_without_barrier": TURN.replace("__syncthreads();", ""),
+    "half_at_barrier": "if (threadIdx.x < 32) __syncthreads(); y[threadIdx.x] = 0;",
+    "half_returned": "if (threadIdx.x >= 32) return; __syncthreads(); y[threadIdx.x] = 0;",
+    "first_returned": "if (threadIdx.x < 32) return; __syncthreads(); y[threadIdx.x] = 0;",
+    "two_barriers": "if (threadIdx.x % 2) __syncthreads();\n else __syncthreads();",
+    "one_at_warp_barrier": "if (threadIdx.x == 5) __syncwarp();",
+    "above": "y[threadIdx.x + 1] = 1;",
+    "below": "y[int(threadIdx.x) - 1] = 1;",
+    "reads_above": "if (threadIdx.x) y[threadIdx.x] = x[threadIdx.x + 1];",
+    "stale": "__shared__ T left; if (!threadIdx.x && !blockIdx.x) left = 1; __syncthreads();"
+             "if (!threadIdx.x) y[blockIdx.x] = left;"}
+
+
+def run(name, *arguments, grid=1):
+    """Run a kernel of BODIES, in every order of threads."""
+    kernels = "".join("template <typename T, typename I> __global__ void "
+                      f"{name}(const T* x, T* y) {{ {body} }}\n" for name, body in BODIES.items())
+    module = HostModule(kernels, [f"{name}<float, int>" for name in BODIES])
+    with every_order():
+        module.get_function(f"{name}<float, int>")((grid,), (64,), arguments)
+
+
+def array(values, dtype=np.float32):
+    return fake_cupy.asarray(np.array(values, dtype))
+
+
+X, Y = array(range(64)), fake_cupy.empty(64, np.float32)
+
+
+def test_threads_meet_at_barriers():
+    run("turn", X, Y)
+    assert Y.get().tolist() == list(range(63, -1, -1))
+
+
+@pytest.mark.parametrize("name, words", [
+    ("turn_without_barrier", "a barrier is missing"), ("half_at_barrier", "only some threads"),
+    ("half_returned", "barrier"), ("first_returned", "barrier"),
+    ("two_barriers", "only some threads"), ("one_at_warp_barrier", "barrier"),
+    ("above", "outside"), ("below", "outside")])
+def test_a_planted_mistake_is_caught(name, words):
+    with pytest.raises(KernelError, match=words):
+        run(name, X, fake_cupy.empty(64, np.float32))
+
+
+def test_what_is_read_outside_or_not_written_is_nan():
+    y = fake_cupy.empty(64, np.float32)
+    run("reads_above", X, y)
+    assert np.isnan(y.get()[[0, 63]]).all() and y.get()[1:63].tolist() == list(range(2, 64))
+
+
+def test_shared_memory_does_not_outlive_its_block():
+    y = fake_cupy.empty(2, np.float32)
+    run("stale", X, y, grid=2)
+    assert y.get()[0] == 1 and np.isnan(y.get()[1])
+
+
+@pytest.mark.parametrize("arguments, words", [
+    ([np.int64(3), Y], r"argument 0 is i8, the kernel takes const-f4\*"),
+    ([X, array([1], np.float64)], r"argument 1 is f8\*, the kernel takes f4\*"),
+    ([X], "takes 2 arguments, got 1"),
+    ([X.reshape(8, 8).T, Y], "argument 0 is not in C order")], ids=range(4))
+def test_wrong_arguments_are_caught(arguments, words):
+    with pytest.raises(KernelError, match=words):
+        run("turn", *arguments)
+
+
+def pooling():
+    x = np.random.default_rng(0).standard_normal((2, 3, 9, 8)).astype(np.float32)
+    x[1, 1, 4, 4] = np.nan
+    window = Window(3, 2, 2, 1, 1, 0, 1, 2)
+    got = pool_cuda.maximum(fake_cupy.asarray(x), window)
+    return [a.get() for a in got], pool.maximum(x, window)
+
+
+def normalisation():
+    x, w, b = np.random.default_rng(0).standard_normal((3, 40, 33)).astype(np.float32)
+    got = BatchNorm(1e-5).forward(*map(fake_cupy.asarray, (x, w[0], b[0])))
+    return [got.get()], [BatchNorm(1e-5).forward(x, w[0], b[0])]
+
+
+def cross_entropy():
+    x = np.random.default_rng(0).standard_normal((3, 200)).astype(np.float32)
+    got, _ = loss_cuda.forward(fake_cupy.asarray(x), fake_cupy.asarray(np.zeros(3, int)), -1, 0)
+    return [got.get()], [-mg.ops.log_softmax(x, 1)[:, 0]]
+
+
+def product():
+    x, w = np.random.default_rng(0).standard_normal((2, 4, 20, 3, 3)).astype(np.float32)
+    window = Window(3, 3, 1, 1, 1, 1)
+    gemm_cuda.allow_tf32(True)
+    got = conv.forward(*map(fake_cupy.asarray, (x, w)), window)
+    gemm_cuda.allow_tf32(False)
+    return [got.get()], [conv.forward(x, w, window)]
+
+
+MISTAKES = [  # file, kernels, the comparison, what is right, what is wrong
+    ("pool", ["maximum"], pooling, "at.row * g.sh - g.ph, left", "at.row * g.sh - g.pw, left"),
+    ("pool", ["maximum"], pooling, "u * g.dh, column = left", "u * g.dw, column = left"),
+    ("pool", ["maximum"], pooling, "(value != value && best == best)", "false"),  # NaN loses
+    ("pool", ["maximum"], pooling, "if (i >= size) return;", ""),
+    ("pool", ["maximum"], pooling, "tap = u * g.kw + v;", "tap = u * g.kh + v;"),
+    ("norm", ["moments", "merge_moments", "normalise"], normalisation,
+     "= value;\n    __syncthreads();", "= value;"),
+    ("norm", ["moments", "merge_moments", "normalise"], normalisation,
+     "half][threadIdx.x]);\n        __syncthreads();", "half][threadIdx.x]);"),
+    ("loss", ["cross_entropy"], cross_entropy, "    __syncthreads();  // before", "    // before"),
+    ("gemm", ["forward_narrow"], product, "    __syncthreads();  // before", "    // before"),
+    ("gemm", ["forward_narrow"], product, "await_copies<1>", "await_copies<2>"),
+    ("gemm", ["forward_narrow"], product, "k * (WIDTH + PAD_N) + column,", "k * WIDTH + column,")]
+
+
+@pytest.mark.parametrize("file, kernels, compare, right, wrong", MISTAKES, ids=range(len(MISTAKES)))
+def test_a_mistake_planted_in_a_real_kernel_is_caught(monkeypatch, file, kernels, compare, right,
+                                                      wrong):
+    """The comparison with the specification fails, or the kernel does; without it, neither."""
+    fake_cupy.install(monkeypatch)
+    code = cuda.source(file)
+    assert right in code
+    monkeypatch.setattr(cuda, "expressions", lambda file, number, index: [
+        f"{kernel}<{number}, {index}>" for kernel in kernels])
+    for name in ("_function", "_module"):
+        monkeypatch.setattr(cuda, name, getattr(cuda, name).__wrapped__)
+
+    def agrees():
+        with every_order():
+            got, want = compare()
+        return all(np.allclose(a, b, 1e-2, 1e-2, equal_nan=True) for a, b in zip(got, want))
+
+    assert agrees()
+    monkeypatch.setattr(cuda, "source", lambda file: code.replace(right, wrong))
+    with contextlib.suppress(KernelError):
+        assert not agrees()
+
+
+def test_the_launcher_refuses_what_kernels_cannot_take(monkeypatch):
+    xp = fake_cupy.install(monkeypatch)
+    half, single, double = (xp.asarray(np.ones(4, d)) for d in ("float16", "float32", "float64"))
+    with pytest.raises(TypeError, match="float32 or float64, got float16"):
+        cuda.launch("elementwise", "sigmoid", [half], [half])
+    with pytest.raises(TypeError, match="one dtype"):
+        cuda.launch("elementwise", "sigmoid", [single], [double])
+    with pytest.raises(ValueError, match="not in C order"):
+        cuda.launch("elementwise", "sigmoid", [single[:2]], [single[::2]])
+
+
+def test_arrays_of_two_to_the_31_elements_get_64_bit_indices(monkeypatch):
+    fake_cupy.install(monkeypatch)
+    seen = []
+    monkeypatch.setattr(cuda, "_function", lambda *key: lambda *launch: seen.append((key, launch)))
+    small = fake_cupy.empty(4, np.float32)
+    large = fake_cupy.ndarray(np.broadcast_to(np.float32(0), 2**31))
+    monkeypatch.setattr(fake_cupy.module, "ascontiguousarray", lambda x: x)
+    cuda.launch("elementwise", "sigmoid", [small], [small])
+    cuda.launch("elementwise", "sigmoid", [large], [small])
+    assert [key[-1] for key, _ in seen] == ["int", "long long"]
+    assert [launch[2][0].dtype for _, launch in seen] == [np.int32, np.int64]
+    cuda.launch("elementwise", "sigmoid", [small], [small], size=2**31 + 1)
+    assert seen[-1][1][0] == (2**23 + 1,)  # blocks of 256 threads
