@@ -11,6 +11,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 HOLDS = "holds"
 CORRECTED = "holds after correction"
@@ -55,14 +56,15 @@ class Claim:
     `as_written` asks whether the statement holds to the letter; `corrected`, whether it does once
     the slip named in `why` is mended (None: there is nothing that a correction could save);
     `evidence` holds what must be true whatever the verdict, such as the agreement of independent
-    routes. `routes` maps each route to the value it found.
+    routes. `routes` maps each route to the value it found. `documented` is the verdict that is
+    known to be right, None where nobody can know it yet.
     """
 
     id: str
     written: str
     measured: str
     why: str
-    documented: str
+    documented: str | None
     as_written: Check
     corrected: Check | None = None
     evidence: tuple[Check, ...] = ()
@@ -80,7 +82,7 @@ class Claim:
 
     @property
     def as_documented(self) -> bool:
-        return self.verdict == self.documented
+        return self.documented in (None, self.verdict)
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -90,10 +92,34 @@ class Claim:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line passes to every question: the seed, and the photograph."""
+    """What the command line passes to every question.
+
+    The theory asks for `seed` and `image` alone. For the tasks: `data`, the folder of the photos
+    (None: the stand-in); `weights`, which network Tasks IV and V start from: files, or the one
+    word "imagenet" or "standin" (none: what the profile's recipe says); `profile`, "quick" or
+    "paper"; `device`; `seeds`, how often each training is repeated, with `seed`, `seed` + 1, ...;
+    `folder`, where trainings are kept, and go on if they are there already. `tell` takes a few
+    words on what is being done, for the progress line.
+    """
 
     seed: int = 0
     image: str | None = None
+    data: str | None = None
+    weights: tuple[str, ...] = ()
+    profile: str = "quick"
+    device: str = "cpu"
+    seeds: int = 1
+    folder: Path | None = field(default=None, compare=False)
+    tell: Callable[[str], None] = field(default=lambda words: None, compare=False)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under a header; the caption says what they are, and of which photos."""
+
+    caption: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -101,9 +127,9 @@ class Answer:
     """Everything that one question produced.
 
     `story` tells it in a few plain lines; `numbers` are further figures worth keeping (JSON types);
-    `figures` maps a file stem to a function that returns a matplotlib Figure, SVG source text or
-    the bytes of a GIF, drawn only when somebody wants to see it; `captions` maps the same stems to
-    a line each.
+    `figures` maps a file stem to a function that returns a matplotlib Figure, SVG source text, the
+    bytes of a GIF or a Pillow image, drawn only when somebody wants to see it; `captions` maps the
+    same stems to a line each.
     """
 
     question: str
@@ -113,6 +139,7 @@ class Answer:
     numbers: Mapping[str, object] = field(default_factory=dict)
     figures: Mapping[str, Callable[[], object]] = field(default_factory=dict)
     captions: Mapping[str, str] = field(default_factory=dict)
+    tables: tuple[Table, ...] = ()
 
 
 def spread(routes: Mapping[str, float]) -> float:

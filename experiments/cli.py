@@ -1,12 +1,13 @@
 """The command line: `python -m experiments [NAME ...] [--json] [--out DIR] [--seed N] [--image F]`.
 
 `python -m experiments pyramids FILE` is short for `python -m experiments pyramids --image FILE`.
-`python -m experiments summary MODEL` and `classify IMAGE...` have options of their own, see their
-`--help`.
+The options of the tasks are in `tasks/options.py`. `python -m experiments summary MODEL`,
+`classify IMAGE...` and `prepare` have options of their own, see their `--help`.
 
 Exit status: 0 every verdict is the documented one, 1 a verification came out differently, 2 a
-mistake in the command (one line on stderr), 130 stopped by Ctrl-C, 141 stdout was closed. A stopped
-run still writes what it had finished, marked `"complete": false`.
+mistake in the command or in the photos (one line on stderr), 130 stopped by Ctrl-C, 143 by SIGTERM
+while training, 141 stdout was closed. A stopped run still writes what it had finished, marked
+`"complete": false`; `--resume FOLDER` goes on with its trainings.
 """
 
 from __future__ import annotations
@@ -15,21 +16,29 @@ import argparse
 import difflib
 import importlib
 import itertools
+import json
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
 
-from experiments import pyramid_pictures, theory
+from experiments import pyramid_pictures, tasks, theory
 from experiments.claims import Settings
 from experiments.report import render
 from experiments.results import Run, UserError, new_folder, write
+from experiments.tasks.options import (OPTIONS, add_arguments, checked, config, provide,
+                                       refuse_trainings, resumed)
 from experiments.terminal import Screen, answer_lines, progress, summary_lines, surprise
 
 PAGES = {"pyramids": pyramid_pictures}          # more to verify than the theory questions
 WITH_PHOTO = "q1", "pyramids"
 COMMANDS = {"summary": "what a model costs, layer by layer",    # each is a module of experiments
-            "classify": "what is in a photograph, by a model with weights from a file"}
+            "classify": "what is in a photograph, by a model with weights from a file",
+            "prepare": "the photo folders of the tasks, made of the two published archives"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,12 +48,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         if argv and argv[0] in COMMANDS:
             return _command(*argv)
         args = _parse(argv)
-        names = _expand(args.names)
-        settings = Settings(seed=args.seed, image=args.image)
-        _check_image(args.image, names)
-        to_disk = args.out is not None or not args.json
-        folder = new_folder("-".join(args.names), args.out) if to_disk else None
-        return _verify(Run(names, settings, folder), args.json)
+        names, settings = _asked(args)
+        settings = checked(settings, names, _given(args))
+        folder = _folder(args)
+        provide(settings, names)
+        if folder is not None:
+            write(folder / "config.json", json.dumps(config(settings, names), indent=2) + "\n")
+        with nullcontext(folder) if folder else tempfile.TemporaryDirectory() as trainings:
+            settings = replace(settings, folder=Path(trainings))
+            return _verify(Run(names, settings, folder), args.json)
     except UserError as error:
         print(f"experiments: error: {error}", file=sys.stderr)
         return 2
@@ -54,6 +66,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("experiments: interrupted", file=sys.stderr)
         return 130
+
+
+def _asked(args: argparse.Namespace) -> tuple[list[str], Settings]:
+    """The questions and the settings; with --resume those of that run, if no names were given."""
+    if args.resume is None:
+        settings = Settings(**_given(args))
+        names = _expand(args.names or ["all"])
+    elif args.out is not None:
+        raise UserError(f"--out {args.out} and --resume {args.resume}: a run goes on in its own "
+                        "folder; leave out --out")
+    else:
+        names, settings = resumed(args.resume, _given(args))
+        names = _expand(args.names or names)
+    _check_image(settings.image, names)
+    return names, settings
+
+
+def _given(args: argparse.Namespace) -> dict:
+    """The options of the settings that were typed."""
+    values = {name: getattr(args, name) for name in ("seed", "image", *OPTIONS)}
+    if values["weights"] is not None:
+        values["weights"] = tuple(values["weights"])
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _folder(args: argparse.Namespace) -> Path | None:
+    """The folder of the run, which can be written; None if nothing is to be kept."""
+    if args.resume is not None:
+        return new_folder("", args.resume)
+    if args.json and args.out is None:
+        return None
+    folder = new_folder("-".join(args.names or ["all"]), args.out)
+    refuse_trainings(folder)
+    return folder
 
 
 def _command(name: str, *argv: str) -> int:
@@ -67,21 +113,23 @@ def _command(name: str, *argv: str) -> int:
 
 def _verify(run: Run, as_json: bool) -> int:
     """Ask the run's questions one after the other, telling and keeping each answer at once."""
-    screen = Screen(sys.stdout)
+    screen, stopped = Screen(sys.stdout), 0
     if not as_json:
         screen.print([f"Verifying {' '.join(run.names)} with seed {run.settings.seed}."])
     try:
         for done, name in enumerate(run.names):
             question = _questions()[name]
-            with progress(f"{name}: {question.subject}", done, len(run.names)):
+            with progress(f"{name}: {question.subject}", done, len(run.names)) as tell:
                 start = time.monotonic()
-                answer = question.verify(run.settings)
+                answer = question.verify(replace(run.settings, tell=tell))
                 run.add(answer, time.monotonic() - start)
             if not as_json:
                 screen.print(answer_lines(screen, answer))
         run.complete = True
     except KeyboardInterrupt:
-        pass
+        stopped = 130
+    except SystemExit as stop:                  # SIGTERM, which a training turns into this
+        stopped = stop.code
     finally:
         run.save()
         if run.folder is not None:
@@ -94,11 +142,13 @@ def _verify(run: Run, as_json: bool) -> int:
     surprises = [surprise(claim) for claim in run.claims if not claim.as_documented]
     for line in surprises:
         print(f"experiments: {line}", file=sys.stderr)
-    if not run.complete:
+    if stopped:
         finished = ", ".join(answer.question for answer in run.answers) or "no question"
         kept = f", kept in {run.folder}" if run.folder else ""
-        print(f"experiments: interrupted; finished: {finished}{kept}", file=sys.stderr)
-        return 130
+        more = (f"; to go on: python -m experiments --resume {run.folder}"
+                if run.folder and set(run.names) & set(tasks.TASKS) else "")
+        print(f"experiments: interrupted; finished: {finished}{kept}{more}", file=sys.stderr)
+        return stopped
     return 1 if surprises else 0
 
 
@@ -112,10 +162,11 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     commands = "\n".join(f"  {name:10}{subject}" for name, subject in COMMANDS.items())
     parser = _Parser(
         prog="python -m experiments", allow_abbrev=False,
-        description="Verify the theory answers of the coursework, each by independent routes, and "
-                    "what is written of image pyramids.",
+        description="Verify the theory answers of the coursework, each by independent routes, what "
+                    "is written of image pyramids, and the five tasks on photos of dogs.",
         epilog="names:\n  all       everything (the default)\n"
-               f"  theory    q1 to q7 and errata\n{subjects}\n\n"
+               "  theory    q1 to q7 and errata\n"
+               f"  tasks     task1 to task5\n{subjects}\n\n"
                f"other commands, each with its own --help:\n{commands}",
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME",
@@ -125,11 +176,11 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--out", metavar="DIR",
                         help="folder for claims.json, figures and report.html, files of the same "
                              "name being replaced (default: a new results/NAME-TIME)")
-    parser.add_argument("--seed", type=_seed, default=0, metavar="N",
+    parser.add_argument("--seed", type=_seed, metavar="N",
                         help="seed of everything random (default: 0)")
     parser.add_argument("--image", metavar="FILE", help="photograph for q1 and pyramids")
+    add_arguments(parser)
     args = parser.parse_intermixed_args(argv)
-    args.names = args.names or ["all"]
     _take_photo(args)
     return args
 
@@ -152,12 +203,13 @@ def _seed(text: str) -> int:
 
 def _questions() -> dict:
     """Everything that can be verified: name -> an object with `subject` and `verify(settings)`."""
-    return {**theory.QUESTIONS, **PAGES}
+    return {**theory.QUESTIONS, **PAGES, **tasks.TASKS}
 
 
 def _groups() -> dict[str, list[str]]:
     """The questions that each name of the command line stands for."""
     return {"all": list(_questions()), "theory": list(theory.QUESTIONS),
+            "tasks": list(tasks.TASKS),
             **{name: [name] for name in _questions()}}
 
 

@@ -93,6 +93,7 @@ def _origin(document: dict) -> str:
 def _question(question: dict, claims: list[dict], folder: Path) -> str:
     name = escape(question["question"])
     story = "".join(f"<p>{escape(p)}</p>\n" for p in question["story"])
+    tables = "".join(_captioned(t) for t in question["tables"])
     figures = "".join(_figure(f, folder) for f in question["figures"])
     numbers = {k: v for k, v in question["numbers"].items() if not isinstance(v, (dict, list))}
     rows = [(escape(key), _code(value)) for key, value in numbers.items()]
@@ -103,8 +104,20 @@ def _question(question: dict, claims: list[dict], folder: Path) -> str:
 <h2 id="{name}-title"><span class="number">{name}</span> {escape(question["title"])}</h2>
 <div class="story">
 {story}</div>
-{figures}<h3>Claims</h3>
+{tables}{figures}<h3>Claims</h3>
 {"".join(map(_claim, claims))}{more}</section>
+"""
+
+
+def _captioned(table: dict) -> str:
+    """A table of the answer; intervals, 0.1 to 0.2, stay on one line."""
+    rows = [tuple(escape(cell).replace(" to ", "&nbsp;to&nbsp;") for cell in row)
+            for row in table["rows"]]
+    caption = escape(table["caption"])
+    return f"""<figure class="table">
+{_table(table["caption"], tuple(map(escape, table["header"])), rows)}
+<figcaption>{caption}</figcaption>
+</figure>
 """
 
 
@@ -112,7 +125,8 @@ def _figure(figure: dict, folder: Path) -> str:
     pictures = {Path(name).suffix: (folder / name).read_bytes() for name in figure["files"]}
     svg, png = pictures.get(".svg"), pictures.get(".png")
     if svg is None:
-        kind, data, size = "gif", pictures[".gif"], ""
+        (suffix, data), size = *pictures.items(), ""
+        kind = {".gif": "gif", ".jpg": "jpeg"}[suffix]
     elif png is not None and (b"<image" in svg or len(svg) > _LARGEST_SVG):
         width = int.from_bytes(png[16:20], "big") * 96 // PNG_DPI    # of the IHDR chunk, in CSS px
         kind, data, size = "png", png, f' width="{width}"'

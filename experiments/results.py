@@ -1,8 +1,9 @@
 """What a run leaves behind: one JSON document, the figures, and the report that shows them.
 
-A run folder holds `claims.json`, `figures/` (SVG, PNG and GIF), and `report.html`. Every file is
-written under another name first and renamed when whole, and `claims.json` is rewritten after each
-question, so that a run may be stopped at any time without leaving half a file behind.
+A run folder holds `config.json` (what was asked for), `claims.json`, `figures/` (SVG, PNG, GIF and
+JPEG), `report.html`, and a folder for each training. Every file is written under another name first
+and renamed when whole, and `claims.json` is rewritten after each question, so that a run may be
+stopped at any time without leaving half a file behind.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import fields
 from datetime import datetime, timezone
 from pathlib import Path
 
 from experiments.claims import Answer, Claim, Settings
 
 PNG_DPI = 144
+JPEG_QUALITY = 85
 # Colours of Okabe and Ito (2008), which people with any colour vision tell apart.
 FIGURE_STYLE = {
     "font.size": 10, "axes.titlesize": 11, "axes.spines.top": False, "axes.spines.right": False,
@@ -59,9 +62,12 @@ class Run:
             caption = answer.captions.get(stem, stem.replace("_", " "))
             figures.append({"name": name, "caption": caption, "files": files})
         self.answers.append(answer)
+        tables = [{"caption": t.caption, "header": list(t.header), "rows": list(map(list, t.rows))}
+                  for t in answer.tables]
         self._questions.append({"question": answer.question, "title": answer.title,
-                                "story": list(answer.story), "numbers": plain(answer.numbers),
-                                "figures": figures, "seconds": round(seconds, 3)})
+                                "story": list(answer.story), "tables": tables,
+                                "numbers": plain(answer.numbers), "figures": figures,
+                                "seconds": round(seconds, 3)})
         self.save()
 
     def save(self) -> None:
@@ -75,8 +81,7 @@ class Run:
             "command": command_line(self.names, self.settings),
             "date": self.started.isoformat(timespec="seconds"),
             "versions": versions(),
-            "seed": self.settings.seed,
-            "image": self.settings.image,
+            **options(self.settings),
             "requested": self.names,
             "complete": self.complete,
             "as_documented": all(claim.as_documented for claim in self.claims),
@@ -130,10 +135,20 @@ def plain(value: object) -> object:
     return str(value)
 
 
+def options(settings: Settings) -> dict:
+    """The settings that the command line gave, in JSON types."""
+    return {f.name: plain(getattr(settings, f.name)) for f in fields(settings) if f.compare}
+
+
 def command_line(names: Sequence[str], settings: Settings) -> str:
     """The command that repeats a run."""
-    image = [] if settings.image is None else ["--image", settings.image]
-    return shlex.join(["python", "-m", "experiments", *names, "--seed", str(settings.seed), *image])
+    words = ["python", "-m", "experiments", *names, "--seed", str(settings.seed)]
+    usual = options(Settings())
+    for name, value in options(settings).items():
+        if value != usual[name] and name != "seed":
+            for one in value if isinstance(value, list) else [value]:
+                words += [f"--{name}", str(one)]
+    return shlex.join(words)
 
 
 def versions() -> dict[str, str]:
@@ -147,10 +162,12 @@ def save_figure(draw: Callable[[], object], name: str, folder: Path) -> list[str
     """Draw a figure into `folder`/figures and return its files relative to `folder`, SVG first.
 
     A matplotlib Figure is saved as SVG and PNG. SVG source text is saved as it is and has no PNG
-    twin: turning it into pixels would take one more dependency. Bytes are those of a GIF.
+    twin: turning it into pixels would take one more dependency. Bytes are those of a GIF. A Pillow
+    image, which is one of photographs, is saved as JPEG.
     """
     import matplotlib
     from cycler import cycler
+    from PIL import Image
 
     with matplotlib.rc_context({**FIGURE_STYLE, "axes.prop_cycle": cycler(color=_CYCLE),
                                 "svg.hashsalt": name}):
@@ -159,6 +176,10 @@ def save_figure(draw: Callable[[], object], name: str, folder: Path) -> list[str
             pictures = {"svg": figure.encode()}
         elif isinstance(figure, bytes):
             pictures = {"gif": figure}
+        elif isinstance(figure, Image.Image):
+            buffer = io.BytesIO()
+            figure.save(buffer, format="JPEG", quality=JPEG_QUALITY)
+            pictures = {"jpg": buffer.getvalue()}
         else:
             pictures = {}
             for kind, metadata in (("svg", {"Date": None}), ("png", {})):

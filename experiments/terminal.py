@@ -13,7 +13,7 @@ import textwrap
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
@@ -72,6 +72,8 @@ def answer_lines(screen: Screen, answer: Answer) -> list[str]:
     lines = ["", screen.paint(title, "bold"), screen.paint(screen.rule(len(title)), "dim")]
     for paragraph in answer.story:
         lines += screen.prose(paragraph)
+    for table in answer.tables:
+        lines += ["", *_table(screen, table.header, table.rows), *screen.prose(table.caption)]
     rows = [(c.id, screen.badge(c.verdict), c.written, c.measured) for c in answer.claims]
     tints = [_TINTS[c.verdict] for c in answer.claims]
     lines += ["", *_table(screen, ("claim", "verdict", "written", "measured"), rows, tints)]
@@ -116,8 +118,8 @@ def _wrap(text: str, width: int) -> list[str]:
 
 
 def _table(screen: Screen, header: Sequence[str], rows: Sequence[Sequence[str]],
-           tints: Sequence[str]) -> list[str]:
-    """Aligned columns whose cells wrap to the screen; the second column takes its row's tint."""
+           tints: Sequence[str] | None = None) -> list[str]:
+    """Aligned columns whose cells wrap to the screen; the second may take a tint in each row."""
     columns = list(zip(header, *rows))
     room = screen.width - len(_INDENT) - len(_GAP) * (len(header) - 1)
     widths = _share([_widest(cells) for cells in columns], room)
@@ -137,8 +139,11 @@ def _table(screen: Screen, header: Sequence[str], rows: Sequence[Sequence[str]],
 
     lines = lay(header, [("bold",)] * len(header))
     lines += lay([screen.rule(w) for w in widths], [("dim",)] * len(header))
-    for row, tint in zip(rows, tints):
-        lines += lay(row, [(), (tint,), (), ()])
+    for i, row in enumerate(rows):
+        styles = [()] * len(row)
+        if tints is not None:
+            styles[1] = (tints[i],)
+        lines += lay(row, styles)
     return lines
 
 
@@ -157,28 +162,33 @@ def _share(wanted: Sequence[int], room: int) -> list[int]:
 
 
 @contextmanager
-def progress(label: str, done: int, total: int) -> Iterator[None]:
+def progress(label: str, done: int, total: int) -> Iterator[Callable[[str], None]]:
     """Say on stderr that `label` is at work, as step `done + 1` of `total`, while the block runs.
 
-    On a terminal that is one live line, wiped at the end, so that results can be printed in its
-    place; in a log, a plain line every few seconds and one when the block ends well.
+    The block gets a function that takes a few words on what it is doing just now. On a terminal all
+    is one live line, wiped at the end, so that results can be printed in its place; in a log, a
+    plain line every few seconds and one when the block ends well.
     """
     screen = Screen(sys.stderr)
     live = is_live(sys.stderr)
     full, empty = ("█", "░") if screen.unicode else ("#", "-")
     bar = full * round(16 * done / total) + empty * (16 - round(16 * done / total))
-    start, over = time.monotonic(), threading.Event()
+    start, over, doing = time.monotonic(), threading.Event(), [""]
 
     def show(note: str = "") -> None:
+        note = note or doing[0] and f"{doing[0]}, "
         seconds = f"{time.monotonic() - start:.1f} s"
         with suppress(OSError):                 # nobody listens any more: no reason to stop
             if live:
-                text = f"{bar} {done + 1}/{total}  {label}  {seconds}"
+                text = f"{bar} {done + 1}/{total}  {label}  {note}{seconds}"
                 columns = os.get_terminal_size(sys.stderr.fileno()).columns or _NARROWEST
                 sys.stderr.write(f"\r\x1b[2K{text[:columns - 1]}")
                 sys.stderr.flush()
             else:
                 screen.print([f"[{done + 1}/{total}] {label}: {note}{seconds}"])
+
+    def tell(words: str) -> None:
+        doing[0] = words
 
     def tick() -> None:
         while not over.wait(0.1 if live else LOG_INTERVAL):
@@ -189,7 +199,7 @@ def progress(label: str, done: int, total: int) -> Iterator[None]:
         show()
     ticker.start()
     try:
-        yield
+        yield tell
     finally:
         over.set()
         ticker.join()

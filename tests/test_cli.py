@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import cli, terminal, theory
+from experiments import cli, tasks, terminal, theory
 from experiments.claims import CORRECTED, HOLDS, OPEN, WRONG, Answer, Claim, Settings, check
 from experiments.cli import main
 
@@ -44,6 +44,7 @@ def questions(monkeypatch, tmp_path):
     table = {"q1": question(Q1), "q2": question(Q2)}
     monkeypatch.setattr(theory, "QUESTIONS", table)
     monkeypatch.setattr(cli, "PAGES", {})
+    monkeypatch.setattr(tasks, "TASKS", {})
     monkeypatch.chdir(tmp_path)
     return table
 
@@ -61,7 +62,7 @@ def test_as_documented_exits_0_and_leaves_the_files(capsys):
     folder, = Path("results").iterdir()
     assert folder.name.startswith("all-")
     assert sorted(str(p.relative_to(folder)) for p in folder.rglob("*.*")) == [
-        "claims.json", "figures/q1-graph.svg", "report.html"]
+        "claims.json", "config.json", "figures/q1-graph.svg", "report.html"]
     out = capsys.readouterr().out
     assert "3 claims: 1 ✓ holds, 1 ≈ holds after correction, 1 ✗ wrong" in out
     assert str(folder / "report.html") in out
@@ -97,7 +98,7 @@ def test_settings_reach_the_question(questions):
 
 @pytest.mark.parametrize("argv, message", [
     (["q11"], "unknown name 'q11': did you mean q1?"),
-    (["nonsense"], "unknown name 'nonsense': use one of all theory q1 q2"),
+    (["nonsense"], "unknown name 'nonsense': use one of all theory tasks q1 q2"),
     (["--jsn"], "unrecognized arguments: --jsn"),
     (["--seed", "-1"], "'-1' is not a whole number from 0 to 4294967295"),
     (["--seed", "4294967296"], "is not a whole number"),
@@ -137,6 +138,121 @@ def test_results_that_cannot_be_written_later_are_one_line_too(capsys):
     assert "Traceback" not in err and "cannot write o/claims.json: Is a directory" in err
 
 
+# --- options of the tasks ------------------------------------------------------------------------
+
+def photos(root, *places):
+    for place in places:
+        Path(root, place).mkdir(parents=True)
+        for i in range(10):
+            Image.new("RGB", (8, 8)).save(Path(root, place, f"{i}.png"))
+
+
+GOOD = "dbi/a", "dbi/b", "sdd/a", "sdd/b"
+TASKS_ERRORS = {
+    "no folder": ([], ["--data", "d"], "--data d: no such folder; give one that has dbi and sdd"),
+    "a file": ([], ["--data", "file"], "--data file: not a folder"),
+    "no sdd": (["dbi/a", "dbi/b"], ["--data", "d"], "there is no folder sdd in it"),
+    "one class": (["dbi/a", "sdd/a"], ["--data", "d"], "d/dbi has one class only, a"),
+    "classes": (["dbi/a", "dbi/b", "sdd/a", "sdd/c"], ["--data", "d"], "only one of them has b, c"),
+    "profile": (GOOD, ["--data", "d", "--profile", "best"], "invalid choice: 'best'"),
+    "device": (GOOD, ["--data", "d", "--device", "tpu"], "invalid choice: 'tpu'"),
+    "seeds": (GOOD, ["--data", "d", "--seeds", "0"], "'0' is not a whole number from 1 to 100"),
+    "out": (GOOD, ["--data", "d", "--out", "file"], "cannot write results to file: it is a file"),
+    "no weights": (GOOD, ["--data", "d", "--weights", "w"], "--weights: cannot read w: No such"),
+    "no file of weights": (GOOD, ["--data", "d", "--weights", "file"], "--weights: file"),
+    "weights of another": (GOOD, ["--data", "d", "--weights", "r50.safetensors"],
+                           "these are weights of resnet50; the tasks use resnet18"),
+    "weights cut": (GOOD, ["--data", "d", "--weights", "r18.safetensors"],
+                    "ResNet: missing: layer4.1.bn2.bias"),
+    "two words": (GOOD, ["--data", "d", "--weights", "imagenet", "--weights", "standin"],
+                  "stands alone"),
+    "resume": (GOOD, ["--resume", "d"], "--resume d: there is no run to go on with"),
+    "resume and out": (GOOD, ["--resume", "d", "--out", "o"], "a run goes on in its own folder"),
+}
+
+
+def save_weights():
+    """resnet50's, and resnet18's without one tensor."""
+    from minigrad.models import resnet18, resnet50
+    from minigrad.weights import save
+
+    save("r50.safetensors", resnet50(2).state_dict())
+    state = dict(resnet18(2).state_dict())
+    del state["layer4.1.bn2.bias"]
+    save("r18.safetensors", state)
+
+
+@pytest.mark.parametrize("case", TASKS_ERRORS)
+def test_a_mistake_in_a_tasks_options_is_one_line_before_training(case, monkeypatch, capsys):
+    places, argv, message = TASKS_ERRORS[case]
+    monkeypatch.setattr(tasks, "TASKS", {"task4": stopper(AssertionError("computed too soon"))})
+    Path("file").write_text("text")
+    if "safetensors" in argv[-1]:
+        save_weights()
+    photos("d", *places)
+    before = set(os.listdir())
+    assert main(["task4", *argv]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1
+    assert err.startswith("experiments: error: ") and message in err
+    assert set(os.listdir()) == before
+
+
+@pytest.mark.parametrize("names, argv, message", [
+    (["q1"], ["--data", "d"], "--data is for the tasks, and none was asked for"),
+    (["theory"], ["--seeds", "3"], "--seeds is for the tasks"),
+    (["task1"], ["--data", "d", "--weights", "standin"], "--weights is for task4 and task5"),
+])
+def test_options_without_a_use(names, argv, message, monkeypatch, capsys):
+    photos("d", *GOOD)
+    monkeypatch.setattr(tasks, "TASKS", {"task1": stopper(AssertionError("computed too soon"))})
+    assert main([*names, *argv]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_run_resumes_with_its_own_options_or_says_what_differs(monkeypatch, capsys):
+    photos("d", *GOOD)
+    seen = []
+
+    def verify(settings):
+        seen.append(settings)
+        (settings.folder / "task1-training").mkdir(exist_ok=True)
+        return Answer("task1", "title", ("story",), ())
+
+    monkeypatch.setattr(tasks, "TASKS", {"task1": SimpleNamespace(subject="s", verify=verify)})
+    assert main(["task1", "--data", "d", "--seed", "3", "--seeds", "2", "--out", "o"]) == 0
+    assert main(["--resume", "o"]) == 0
+    first, second = seen
+    assert first == second == Settings(seed=3, data="d", seeds=2)
+    assert second.folder == Path("o")
+    capsys.readouterr()
+    for argv, message in (
+            (["--resume", "o", "--seed", "4"], "that run has --seed 3, not 4; leave --seed out"),
+            (["task1", "--data", "d", "--out", "o"], "o holds trainings of an earlier run")):
+        assert main(argv) == 2
+        assert message in capsys.readouterr().err
+    Image.new("RGB", (99, 99)).save("d/sdd/a/0.png")
+    assert main(["--resume", "o"]) == 2
+    assert "the photos in d are no longer those" in capsys.readouterr().err
+    Path("o/config.json").write_text("{}")
+    assert main(["--resume", "o"]) == 2
+    assert "o/config.json is damaged" in capsys.readouterr().err
+
+
+def test_trainings_without_a_folder_go_to_a_temporary_one(monkeypatch, capsys):
+    photos("d", *GOOD)
+    seen = []
+
+    def verify(settings):
+        seen.append(settings.folder.is_dir())
+        seen.append(settings.folder)
+        return Answer("task1", "title", ("story",), ())
+
+    monkeypatch.setattr(tasks, "TASKS", {"task1": SimpleNamespace(subject="s", verify=verify)})
+    assert main(["task1", "--data", "d", "--json"]) == 0
+    assert seen[0] and not seen[1].exists() and os.listdir() == ["d"]
+
+
 # --- stdout and stderr -------------------------------------------------------------------------
 
 def strict(text):
@@ -169,14 +285,23 @@ def test_progress_goes_to_stderr_as_plain_lines_in_a_log(monkeypatch, capsys):
     assert err.startswith("[1/2] q1: a subject: ") and "done, " in err.splitlines()[-1]
 
 
+def test_progress_tells_what_is_being_done(monkeypatch, capsys):
+    monkeypatch.setattr(terminal, "LOG_INTERVAL", 0.05)
+    with terminal.progress("task2: a subject", 0, 2) as tell:
+        tell("epoch 3/10")
+        time.sleep(0.2)
+    assert "[1/2] task2: a subject: epoch 3/10, 0." in capsys.readouterr().err
+
+
 # --- other processes ---------------------------------------------------------------------------
 
 FAKES = """
 import signal, sys, time
 from types import SimpleNamespace
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from experiments import cli, theory
+from experiments import cli, tasks, theory
 from experiments.claims import HOLDS, Answer, Claim, check
+tasks.TASKS = {}
 def answer(name, wait=0.0):
     def verify(settings):
         time.sleep(wait)

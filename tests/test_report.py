@@ -9,9 +9,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 from experiments import results
-from experiments.claims import CORRECTED, HOLDS, WRONG, Answer, Claim, Settings, check
+from experiments.claims import CORRECTED, HOLDS, WRONG, Answer, Claim, Settings, Table, check
 from experiments.report import render
 from experiments.terminal import Screen, answer_lines, summary_lines
 
@@ -163,6 +164,35 @@ def test_report_shows_verdicts_routes_and_what_came_out_differently(answer, tmp_
     for words in ("✓ 1 holds", "≈ 1 holds after correction", "✗ 1 wrong", "-0.011333757848161504",
                   "Came out differently: documented as holds.", "as written: no", "✗\xa0false"):
         assert words in text
+
+
+def test_tables_and_photographs_are_shown_and_kept(tmp_path):
+    table = Table("Accuracies <of> photos", ("", "written", "measured"), (("SDD", "0.3", "0.4"),))
+    answer = Answer("task3", "Third", ("Story.",), (), tables=(table,),
+                    figures={"sheet": lambda: Image.new("RGB", (40, 30), "red")},
+                    captions={"sheet": "Photos"})
+    document = finished(answer, tmp_path).document()
+    question = document["questions"][0]
+    assert question["tables"] == [{"caption": "Accuracies <of> photos", "rows": [["SDD", "0.3",
+                                   "0.4"]], "header": ["", "written", "measured"]}]
+    assert question["figures"][0]["files"] == ["figures/task3-sheet.jpg"]
+    text = render(document, tmp_path)
+    assert "<td>0.4</td>" in text and 'src="data:image/jpeg;base64,' in text
+    assert "Accuracies <of> photos" in Page(text).text
+    lines = "\n".join(answer_lines(Screen(fake_stream(False)), answer))
+    assert "SDD  0.3      0.4" in lines and "Accuracies <of> photos" in lines
+
+
+def test_a_claim_without_a_documented_verdict_is_no_surprise():
+    claim = Claim("task3.digits", "0.5", "0.7", "why", None, NO)
+    assert claim.verdict == WRONG and claim.as_documented
+
+
+def test_the_command_repeats_all_that_was_typed():
+    settings = Settings(seed=3, data="my photos", weights=("a.pth", "b.pth"), seeds=2)
+    assert results.command_line(["task4"], settings) == (
+        "python -m experiments task4 --seed 3 --data 'my photos' --weights a.pth --weights b.pth "
+        "--seeds 2")
 
 
 def test_report_escapes_everything(tmp_path):

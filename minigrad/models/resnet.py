@@ -69,19 +69,20 @@ class Bottleneck(nn.Module):
 class ResNet(nn.Module):
     """7x7 convolution, max pool, four stages of `layers` blocks, global mean, one linear layer.
 
-    x (N, 3, H, W) -> (N, num_classes). `settings` go to each block. Convolutions start from
-    kaiming_normal (fan_out, relu), as torchvision's.
+    x (N, 3, H, W) -> (N, num_classes). The stages have `width`, 2, 4 and 8 `width` planes: 64 is
+    the published network, 16 one of a sixteenth of its operations. `settings` go to each block.
+    Convolutions start from kaiming_normal (fan_out, relu), as torchvision's.
     """
 
-    def __init__(self, block, layers, num_classes, **settings):
-        self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
+    def __init__(self, block, layers, num_classes, width=64, **settings):
+        self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-        c_in = 64
+        c_in = width
         for i, blocks in enumerate(layers):
             stage = []
             for k in range(blocks):
-                planes, stride = 64 * 2**i, 2 if i and not k else 1
+                planes, stride = width * 2**i, 2 if i and not k else 1
                 c_out = planes * block.expansion
                 downsample = None
                 if stride != 1 or c_in != c_out:
@@ -107,59 +108,59 @@ def _resnet(name, num_classes, weights, block, layers, **settings):
                       weights)
 
 
-# Arguments as in `pretrained`; the parameters are counted with 1000 classes.
+# Arguments as in `pretrained` and `ResNet`; the parameters are counted with 1000 classes.
 
 
-def resnet18(num_classes=None, weights=None):
+def resnet18(num_classes=None, weights=None, width=64):
     """ResNet-18: 11 689 512 parameters."""
-    return _resnet("resnet18", num_classes, weights, BasicBlock, (2, 2, 2, 2))
+    return _resnet("resnet18", num_classes, weights, BasicBlock, (2, 2, 2, 2), width=width)
 
 
-def resnet34(num_classes=None, weights=None):
+def resnet34(num_classes=None, weights=None, width=64):
     """ResNet-34: 21 797 672 parameters."""
-    return _resnet("resnet34", num_classes, weights, BasicBlock, (3, 4, 6, 3))
+    return _resnet("resnet34", num_classes, weights, BasicBlock, (3, 4, 6, 3), width=width)
 
 
-def resnet50(num_classes=None, weights=None):
+def resnet50(num_classes=None, weights=None, width=64):
     """ResNet-50: 25 557 032 parameters."""
-    return _resnet("resnet50", num_classes, weights, Bottleneck, (3, 4, 6, 3))
+    return _resnet("resnet50", num_classes, weights, Bottleneck, (3, 4, 6, 3), width=width)
 
 
-def resnet101(num_classes=None, weights=None):
+def resnet101(num_classes=None, weights=None, width=64):
     """ResNet-101: 44 549 160 parameters."""
-    return _resnet("resnet101", num_classes, weights, Bottleneck, (3, 4, 23, 3))
+    return _resnet("resnet101", num_classes, weights, Bottleneck, (3, 4, 23, 3), width=width)
 
 
-def resnet152(num_classes=None, weights=None):
+def resnet152(num_classes=None, weights=None, width=64):
     """ResNet-152: 60 192 808 parameters."""
-    return _resnet("resnet152", num_classes, weights, Bottleneck, (3, 8, 36, 3))
+    return _resnet("resnet152", num_classes, weights, Bottleneck, (3, 8, 36, 3), width=width)
 
 
-def resnext50_32x4d(num_classes=None, weights=None):
+def resnext50_32x4d(num_classes=None, weights=None, width=64):
     """ResNeXt-50 (32x4d): 25 028 904 parameters."""
-    return _resnet("resnext50_32x4d", num_classes, weights, Bottleneck, (3, 4, 6, 3),
+    return _resnet("resnext50_32x4d", num_classes, weights, Bottleneck, (3, 4, 6, 3), width=width,
                    groups=32, base_width=4)
 
 
-def resnext101_32x8d(num_classes=None, weights=None):
+def resnext101_32x8d(num_classes=None, weights=None, width=64):
     """ResNeXt-101 (32x8d): 88 791 336 parameters."""
-    return _resnet("resnext101_32x8d", num_classes, weights, Bottleneck, (3, 4, 23, 3),
+    return _resnet("resnext101_32x8d", num_classes, weights, Bottleneck, (3, 4, 23, 3), width=width,
                    groups=32, base_width=8)
 
 
-def resnext101_64x4d(num_classes=None, weights=None):
+def resnext101_64x4d(num_classes=None, weights=None, width=64):
     """ResNeXt-101 (64x4d): 83 455 272 parameters."""
-    return _resnet("resnext101_64x4d", num_classes, weights, Bottleneck, (3, 4, 23, 3),
+    return _resnet("resnext101_64x4d", num_classes, weights, Bottleneck, (3, 4, 23, 3), width=width,
                    groups=64, base_width=4)
 
 
-def wide_resnet50_2(num_classes=None, weights=None):
+def wide_resnet50_2(num_classes=None, weights=None, width=64):
     """Wide ResNet-50 (x2): 68 883 240 parameters."""
-    return _resnet("wide_resnet50_2", num_classes, weights, Bottleneck, (3, 4, 6, 3),
+    return _resnet("wide_resnet50_2", num_classes, weights, Bottleneck, (3, 4, 6, 3), width=width,
                    base_width=128)
 
 
-def wide_resnet101_2(num_classes=None, weights=None):
+def wide_resnet101_2(num_classes=None, weights=None, width=64):
     """Wide ResNet-101 (x2): 126 886 696 parameters."""
-    return _resnet("wide_resnet101_2", num_classes, weights, Bottleneck, (3, 4, 23, 3),
+    return _resnet("wide_resnet101_2", num_classes, weights, Bottleneck, (3, 4, 23, 3), width=width,
                    base_width=128)

@@ -1,0 +1,171 @@
+"""The command-line options of the tasks, and all that can be wrong with them before a training.
+
+    add_arguments(parser)
+    settings = checked(settings, names, given)      # UserError, in one line, for what is amiss
+    provide(settings, names)                        # draws the stand-in, downloads weights
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from experiments.claims import Settings
+from experiments.results import UserError, options, versions
+from experiments import tasks
+
+PROFILES = ("quick", "paper")
+DEVICES = ("cpu", "cuda", "auto")
+OPTIONS = ("data", "weights", "profile", "device", "seeds")
+WITH_WEIGHTS = ("task4", "task5")
+_MOST_SEEDS = 100
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that the tasks alone have; without one its value is None."""
+    group = parser.add_argument_group("options of the tasks")
+    group.add_argument("--data", metavar="DIR",
+                       help="folder with dbi/BREED/ and sdd/BREED/, as prepare makes it (default: "
+                            "the built-in stand-in, drawn once)")
+    group.add_argument("--weights", action="append", metavar="FILE",
+                       help="what Tasks IV and V start from: a file with weights of one of the "
+                            "networks, may be given for each; or imagenet (downloaded once), or "
+                            "standin (pretrained on drawn pictures, the default of quick)")
+    group.add_argument("--profile", choices=PROFILES,
+                       help="quick, minutes on two cores (the default), or paper, the written "
+                            "recipe to the letter")
+    group.add_argument("--device", choices=DEVICES, help="where to train (default: cpu)")
+    group.add_argument("--seeds", type=_count, metavar="K",
+                       help="repeat each training with K seeds, and show mean and spread")
+    group.add_argument("--resume", metavar="DIR",
+                       help="go on with the run in this folder: its options, its trainings")
+
+
+def _count(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= _MOST_SEEDS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {_MOST_SEEDS}")
+    return int(text)
+
+
+def checked(settings: Settings, names: Sequence[str], given: Collection[str]) -> Settings:
+    """The settings for the questions `names`, the device settled; `given` are the options typed.
+
+    Raises UserError for options without a use, and for a device, photos or weights that are not as
+    they must be.
+    """
+    if not set(names) & set(tasks.TASKS):
+        extra = [f"--{name}" for name in OPTIONS if name in given]
+        if extra:
+            raise UserError(f"{extra[0]} is for the tasks, and none was asked for; add one of "
+                            f"{' '.join(tasks.TASKS)}, or leave it out")
+        return settings
+    if "weights" in given and not set(names) & set(WITH_WEIGHTS):
+        raise UserError(f"--weights is for {' and '.join(WITH_WEIGHTS)}, neither of which was "
+                        "asked for; add one, or leave it out")
+    if settings.data is not None:
+        from experiments.tasks.photos import folders
+
+        folders(Path(settings.data))
+    if settings.weights:
+        from experiments.tasks.starts import check_weights
+
+        check_weights(settings.weights)
+    return replace(settings, device=_device(settings.device))
+
+
+def provide(settings: Settings, names: Sequence[str]) -> None:
+    """Draw the stand-in and download the official weights, where the tasks among `names` need them.
+
+    Raises UserError if the cache cannot be written or the weights cannot be had.
+    """
+    if settings.data is None and set(names) & set(tasks.TASKS):
+        from experiments.tasks.photos import stand_in
+
+        stand_in(settings)
+    if set(names) & set(WITH_WEIGHTS):
+        from experiments.tasks.starts import download
+
+        download(settings)
+
+
+def _device(name: str) -> str:
+    """cpu or cuda. Raises UserError for a cuda that does not work here."""
+    if name == "cpu":
+        return name
+    import numpy as np
+
+    from minigrad.backend import to_device
+    try:
+        to_device(np.zeros(1), "cuda")
+        return "cuda"
+    except RuntimeError as error:
+        if name == "auto":
+            return "cpu"
+        raise UserError(f"--device cuda: {error}") from error
+
+
+# --- config.json ---------------------------------------------------------------------------------
+
+def config(settings: Settings, names: Sequence[str]) -> dict:
+    """What a run was asked for, in JSON types: enough to go on with it."""
+    document = {"names": list(names), "options": options(settings), "versions": versions()}
+    if set(names) & set(tasks.TASKS):
+        from experiments.tasks.photos import fingerprint
+        from experiments.tasks.recipe import RECIPES
+
+        document["recipe"] = asdict(RECIPES[settings.profile])
+        if settings.data is not None:
+            document["photos"] = fingerprint(Path(settings.data))
+    return document
+
+
+def resumed(folder: str, given: dict) -> tuple[list[str], Settings]:
+    """(questions, settings) of the run in `folder`; `given` are options that were typed beside it.
+
+    Raises UserError if there is no run, or it had other options, or its photos have changed.
+    """
+    path = Path(folder) / "config.json"
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        names = document["names"]
+        kept = {**document["options"], "weights": tuple(document["options"]["weights"])}
+        settings = Settings(**kept)
+    except OSError as error:
+        raise UserError(f"--resume {folder}: there is no run to go on with, cannot read {path}: "
+                        f"{error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"--resume {folder}: {path} is damaged ({error}); start a new run"
+                        ) from error
+    for name, value in given.items():
+        if value != kept[name]:
+            raise UserError(f"--resume {folder}: that run has --{name} {_shown(kept[name])}, not "
+                            f"{_shown(value)}; leave --{name} out, or start a new run")
+    if "recipe" in document:
+        from experiments.tasks.recipe import RECIPES
+
+        if document["recipe"] != asdict(RECIPES[settings.profile]):
+            raise UserError(f"--resume {folder}: the recipe of {settings.profile} is no longer the "
+                            "one that it began with; start a new run")
+    if settings.data is not None:
+        from experiments.tasks.photos import fingerprint
+
+        if document.get("photos") != fingerprint(Path(settings.data)):
+            raise UserError(f"--resume {folder}: the photos in {settings.data} are no longer those "
+                            "that it began with; start a new run")
+    return names, settings
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return " ".join(value) or "(none)"
+    return "(none)" if value is None else str(value)
+
+
+def refuse_trainings(folder: Path) -> None:
+    """Raise UserError if a folder for a new run holds trainings of an earlier one."""
+    if any(folder.glob("task[1-5]-*")):
+        raise UserError(f"{folder} holds trainings of an earlier run: go on with it by --resume "
+                        f"{folder}, or give another folder with --out DIR")

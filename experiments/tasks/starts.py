@@ -1,0 +1,145 @@
+"""What the fine-tuned networks start from: ImageNet's weights, files, or drawn pictures.
+
+    for start in starts(settings, recipe):
+        start.name, start.source            # "ResNet-18", "pretrained on ImageNet"
+        model = start.build(7)              # its last layer fresh
+
+Where there are no weights from photographs, networks are pretrained on the stand-in's wider set:
+drawn animals, things and patterns that are none of the breeds. That is kept in the cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from experiments import standin
+from experiments.claims import Settings
+from experiments.results import UserError
+from experiments.tasks.photos import Parts, stand_in
+from experiments.tasks.recipe import RECIPES, Recipe
+from experiments.tasks.training import train
+from minigrad.data import ImageFolder, random_split
+from minigrad.models import MODELS, recognise
+from minigrad.nn import Module
+from minigrad.weights import fetch, load, save
+from minigrad.weights.download import cache_folder
+
+NETWORKS = {"ResNet-18": "resnet18", "ResNet-34": "resnet34", "ResNeXt-50": "resnext50_32x4d"}
+WORDS = ("imagenet", "standin")
+DRAWN = "pretrained on drawn pictures, not on ImageNet"
+_VALID = 0.1                # share of the wider set by which the pretraining is watched
+
+
+class Start(NamedTuple):
+    """A network to be fine-tuned: its name, where its weights are from, and how to build it."""
+
+    name: str
+    architecture: str
+    source: str
+    width: int
+    build: Callable[[int], Module]      # number of classes -> network
+
+
+def starts(settings: Settings, recipe: Recipe, names: Sequence[str] = tuple(NETWORKS)
+           ) -> list[Start]:
+    """The networks of `names` that there are weights for, pretrained here if need be."""
+    weights = settings.weights or (recipe.weights,)
+    if weights == ("standin",):
+        return [_drawn(name, settings, recipe) for name in names]
+    if weights == ("imagenet",):
+        return [_start(name, "imagenet", "pretrained on ImageNet") for name in names]
+    files = by_network(weights)
+    return [_start(name, files[name], f"pretrained, {Path(files[name]).name}")
+            for name in names if name in files]
+
+
+def check_weights(weights: Sequence[str]) -> None:
+    """Raise UserError unless these are one of `WORDS`, or files with weights of the networks."""
+    if weights in {(word,) for word in WORDS}:
+        return
+    for name, file in by_network(weights).items():
+        try:
+            MODELS[NETWORKS[name]](weights=file)
+        except ValueError as error:         # WeightsError too
+            raise UserError(f"--weights: {error}") from error
+
+
+def download(settings: Settings) -> None:
+    """The official weights into the cache, if it is those that the networks are to start from.
+
+    Raises UserError if they cannot be had.
+    """
+    if (settings.weights or (RECIPES[settings.profile].weights,)) != ("imagenet",):
+        return
+    for architecture in NETWORKS.values():
+        try:
+            fetch(architecture)
+        except (OSError, ValueError) as error:
+            raise UserError(f"weights of ImageNet: {' '.join(str(error).split())}; or use "
+                            "--weights standin, which pretrains on drawn pictures") from error
+
+
+def by_network(files: Sequence[str]) -> dict[str, str]:
+    """{name: file}, told from the tensors in each. Raises UserError for a file of something else.
+    """
+    found = {}
+    for file in files:
+        if file in WORDS:
+            raise UserError(f"--weights {file} stands alone; leave out the others")
+        try:
+            architecture = recognise(load(file))
+        except OSError as error:
+            raise UserError(f"--weights: cannot read {file}: {error.strerror or error}"
+                            ) from error
+        except ValueError as error:
+            raise UserError(f"--weights: {error}") from error
+        name = next((n for n, a in NETWORKS.items() if a == architecture), None)
+        if name is None:
+            raise UserError(f"--weights {file}: these are weights of "
+                            f"{architecture or 'no ResNet'}; the tasks use "
+                            f"{' '.join(NETWORKS.values())}")
+        if name in found:
+            raise UserError(f"--weights: {found[name]} and {file} are both weights of "
+                            f"{architecture}; give one")
+        found[name] = file
+    return found
+
+
+def _start(name, weights, source, width=64):
+    architecture = NETWORKS[name]
+
+    def build(classes):
+        model = MODELS[architecture](classes, width=width)
+        head = {key: value for key, value in model.state_dict().items() if key.startswith("fc.")}
+        file = fetch(architecture) if weights == "imagenet" else weights
+        model.load_state_dict({**load(file), **head})
+        return model
+
+    return Start(name, architecture, source, width, build)
+
+
+def _drawn(name: str, settings: Settings, recipe: Recipe) -> Start:
+    """A network pretrained on the wider set, or what the cache has kept of that."""
+    architecture, seed = NETWORKS[name], settings.seed
+    key = hashlib.sha256(f"{recipe} {standin.VERSION} {seed}".encode()).hexdigest()[:12]
+    file = cache_folder() / (f"{architecture}-standin-{recipe.name}-width{recipe.width}-seed{seed}-"
+                             f"{key}.safetensors")
+    if not file.exists():
+        wide = ImageFolder(stand_in(settings) / "wide")
+        learn, watch = random_split(wide, (1 - _VALID, _VALID), recipe.split_seed)
+        trained = train(f"task4-pretraining-{architecture}",
+                        lambda: MODELS[architecture](len(wide.classes), width=recipe.width),
+                        Parts(learn, watch, watch), recipe.for_pretraining(), settings, seed)
+        accuracy = trained.history[-1]["valid"]["accuracy"]
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            save(file, trained.model.state_dict(),
+                 {"source": DRAWN, "classes": " ".join(wide.classes),
+                  "accuracy": f"{accuracy:.4f}"})
+        except OSError as error:
+            raise UserError(f"cannot keep the pretrained network: {error}; name a folder that can "
+                            "be written in XDG_CACHE_HOME") from error
+    return _start(name, file, DRAWN, recipe.width)

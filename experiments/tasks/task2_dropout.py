@@ -1,0 +1,178 @@
+"""Task II: a small network on DBI, with and without dropout.
+
+The same network is trained twice, from the same weights on the same batches. Accuracies `in
+training` are those of the training batches as they pass, augmented and with dropout at work, as the
+written answer has them; those `at rest` are of the trained network in evaluation mode, on the
+photos as they are. Photos `not seen` are those for validation and for the test together.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from experiments.claims import HOLDS, Answer, Claim, Settings, Table, check
+from experiments.style import PALETTE, new_figure
+from experiments.tasks import plots, sheets
+from experiments.tasks.photos import find, split
+from experiments.tasks.recipe import Recipe
+from experiments.tasks.scores import Score, in_words, mean, numbers, score
+from experiments.tasks.telling import labelled, recipe_of, repeated
+from experiments.tasks.training import seeds, train
+from minigrad.models import small_cnn
+from minigrad.train import History
+
+RATES = {"without dropout": 0.0, "with dropout": 0.5}
+WRITTEN_GAPS = {"without dropout": 0.473, "with dropout": 0.325}
+
+
+class Trials(NamedTuple):
+    """The repeated trainings of one of the two networks, in the order of their seeds."""
+
+    histories: list[History]
+    train: list[Score]
+    valid: list[Score]
+    test: list[Score]
+
+    def accuracy(self, part: str) -> float:
+        """In training ("train") or validation ("valid"), in the last epoch."""
+        return float(np.mean([h[-1][part]["accuracy"] for h in self.histories]))
+
+    @property
+    def unseen(self) -> float:
+        """On all photos that were not trained on."""
+        scores = *self.valid, *self.test
+        return sum(s.correct for s in scores) / sum(s.total for s in scores)
+
+    @property
+    def gap(self) -> float:
+        """In training minus not seen: the written gap, on more photos than those for validation."""
+        return self.accuracy("train") - self.unseen
+
+    @property
+    def gap_in_validation(self) -> float:
+        """In training minus validation in the last epoch: the written gap to the letter."""
+        return self.accuracy("train") - self.accuracy("valid")
+
+    @property
+    def gap_at_rest(self) -> float:
+        """Train minus not seen, both of the network at rest."""
+        return mean(self.train) - self.unseen
+
+
+def verify(settings: Settings, recipe: Recipe | None = None) -> Answer:
+    """Train both networks, and compare what they know of photos seen and not seen."""
+    recipe, photos = recipe_of(settings, recipe).for_small(), find(settings)
+    parts = split(photos.dbi, recipe)
+    classes = photos.dbi.classes
+    trials = {name: _trials(name, rate, parts, classes, recipe, settings)
+              for name, rate in RATES.items()}
+    off, on = trials.values()
+    return labelled(Answer(
+        "task2", "A small network, with and without dropout",
+        (f"Two blocks of two convolutions, then 32 units: trained on {len(parts.train)} photos of "
+         f"DBI for {recipe.epochs} epochs, watched on {len(parts.valid)}, tested on "
+         f"{len(parts.test)}.{repeated(settings)}",
+         f"In the last epoch {off.accuracy('train'):.1%} of the training batches are guessed right "
+         f"without dropout and {on.accuracy('train'):.1%} with it. Of the photos that it never saw "
+         f"the one network knows {off.unseen:.1%}, the other {on.unseen:.1%}: the gap is "
+         f"{off.gap:.1%} without and {on.gap:.1%} with dropout.",
+         "That is how the answer measured it, and part of it is the measure: while the training "
+         "batches are counted, dropout hides half of what the dense layers see. With both networks "
+         f"at rest the gap is {off.gap_at_rest:.1%} without and {on.gap_at_rest:.1%} with dropout.",
+         "A trap: OneCycleLR cycles the momentum, .95 to .85 and back, also for an SGD that was "
+         "made without momentum. The written recipe therefore has momentum, whatever it says."),
+        _claims(off, on),
+        {name: {part: numbers(getattr(t, part)) for part in ("train", "valid", "test")}
+         | {"gap": t.gap, "gap in validation": t.gap_in_validation, "gap at rest": t.gap_at_rest}
+         for name, t in trials.items()},
+        {"curves": lambda: plots.curves({n: t.histories for n, t in trials.items()}),
+         "gap": lambda: _gaps(trials),
+         "classes": lambda: plots.by_class({n: t.test for n, t in trials.items()}),
+         "mistakes": lambda: sheets.mistakes(on.test[0])},
+        {"curves": "Loss and accuracy by epoch, with and without dropout.",
+         "gap": "Accuracy of the training batches minus accuracy in validation, by epoch.",
+         "classes": "DBI test photos guessed right, by breed.",
+         "mistakes": "Test photos that the network with dropout got wrong, the most certain "
+                     "mistakes first."},
+        (_table(trials, parts),)), photos.label)
+
+
+def _trials(name, rate, parts, classes, recipe, settings):
+    found = Trials([], [], [], [])
+    for seed in seeds(settings):
+        model, history = train(
+            f"task2-{name.replace(' ', '-')}",
+            lambda: small_cnn(len(classes), dropout=rate, size=recipe.size), parts, recipe,
+            settings, seed)
+        found.histories.append(history)
+        for scores, part in zip(found[1:], parts):
+            scores.append(score(model, part, classes, recipe))
+    return found
+
+
+# --- claims and tables ---------------------------------------------------------------------------
+
+def _claims(off, on):
+    return (
+        Claim("task2.train", "training accuracy is higher without dropout",
+              f"{off.accuracy('train'):.3f} without, {on.accuracy('train'):.3f} with",
+              "Dropout hides half of what the dense layers see, so the training photos are harder "
+              "to learn by heart.", HOLDS,
+              check("accuracy in training, without minus with",
+                    off.accuracy("train") - on.accuracy("train"), ">", 0),
+              routes={"at rest, without": mean(off.train), "at rest, with": mean(on.train)}),
+        Claim("task2.gap", "dropout narrows the gap between training and validation, from 47.3% "
+              "to 32.5%",
+              f"from {off.gap:.1%} to {on.gap:.1%}; by the validation photos alone from "
+              f"{off.gap_in_validation:.1%} to {on.gap_in_validation:.1%}; both networks at rest "
+              f"from {off.gap_at_rest:.1%} to {on.gap_at_rest:.1%}",
+              "The direction is judged, by all photos not trained on, as those for validation are "
+              "few. The training accuracy is that of the batches as they pass, as it was written; "
+              "the digits depend on the photos.", HOLDS,
+              check("gap, without minus with dropout", off.gap - on.gap, ">", 0),
+              routes={f"{label}, {name}": getattr(t, key)
+                      for label, key in (("gap", "gap"), ("by validation", "gap_in_validation"),
+                                         ("at rest", "gap_at_rest"))
+                      for name, t in zip(RATES, (off, on))}))
+
+
+def _table(trials, parts):
+    def row(name, form, value, written=""):
+        return (name, written, *(format(value(t), form) for t in trials.values()))
+
+    gaps = ", ".join(f"{gap:.1%} {name.split()[0]}" for name, gap in WRITTEN_GAPS.items())
+    rows = (*((f"{label} ({len(part)} photos)", "",
+               *(in_words(getattr(t, key)) for t in trials.values()))
+              for label, key, part in zip(("train", "validation", "test"),
+                                          ("train", "valid", "test"), parts)),
+            row("train, in the last epoch", ".3f", lambda t: t.accuracy("train")),
+            row("validation, in the last epoch", ".3f", lambda t: t.accuracy("valid")),
+            row("gap: train in the last epoch minus validation", ".1%",
+                lambda t: t.gap_in_validation, gaps),
+            row("gap: train in the last epoch minus not seen", ".1%", lambda t: t.gap),
+            row("gap: train minus not seen, at rest", ".1%", lambda t: t.gap_at_rest))
+    return Table("Accuracies on DBI at rest, with 95% intervals, and as the last epoch shows them; "
+                 "written: on the coursework's photos.",
+                 ("", "written", *trials), rows)
+
+
+# --- figure --------------------------------------------------------------------------------------
+
+def _gaps(trials):
+    figure = new_figure(7.5, 3)
+    ax = figure.subplots()
+    for (name, t), colour in zip(trials.items(), plots.COLOURS):
+        gaps = np.array([np.subtract(h.column("train.accuracy"), h.column("valid.accuracy"))
+                         for h in t.histories])
+        epochs = t.histories[0].column("epoch")
+        ax.plot(epochs, gaps.mean(0), color=colour, label=name)
+        if len(gaps) > 1:
+            ax.fill_between(epochs, gaps.min(0), gaps.max(0), color=colour, alpha=0.15, linewidth=0)
+    ax.axhline(0, color=PALETTE["grey"], linewidth=0.8)
+    ax.set(xlabel="epoch", ylabel="train minus validation")
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.grid(axis="y")
+    ax.legend()
+    return figure

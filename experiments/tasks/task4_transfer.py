@@ -1,0 +1,214 @@
+"""Task IV: three pretrained networks fine-tuned on DBI, on the DBI test photos and on SDD.
+
+Beside the right accuracies stands what the written loop prints: its counters run on from model to
+model, so its k-th figure is the mean over k models. `running_means` makes that mistake on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import permutations
+from typing import NamedTuple
+
+from experiments.claims import HOLDS, WRONG, Answer, Claim, Settings, Table, check
+from experiments.tasks import plots, sheets
+from experiments.tasks.photos import Photos, find, split
+from experiments.tasks.recipe import Recipe
+from experiments.tasks.scores import Score, in_words, mean, numbers, score
+from experiments.tasks.starts import Start, starts
+from experiments.tasks.task3_scratch import Scratch, from_scratch
+from experiments.tasks.telling import digits, labelled, recipe_of, repeated
+from experiments.tasks.training import seeds, train
+from experiments.theory.errata import FIRST_RUN, SDD, undone
+from minigrad.train import History
+
+WRITTEN_DBI = {"ResNet-18": 0.9876, "ResNet-34": 0.9891, "ResNeXt-50": 0.9897}
+
+
+class Tuned(NamedTuple):
+    """The repeated fine-tunings of one network, in the order of their seeds."""
+
+    start: Start
+    histories: list[History]
+    dbi: list[Score]            # all of DBI, training photos included
+    test: list[Score]           # its test part alone
+    sdd: list[Score]
+
+    @property
+    def name(self) -> str:
+        return self.start.name
+
+
+def verify(settings: Settings, recipe: Recipe | None = None) -> Answer:
+    """Fine-tune the networks, count right and wrong, and compare with training from scratch."""
+    recipe, photos = recipe_of(settings, recipe), find(settings)
+    begun = starts(settings, recipe)
+    recipe = replace(recipe, width=begun[0].width)
+    models = [fine_tune(start, "task4", photos, recipe, settings) for start in begun]
+    scratch = from_scratch(photos, recipe, settings, begun[0].architecture)
+    best = max(models, key=lambda m: mean(m.sdd))
+    printed = dict(zip((m.name for m in models), running_means([m.sdd[0] for m in models])))
+    measured = {f"{m.name}, SDD": m.sdd for m in models}
+    written = {f"{m.name}, SDD": float(undone(FIRST_RUN, SDD)[m.name]) for m in models}
+    sources = "; ".join(dict.fromkeys(m.start.source for m in models))
+    return labelled(Answer(
+        "task4", "Three pretrained networks fine-tuned, and counted right",
+        _story(models, scratch, printed, recipe, settings),
+        (*_claims(models, scratch), *_loop_claims(models, printed),
+         *digits("task4", photos, settings, written, measured)),
+        {**{m.name: {"all of DBI": numbers(m.dbi), "DBI test": numbers(m.test),
+                     "SDD": numbers(m.sdd), "SDD as the loop prints it": printed[m.name]}
+            for m in models},
+         "from scratch": {"DBI test": numbers(scratch.test), "SDD": numbers(scratch.sdd)}},
+        {"accuracies": lambda: plots.accuracies(_points(models, scratch, printed)),
+         "curves": lambda: plots.curves({m.name: m.histories for m in models}),
+         "scratch": lambda: plots.curves({f"{models[0].name}, pretrained": models[0].histories,
+                                          "from scratch": scratch.histories}),
+         "confusion": lambda: plots.confusions({f"{best.name}, DBI test": best.test,
+                                                f"{best.name}, SDD": best.sdd}),
+         "classes": lambda: plots.by_class({m.name: m.sdd for m in models}),
+         "mistakes": lambda: sheets.mistakes(best.sdd[0])},
+        {"accuracies": "Accuracies with 95% intervals, and what the loop that never resets its "
+                       "counters prints for SDD.",
+         "curves": "Loss and accuracy by epoch of the three networks.",
+         "scratch": f"{models[0].name}, pretrained and from scratch, at equal epochs.",
+         "confusion": f"What the photos show (rows) and what {best.name} guessed (columns).",
+         "classes": "SDD photos guessed right, by breed.",
+         "mistakes": f"SDD photos that {best.name} got wrong, the most certain mistakes first."},
+        (_table(models, scratch, printed),)), f"{photos.label}; {sources}")
+
+
+def fine_tune(start: Start, task: str, photos: Photos, recipe: Recipe, settings: Settings) -> Tuned:
+    """Train all of a pretrained network on DBI, its last layer fresh, and see what it knows."""
+    parts, classes = split(photos.dbi, recipe), photos.dbi.classes
+    found = Tuned(start, [], [], [], [])
+    for seed in seeds(settings):
+        model, history = train(f"{task}-{start.architecture}", lambda: start.build(len(classes)),
+                               parts, recipe, settings, seed)
+        found.histories.append(history)
+        found.dbi.append(score(model, photos.dbi, classes, recipe))
+        found.test.append(found.dbi[-1].of(parts.test.indices))
+        found.sdd.append(score(model, photos.sdd, classes, recipe))
+    return found
+
+
+def running_means(models: Sequence[Score]) -> list[float]:
+    """What the written loop prints for each model: `correct` and `total` start at 0 once, when they
+    should for every model."""
+    correct, total, printed = 0, 0, []
+    for answers in models:
+        for guess, target in zip(answers.guesses.tolist(), answers.targets.tolist()):
+            correct += guess == target
+            total += 1
+        printed.append(correct / total)
+    return printed
+
+
+def misled(models: Sequence[Score]) -> list[tuple[int, ...]]:
+    """The orders of evaluation in which the loop ranks some model above a better one."""
+    wrong = []
+    for order in permutations(range(len(models))):
+        own = [models[i].correct for i in order]
+        printed = running_means([models[i] for i in order])
+        if any(own[i] > own[k] and printed[i] < printed[k]
+               for i, k in permutations(range(len(own)), 2)):
+            wrong.append(order)
+    return wrong
+
+
+# --- words ---------------------------------------------------------------------------------------
+
+def _story(models, scratch, printed, recipe, settings):
+    first = models[0]
+    loop = ", ".join(f"{m.name} {printed[m.name]:.3f} for {m.sdd[0].accuracy:.3f}" for m in models)
+    whole = ", ".join(f"{m.name} {mean(m.dbi):.3f} for {mean(m.test):.3f}" for m in models)
+    narrow = "" if recipe.width == 64 else (
+        f" All networks have {recipe.width}/64 of the published number of channels.")
+    return (
+        "Where the networks start: " + "; ".join(f"{m.name} {m.start.source}" for m in models)
+        + f". All their weights are then trained on {len(first.dbi[0].names)} photos of DBI, less "
+        f"those for validation and test, for {recipe.epochs} epochs.{narrow}{repeated(settings)}",
+        f"{first.name} comes to {in_words(first.test)} on the DBI test photos and "
+        f"{in_words(first.sdd)} on SDD; from scratch, with as many epochs, to "
+        f"{in_words(scratch.test)} and {in_words(scratch.sdd)}.",
+        f"The written loop sets its counters to 0 once and not for each model. On the same answers "
+        f"of the networks it prints, for the right figures on SDD: {loop}.",
+        "Another slip was to call all of DBI the test set, training photos included. That gives "
+        f"{whole}.")
+
+
+def _claims(models, scratch):
+    first = models[0]
+    gain = mean(first.test) - mean(scratch.test)
+    below = [m.name for m in models if mean(m.sdd) < mean(m.test)]
+    inflated = max(abs(mean(m.dbi) - mean(m.test)) for m in models)
+    return (
+        Claim("task4.pretrained", "pretrained networks do far better than one from scratch "
+              "(.9876 against .3605)",
+              f"{first.name} on the DBI test photos {mean(first.test):.3f} against "
+              f"{mean(scratch.test):.3f}, on SDD {mean(first.sdd):.3f} against "
+              f"{mean(scratch.sdd):.3f}, at equal epochs",
+              "The direction is judged; the digits depend on the photos and on what the networks "
+              "were pretrained on.", HOLDS,
+              check("DBI test accuracy, pretrained minus from scratch", gain, ">", 0),
+              routes={"on SDD, pretrained minus from scratch":
+                      mean(first.sdd) - mean(scratch.sdd)}),
+        Claim("task4.sets", "every network does worse on SDD than on DBI",
+              ", ".join(f"{m.name} {mean(m.sdd):.3f} for {mean(m.test):.3f}" for m in models),
+              "As in Task III, and pretraining does not take it away.", HOLDS,
+              check("networks with less on SDD than on the DBI test photos", len(below), "==",
+                    len(models))),
+        Claim("task4.dbi", "DBI test accuracies .9876, .9891, .9897",
+              ", ".join(f"{m.name} {mean(m.test):.3f}, on all of DBI {mean(m.dbi):.3f}"
+                        for m in models),
+              "The written figures were taken on all of DBI, as their digits show (see errata): "
+              "seven photos in ten were training photos.", WRONG,
+              check("largest difference between all of DBI and its test part", inflated, "==", 0)))
+
+
+def _loop_claims(models, printed):
+    """What the counters that run on do; it takes two models to see it, and three to be misled."""
+    if len(models) == 1:
+        return ()
+    answers, n = [m.sdd[0] for m in models], models[0].sdd[0].total
+    off = max(abs(printed[m.name] - m.sdd[0].accuracy) for m in models)
+    by_hand = [sum(a.correct for a in answers[:k]) / (k * n) for k in range(1, len(models) + 1)]
+    loop = Claim(
+        "task4.loop", "each figure that the loop prints is a model's own accuracy on SDD",
+        ", ".join(f"{m.name} {printed[m.name]:.4f}, its own {m.sdd[0].accuracy:.4f}"
+                  for m in models),
+        "`correct` and `total` were never reset, so the k-th figure is the mean over k models.",
+        WRONG, check("largest difference to the model's own", off, "==", 0),
+        evidence=(check("largest difference to the mean over the models so far",
+                        max(abs(a - b) for a, b in zip(printed.values(), by_hand)), "==", 0),))
+    if len(models) == 2:
+        return (loop,)
+    wrong = misled(answers)
+    orders = "; ".join(", ".join(models[i].name for i in order) for order in wrong)
+    return (loop, Claim(
+        "task4.ranking", "the loop at least ranks the models rightly",
+        f"not in {len(wrong)} of 6 orders of evaluation: {orders}" if wrong else "in all 6 orders",
+        "A running mean pulls later models towards the earlier ones. Of three models with "
+        "different accuracies, some order of evaluation is always ranked wrongly, unless the "
+        "middle one lies exactly halfway.", WRONG,
+        check("orders of evaluation that are ranked wrongly", len(wrong), "==", 0)))
+
+
+def _points(models, scratch: Scratch, printed):
+    rows = {m.name: {"DBI test": m.test, "SDD": m.sdd, "SDD as the loop prints it": printed[m.name]}
+            for m in models}
+    return {**rows, f"{models[0].name} from scratch": {"DBI test": scratch.test,
+                                                       "SDD": scratch.sdd}}
+
+
+def _table(models, scratch, printed):
+    rows = [(m.name, f"{WRITTEN_DBI[m.name]:.4f}", in_words(m.dbi), in_words(m.test),
+             f"{FIRST_RUN[m.name]}, undone {float(undone(FIRST_RUN, SDD)[m.name]):.4f}",
+             in_words(m.sdd), f"{printed[m.name]:.4f}") for m in models]
+    rows.append((f"{models[0].name} from scratch", "", "", in_words(scratch.test), "",
+                 in_words(scratch.sdd), ""))
+    return Table("Accuracies with 95% intervals. Written: on the coursework's photos, from "
+                 "ImageNet; on SDD as the loop printed them, and with its mistake undone.",
+                 ("", "DBI, written", "all of DBI", "DBI test", "SDD, written", "SDD",
+                  "the loop's"), tuple(rows))

@@ -1,0 +1,70 @@
+"""One training by the recipe, kept in the run's folder, from where it goes on if it was stopped.
+
+    trained = train("task3-resnet18", build, parts, recipe, settings, seed)
+    trained.model, trained.history
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import minigrad as mg
+from experiments.claims import Settings
+from experiments.tasks.photos import Parts
+from experiments.tasks.recipe import Recipe
+from minigrad.data import DataLoader
+from minigrad.nn import Module
+from minigrad.optim import SGD
+from minigrad.optim.lr_scheduler import OneCycleLR
+from minigrad.train import Accuracy, History, fit
+
+
+class Trained(NamedTuple):
+    """A network after its last epoch, and what happened in each."""
+
+    model: Module
+    history: History
+
+
+def seeds(settings: Settings) -> range:
+    """The seeds of repeated trainings; they set the weights at the start, order and augmentation,
+    and leave the parts of the photos as they are."""
+    return range(settings.seed, settings.seed + settings.seeds)
+
+
+def train(name: str, build: Callable[[], Module], parts: Parts, recipe: Recipe, settings: Settings,
+          seed: int) -> Trained:
+    """Train what `build` makes on parts.train, and look at parts.valid (if any) after each epoch.
+
+    A training of this name and seed in the run's folder is taken up where it stands: one that has
+    ended is only read. Ctrl-C keeps it there, see `minigrad.train.fit`.
+    """
+    mg.manual_seed(seed)
+    model = build().to(settings.device)
+    loader = DataLoader(parts.train.with_transform(recipe.training_view()), recipe.batch,
+                        shuffle=True, seed=seed)
+    valid = (DataLoader(parts.valid.with_transform(recipe.test_view()), recipe.batch)
+             if len(parts.valid) else None)
+    optimizer = SGD(model.parameters(), lr=recipe.max_lr, weight_decay=recipe.weight_decay)
+    scheduler = OneCycleLR(optimizer, recipe.max_lr, epochs=recipe.epochs,
+                           steps_per_epoch=len(loader))
+    settings.tell(f"{name}, seed {seed}")
+    folder = settings.folder and settings.folder / f"{name}-seed{seed}"
+    history = fit(model, loader, valid, epochs=recipe.epochs, optimizer=optimizer,
+                  scheduler=scheduler, metrics={"accuracy": Accuracy}, clip_value=recipe.clip,
+                  callbacks=[Teller(settings, f"{name}, seed {seed}", recipe.epochs)],
+                  folder=folder, resume=folder is not None, progress=False)
+    return Trained(model, history)
+
+
+class Teller:
+    """Tells the progress line of the command how far a training is."""
+
+    def __init__(self, settings: Settings, name: str, epochs: int):
+        self.settings, self.name, self.epochs = settings, name, epochs
+
+    def on_epoch_end(self, run) -> None:
+        line = run.history[-1]
+        self.settings.tell(f"{self.name}, epoch {line['epoch']}/{self.epochs}, loss "
+                           f"{line['train']['loss']:.3f}")
