@@ -16,6 +16,7 @@ from experiments.tasks import (photos, scores, starts, statistics, task1_look, t
 from experiments.tasks.recipe import PAPER, QUICK, Recipe
 from experiments.tasks.scores import Score
 from experiments.tasks.telling import digits
+from minigrad.data import random_split
 from minigrad.models import MODELS
 from minigrad.train import History, wilson
 from minigrad.weights import load, save
@@ -102,7 +103,8 @@ def test_parts_share_no_photo_and_do_not_depend_on_the_runs_seed(data):
     parts = photos.split(dbi, TINY)
     names = [part.name(i) for part in parts for i in range(len(part))]
     assert [len(part) for part in parts] == [19, 2, 9] and len(set(names)) == len(dbi) == 30
-    assert parts.test.indices == photos.split(dbi, TINY).test.indices
+    assert [part.indices for part in parts] == [
+        part.indices for part in random_split(dbi, (19, 2, 9), seed=45)]
 
 
 def make(root, *places):
@@ -230,7 +232,7 @@ def test_task2_gaps_are_train_minus_photos_not_seen(answers, settings):
             last["train"]["accuracy"] - last["valid"]["accuracy"])
 
 
-def test_task4_counts_right_beside_wrong(answers):
+def test_task4_counts_right_beside_wrong(answers, settings):
     networks = {name: n for name, n in answers["task4"].numbers.items() if name != "from scratch"}
     total, correct = 0, 0
     for found in networks.values():
@@ -239,7 +241,8 @@ def test_task4_counts_right_beside_wrong(answers):
         assert found["SDD as the loop prints it"] == correct / total
         assert found["all of DBI"]["total"] == 30 and found["DBI test"]["total"] == 9
     scratch, alone = answers["task4"].numbers["from scratch"], answers["task3"].numbers
-    assert scratch["SDD"]["correct"] == alone["SDD"]["correct"]     # one training, used twice
+    assert scratch["SDD"]["correct"] == alone["SDD"]["correct"]
+    assert len(list(settings.folder.glob("task3-*"))) == 1      # one training, used twice
 
 
 def test_task5_is_balanced(answers, data):

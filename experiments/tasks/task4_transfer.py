@@ -126,7 +126,8 @@ def _story(models, scratch, printed, recipe, settings):
     narrow = "" if recipe.width == 64 else (
         f" All networks have {recipe.width}/64 of the published number of channels.")
     return (
-        "Where the networks start: " + "; ".join(f"{m.name} {m.start.source}" for m in models)
+        "; ".join(f"{' and '.join(m.name for m in models if m.start.source == source)}: {source}"
+                  for source in dict.fromkeys(m.start.source for m in models))
         + f". All their weights are then trained on {len(first.dbi[0].names)} photos of DBI, less "
         f"those for validation and test, for {recipe.epochs} epochs.{narrow}{repeated(settings)}",
         f"{first.name} comes to {in_words(first.test)} on the DBI test photos and "
