@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import cli, tasks, terminal, theory
+from experiments import cli, standin, tasks, terminal, theory
 from experiments.claims import CORRECTED, HOLDS, OPEN, WRONG, Answer, Claim, Settings, check
 from experiments.cli import main
+from experiments.results import UserError
+from experiments.tasks.options import config, resumed
 
 ROOT = Path(__file__).resolve().parents[1]
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0h9"/></svg>'
@@ -237,6 +239,16 @@ def test_a_run_resumes_with_its_own_options_or_says_what_differs(monkeypatch, ca
     Path("o/config.json").write_text("{}")
     assert main(["--resume", "o"]) == 2
     assert "o/config.json is damaged" in capsys.readouterr().err
+
+
+def test_a_run_does_not_go_on_with_pictures_drawn_in_another_way(tmp_path, monkeypatch):
+    monkeypatch.setattr(tasks, "TASKS", {"task3": None})
+    document = config(Settings(), ["task3"])
+    (tmp_path / "config.json").write_text(json.dumps(document))
+    assert resumed(str(tmp_path), {})[0] == ["task3"]
+    monkeypatch.setattr(standin, "VERSION", "another")
+    with pytest.raises(UserError, match="the photos of the stand-in are no longer those"):
+        resumed(str(tmp_path), {})
 
 
 def test_trainings_without_a_folder_go_to_a_temporary_one(monkeypatch, capsys):

@@ -113,13 +113,19 @@ def config(settings: Settings, names: Sequence[str]) -> dict:
     """What a run was asked for, in JSON types: enough to go on with it."""
     document = {"names": list(names), "options": options(settings), "versions": versions()}
     if set(names) & set(tasks.TASKS):
-        from experiments.tasks.photos import fingerprint
         from experiments.tasks.recipe import RECIPES
 
         document["recipe"] = asdict(RECIPES[settings.profile])
-        if settings.data is not None:
-            document["photos"] = fingerprint(Path(settings.data))
+        document["photos"] = _photos(settings)
     return document
+
+
+def _photos(settings: Settings) -> str | list[str]:
+    """What changes if a photo, or how the stand-in is drawn, does."""
+    from experiments import standin
+    from experiments.tasks.photos import fingerprint
+
+    return standin.VERSION if settings.data is None else fingerprint(Path(settings.data))
 
 
 def resumed(folder: str, given: dict) -> tuple[list[str], Settings]:
@@ -149,12 +155,10 @@ def resumed(folder: str, given: dict) -> tuple[list[str], Settings]:
         if document["recipe"] != asdict(RECIPES[settings.profile]):
             raise UserError(f"--resume {folder}: the recipe of {settings.profile} is no longer the "
                             "one that it began with; start a new run")
-    if settings.data is not None:
-        from experiments.tasks.photos import fingerprint
-
-        if document.get("photos") != fingerprint(Path(settings.data)):
-            raise UserError(f"--resume {folder}: the photos in {settings.data} are no longer those "
-                            "that it began with; start a new run")
+        if document.get("photos") != _photos(settings):
+            source = "of the stand-in" if settings.data is None else f"in {settings.data}"
+            raise UserError(f"--resume {folder}: the photos {source} are no longer those that it "
+                            "began with; start a new run")
     return names, settings
 
 
