@@ -4,7 +4,6 @@ NVRTC comes from the wheel nvidia-cuda-nvrtc-cu12; the tests skip where it is ab
 """
 
 import ctypes
-import importlib.util
 import pathlib
 import re
 
@@ -17,10 +16,8 @@ ARCHITECTURES = ("sm_70", "sm_80", "sm_90")
 
 @pytest.fixture(scope="module")
 def nvrtc():
-    spec = importlib.util.find_spec("nvidia.cuda_nvrtc")
-    if spec is None:
-        pytest.skip("the wheel nvidia-cuda-nvrtc-cu12 is not installed")
-    folder = pathlib.Path(spec.submodule_search_locations[0]) / "lib"
+    wheel = pytest.importorskip("nvidia.cuda_nvrtc", reason="needs nvidia-cuda-nvrtc-cu12")
+    folder = pathlib.Path(wheel.__path__[0]) / "lib"
     return ctypes.CDLL(str(next(folder.glob("libnvrtc.so.*"))))
 
 

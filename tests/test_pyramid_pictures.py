@@ -204,7 +204,7 @@ def test_a_mistake_is_one_line_and_status_2(argv, message, seen, capsys):
 
 
 def test_all_and_help_know_the_page(capsys):
-    assert cli._expand(["all"])[-1] == "pyramids" not in cli._expand(["theory"])
+    assert "pyramids" in cli._expand(["all"]) and "pyramids" not in cli._expand(["theory"])
     with pytest.raises(SystemExit):
         cli.main(["--help"])
     assert "image pyramids in pictures" in capsys.readouterr().out
