@@ -3,34 +3,16 @@
 Skipped where torch or torchvision is missing.
 """
 
-import importlib
-import sys
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from minigrad import data
+from tests import test_torchvision_parity
 
 torch = pytest.importorskip("torch")
 SIZES = [(1, 1), (2, 7), (31, 20), (20, 31), (64, 64), (125, 94), (333, 500)]
-
-
-@pytest.fixture(scope="module")
-def tv():
-    """torchvision, also without its compiled operators, of which importing it names only two."""
-    if importlib.util.find_spec("torchvision") is None:
-        pytest.skip("needs torchvision")
-    library = torch.library.Library("torchvision", "FRAGMENT")
-    try:
-        module = importlib.import_module("torchvision")
-    except RuntimeError:
-        for half_imported in [name for name in sys.modules if name.startswith("torchvision")]:
-            del sys.modules[half_imported]
-        for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        module = importlib.import_module("torchvision")
-    yield module
+tv = test_torchvision_parity.torchvision        # the fixture
 
 
 def image(size=(64, 48), mode="RGB"):

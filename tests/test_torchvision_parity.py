@@ -6,14 +6,13 @@ keep most pre-activations off the kink of ReLU, where rounding decides between a
 """
 
 import copy
-import importlib
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import minigrad as mg
+from experiments.benchmarks.loader import import_torchvision
 from minigrad.models import MODELS, preprocess
 from minigrad.weights import load, official
 
@@ -24,19 +23,8 @@ every_architecture = pytest.mark.parametrize("name", official.FILES)
 
 @pytest.fixture(scope="module")
 def torchvision():
-    """torchvision, also without its compiled operators, of which importing it names only two."""
-    if importlib.util.find_spec("torchvision") is None:
-        pytest.skip("needs torchvision")
-    library = torch.library.Library("torchvision", "FRAGMENT")
-    try:
-        module = importlib.import_module("torchvision")
-    except RuntimeError:
-        for half_imported in [name for name in sys.modules if name.startswith("torchvision")]:
-            del sys.modules[half_imported]
-        for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        module = importlib.import_module("torchvision")
-    yield module
+    """torchvision, also without its compiled operators."""
+    return import_torchvision(torch) or pytest.skip("needs torchvision")
 
 
 def images(seed=0):

@@ -33,7 +33,7 @@ def run(peers: dict) -> list[Row]:
             f"{WORKERS} {kind}": lambda kind=kind: _epoch(data.DataLoader(
                 ours, BATCH, shuffle=True, workers=WORKERS, processes=kind == "processes"))
             for kind in ("threads", "processes")}
-        torchvision = _torchvision(peers["torch"]) if "torch" in peers else None
+        torchvision = import_torchvision(peers["torch"]) if "torch" in peers else None
         if torchvision is not None:
             t = torchvision.transforms
             theirs = torchvision.datasets.ImageFolder(folder, t.Compose([
@@ -69,7 +69,7 @@ def _epoch(loader):
         raise RuntimeError("benchmark loader: images got lost")
 
 
-def _torchvision(torch):
+def import_torchvision(torch):
     """torchvision, also where its compiled operators do not fit torch; None where it is missing."""
     if importlib.util.find_spec("torchvision") is None:
         print("torchvision is not installed: measured without it", file=sys.stderr)
@@ -79,8 +79,8 @@ def _torchvision(torch):
     except RuntimeError:    # importing it names two operators: declare them, they are not called
         for half_imported in [name for name in sys.modules if name.startswith("torchvision")]:
             del sys.modules[half_imported]
-        _torchvision.operators = torch.library.Library("torchvision", "FRAGMENT")
+        import_torchvision.operators = torch.library.Library("torchvision", "FRAGMENT")
         for name in ("nms", "qnms"):
-            _torchvision.operators.define(
+            import_torchvision.operators.define(
                 f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         return importlib.import_module("torchvision")
