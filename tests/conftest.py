@@ -19,3 +19,11 @@ def xp(request):
     from tests.cuda_devices import open_device
     with pytest.MonkeyPatch.context() as patch:
         yield open_device(request.param, patch)
+
+
+@pytest.fixture(scope="session")
+def torchvision():
+    """torchvision, also without its compiled operators; skips where it or torch is missing."""
+    torch = pytest.importorskip("torch")
+    from experiments.benchmarks.loader import import_torchvision
+    return import_torchvision(torch) or pytest.skip("needs torchvision")

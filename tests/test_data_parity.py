@@ -10,9 +10,8 @@ import pytest
 
 from minigrad.data.folder import EXTENSIONS, ImageFolder
 from minigrad.data.images import read_image
-from tests import image_corpus, test_folder, test_torchvision_parity
+from tests import image_corpus, test_folder
 
-torchvision = test_torchvision_parity.torchvision       # the fixture
 root = test_folder.root
 READABLE = [name for name, (_, expected) in image_corpus.CASES.items()
             if not isinstance(expected, str)]

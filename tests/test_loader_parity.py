@@ -8,11 +8,14 @@ import pytest
 from PIL import Image
 
 from minigrad import data
-from tests import test_torchvision_parity
 
 torch = pytest.importorskip("torch")
 SIZES = [(1, 1), (2, 7), (31, 20), (20, 31), (64, 64), (125, 94), (333, 500)]
-tv = test_torchvision_parity.torchvision        # the fixture
+
+
+@pytest.fixture
+def tv(torchvision):
+    return torchvision
 
 
 def image(size=(64, 48), mode="RGB"):

@@ -12,19 +12,12 @@ import pytest
 from PIL import Image
 
 import minigrad as mg
-from experiments.benchmarks.loader import import_torchvision
 from minigrad.models import MODELS, preprocess
 from minigrad.weights import load, official
 
 torch = pytest.importorskip("torch")
 FILES = {"zip": {}, "stream": {"_use_new_zipfile_serialization": False}}
 every_architecture = pytest.mark.parametrize("name", official.FILES)
-
-
-@pytest.fixture(scope="module")
-def torchvision():
-    """torchvision, also without its compiled operators."""
-    return import_torchvision(torch) or pytest.skip("needs torchvision")
 
 
 def images(seed=0):

@@ -9,10 +9,8 @@ import pytest
 import minigrad as mg
 from minigrad import optim
 from minigrad.models import resnet18, small_cnn
-from tests import test_torchvision_parity
 
 torch = pytest.importorskip("torch")
-torchvision = test_torchvision_parity.torchvision       # the fixture
 
 SIZE, STEPS, CLASSES = 64, 20, 4
 BATCH = {"small_cnn": 32, "resnet18": 16}
