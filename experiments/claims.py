@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,6 +91,11 @@ class Claim:
         return (self.as_written, *middle, *self.evidence)
 
 
+def alone(training: str, tell: Callable[[str], None]) -> AbstractContextManager:
+    """The `turn` of `Settings` where nobody else trains."""
+    return nullcontext()
+
+
 @dataclass(frozen=True)
 class Settings:
     """What the command line passes to every question.
@@ -99,7 +105,8 @@ class Settings:
     word "imagenet" or "standin" (none: what the profile's recipe says); `profile`, "quick" or
     "paper"; `device`; `seeds`, how often each training is repeated, with `seed`, `seed` + 1, ...;
     `folder`, where trainings are kept, and go on if they are there already. `tell` takes a few
-    words on what is being done, for the progress line.
+    words on what is being done, for the progress line; inside of `with turn(training, tell)` no
+    other process is at work on the training of that name.
     """
 
     seed: int = 0
@@ -111,6 +118,7 @@ class Settings:
     seeds: int = 1
     folder: Path | None = field(default=None, compare=False)
     tell: Callable[[str], None] = field(default=lambda words: None, compare=False)
+    turn: Callable[..., AbstractContextManager] = field(default=alone, compare=False)
 
 
 @dataclass(frozen=True)

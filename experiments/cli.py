@@ -117,14 +117,15 @@ def _verify(run: Run, as_json: bool) -> int:
     if not as_json:
         screen.print([f"Verifying {' '.join(run.names)} with seed {run.settings.seed}."])
     try:
-        for done, name in enumerate(run.names):
-            question = _questions()[name]
-            with progress(f"{name}: {question.subject}", done, len(run.names)) as tell:
-                start = time.monotonic()
-                answer = question.verify(replace(run.settings, tell=tell))
-                run.add(answer, time.monotonic() - start)
-            if not as_json:
-                screen.print(answer_lines(screen, answer))
+        with _crew(run) as turn:
+            for done, name in enumerate(run.names):
+                question = _questions()[name]
+                with progress(f"{name}: {question.subject}", done, len(run.names)) as tell:
+                    start = time.monotonic()
+                    answer = question.verify(replace(run.settings, tell=tell, turn=turn))
+                    run.add(answer, time.monotonic() - start)
+                if not as_json:
+                    screen.print(answer_lines(screen, answer))
         run.complete = True
     except KeyboardInterrupt:
         stopped = 130
@@ -150,6 +151,15 @@ def _verify(run: Run, as_json: bool) -> int:
         print(f"experiments: interrupted; finished: {finished}{kept}{more}", file=sys.stderr)
         return stopped
     return 1 if surprises else 0
+
+
+def _crew(run: Run):
+    """Processes that train beside this one, if any of the run's questions trains."""
+    if not set(run.names) & set(tasks.TASKS):
+        return nullcontext(run.settings.turn)
+    from experiments.tasks.crew import crew
+
+    return crew(run.names, run.settings)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -71,13 +71,12 @@ def settings(data, tmp_path_factory):
 @pytest.fixture(scope="session")
 def answers(settings, weights):
     """The answer of every task; the three networks start from files."""
-    def begun(settings, recipe, names=tuple(starts.NETWORKS)):
-        return [starts._start(name, weights[name], "from a tiny file", TINY.width)
-                for name in names]
+    def begun(name, settings, recipe):
+        return starts._start(name, weights[name], "from a tiny file", TINY.width)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(task4_transfer, "starts", begun)
-        patch.setattr(task5_origin, "starts", begun)
+        patch.setattr(task4_transfer, "begun", begun)
+        patch.setattr(task5_origin, "begun", begun)
         return {name: module.verify(settings, TINY) for name, module in MODULES.items()}
 
 
@@ -304,14 +303,14 @@ def test_pretraining_is_cached_by_recipe_and_seed(data, tmp_path, monkeypatch):
     monkeypatch.setattr(starts, "stand_in", lambda settings: tmp_path)
     monkeypatch.setattr(starts, "cache_folder", lambda: tmp_path / "cache")
     settings = Settings(folder=tmp_path / "run")
-    first, = starts.starts(settings, TINY, ("ResNet-18",))
+    first = starts.begun("ResNet-18", settings, TINY)
     file, = (tmp_path / "cache").iterdir()
     assert "drawn pictures, not on ImageNet" in first.source and first.width == TINY.width
     assert first.build(2).fc.weight.shape[0] == 2
     stamp = file.stat().st_mtime_ns
-    starts.starts(settings, TINY, ("ResNet-18",))
+    starts.begun("ResNet-18", settings, TINY)
     assert file.stat().st_mtime_ns == stamp and len(list((tmp_path / "cache").iterdir())) == 1
-    starts.starts(replace(settings, seed=1), TINY, ("ResNet-18",))
+    starts.begun("ResNet-18", replace(settings, seed=1), TINY)
     assert len(list((tmp_path / "cache").iterdir())) == 2
     assert load(file).metadata["source"] == first.source
 
@@ -329,7 +328,9 @@ def test_weights_files_are_told_apart(tmp_path, weights):
                            (["missing"], "cannot read missing")):
         with pytest.raises(UserError, match=message):
             starts.by_network(files)
-    only, = starts.starts(Settings(weights=(str(full),)), TINY)
+    given = Settings(weights=(str(full),))
+    assert starts.available(given, TINY) == ["ResNet-18"]
+    only = starts.begun("ResNet-18", given, TINY)
     assert only.name == "ResNet-18" and only.width == 64 and "full.safetensors" in only.source
 
 

@@ -34,6 +34,14 @@ class Task(NamedTuple):
         except (ImageError, SampleError, NonFiniteError) as error:
             raise UserError(" ".join(str(error).split())) from error
 
+    def trainings(self, settings: Settings) -> dict:
+        """What it will train: {key: pieces of work, each a function of the settings}.
+
+        Chains with different keys have nothing to do with each other; see `crew`.
+        """
+        module = import_module(f"experiments.tasks.{self.module}")
+        return module.trainings(settings) if hasattr(module, "trainings") else {}
+
 
 TASKS = {
     "task1": Task("task1_look", "a look at the two sets of photos"),

@@ -1,6 +1,7 @@
 """What the fine-tuned networks start from: ImageNet's weights, files, or drawn pictures.
 
-    for start in starts(settings, recipe):
+    for name in available(settings, recipe):
+        start = begun(name, settings, recipe)
         start.name, start.source            # "ResNet-18", "pretrained on ImageNet"
         model = start.build(7)              # its last layer fresh
 
@@ -29,6 +30,7 @@ from minigrad.weights.download import cache_folder
 
 NETWORKS = {"ResNet-18": "resnet18", "ResNet-34": "resnet34", "ResNeXt-50": "resnext50_32x4d"}
 WORDS = ("imagenet", "standin")
+_WORDS = {(word,) for word in WORDS}        # each stands alone
 DRAWN = "pretrained on drawn pictures, not on ImageNet"
 _VALID = 0.1                # share of the wider set by which the pretraining is watched
 
@@ -43,22 +45,27 @@ class Start(NamedTuple):
     build: Callable[[int], Module]      # number of classes -> network
 
 
-def starts(settings: Settings, recipe: Recipe, names: Sequence[str] = tuple(NETWORKS)
-           ) -> list[Start]:
-    """The networks of `names` that there are weights for, pretrained here if need be."""
+def begun(name: str, settings: Settings, recipe: Recipe) -> Start:
+    """The network of that name, one of `available`, pretrained here if need be."""
     weights = settings.weights or (recipe.weights,)
     if weights == ("standin",):
-        return [_drawn(name, settings, recipe) for name in names]
+        return _drawn(name, settings, recipe)
     if weights == ("imagenet",):
-        return [_start(name, "imagenet", "pretrained on ImageNet") for name in names]
-    files = by_network(weights)
-    return [_start(name, files[name], f"pretrained, {Path(files[name]).name}")
-            for name in names if name in files]
+        return _start(name, "imagenet", "pretrained on ImageNet")
+    file = by_network(weights)[name]
+    return _start(name, file, f"pretrained, {Path(file).name}")
+
+
+def available(settings: Settings, recipe: Recipe) -> list[str]:
+    """The names of the networks that there are weights for, in the order of `NETWORKS`."""
+    weights = settings.weights or (recipe.weights,)
+    files = NETWORKS if weights in _WORDS else by_network(weights)
+    return [name for name in NETWORKS if name in files]
 
 
 def check_weights(weights: Sequence[str]) -> None:
     """Raise UserError unless these are one of `WORDS`, or files with weights of the networks."""
-    if weights in {(word,) for word in WORDS}:
+    if weights in _WORDS:
         return
     for name, file in by_network(weights).items():
         try:

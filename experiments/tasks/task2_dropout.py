@@ -8,6 +8,7 @@ photos as they are. Photos `not seen` are those for validation and for the test 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -66,8 +67,7 @@ def verify(settings: Settings, recipe: Recipe | None = None) -> Answer:
     recipe, photos = recipe_of(settings, recipe).for_small(), find(settings)
     parts = split(photos.dbi, recipe)
     classes = photos.dbi.classes
-    trials = {name: _trials(name, rate, parts, classes, recipe, settings)
-              for name, rate in RATES.items()}
+    trials = {name: _trials(name, parts, classes, recipe, settings) for name in RATES}
     off, on = trials.values()
     return labelled(Answer(
         "task2", "A small network, with and without dropout",
@@ -99,13 +99,28 @@ def verify(settings: Settings, recipe: Recipe | None = None) -> Answer:
         (_table(trials, parts),)), photos.label)
 
 
-def _trials(name, rate, parts, classes, recipe, settings):
+def trainings(settings: Settings, recipe: Recipe | None = None) -> dict[str, list]:
+    """What `verify` trains, as chains for `crew`."""
+    recipe = recipe_of(settings, recipe).for_small()
+    return {f"{name}, seed {seed}": [partial(_from_folder, name, seed, recipe)]
+            for seed in seeds(settings) for name in RATES}
+
+
+def _from_folder(name, seed, recipe, settings):
+    dbi = find(settings).dbi
+    _trained(name, seed, split(dbi, recipe), dbi.classes, recipe, settings)
+
+
+def _trained(name, seed, parts, classes, recipe, settings):
+    return train(f"task2-{name.replace(' ', '-')}",
+                 lambda: small_cnn(len(classes), dropout=RATES[name], size=recipe.size), parts,
+                 recipe, settings, seed)
+
+
+def _trials(name, parts, classes, recipe, settings):
     found = Trials([], [], [], [])
     for seed in seeds(settings):
-        model, history = train(
-            f"task2-{name.replace(' ', '-')}",
-            lambda: small_cnn(len(classes), dropout=rate, size=recipe.size), parts, recipe,
-            settings, seed)
+        model, history = _trained(name, seed, parts, classes, recipe, settings)
         found.histories.append(history)
         for scores, part in zip(found[1:], parts):
             scores.append(score(model, part, classes, recipe))

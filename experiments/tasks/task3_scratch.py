@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 from experiments.claims import HOLDS, Answer, Claim, Settings, Table, check
@@ -32,13 +33,29 @@ def from_scratch(photos: Photos, recipe: Recipe, settings: Settings, architectur
     parts, classes = split(photos.dbi, recipe), photos.dbi.classes
     found = Scratch([], [], [], [])
     for seed in seeds(settings):
-        model, history = train(f"task3-{architecture}-from-scratch-width{recipe.width}",
-                               lambda: MODELS[architecture](len(classes), width=recipe.width),
-                               parts, recipe, settings, seed)
+        model, history = _trained(architecture, parts, len(classes), recipe, settings, seed)
         found.histories.append(history)
         for scores, part in zip(found[1:], (parts.train, parts.test, photos.sdd)):
             scores.append(score(model, part, classes, recipe))
     return found
+
+
+def train_from_scratch(recipe: Recipe, architecture: str, settings: Settings) -> None:
+    """Do the trainings of `from_scratch`, as work for `crew`."""
+    dbi = find(settings).dbi
+    for seed in seeds(settings):
+        _trained(architecture, split(dbi, recipe), len(dbi.classes), recipe, settings, seed)
+
+
+def _trained(architecture, parts, classes, recipe, settings, seed):
+    return train(f"task3-{architecture}-from-scratch-width{recipe.width}",
+                 lambda: MODELS[architecture](classes, width=recipe.width), parts, recipe,
+                 settings, seed)
+
+
+def trainings(settings: Settings, recipe: Recipe | None = None) -> dict[str, list]:
+    """What `verify` trains, as chains for `crew`: the same that Task IV compares with."""
+    return {"resnet18": [partial(train_from_scratch, recipe_of(settings, recipe), "resnet18")]}
 
 
 def verify(settings: Settings, recipe: Recipe | None = None) -> Answer:

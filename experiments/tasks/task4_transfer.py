@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import permutations
 from typing import NamedTuple
 
@@ -16,8 +17,8 @@ from experiments.tasks import plots, sheets
 from experiments.tasks.photos import Photos, find, split
 from experiments.tasks.recipe import Recipe
 from experiments.tasks.scores import Score, in_words, mean, numbers, score
-from experiments.tasks.starts import Start, starts
-from experiments.tasks.task3_scratch import Scratch, from_scratch
+from experiments.tasks.starts import NETWORKS, Start, available, begun
+from experiments.tasks.task3_scratch import Scratch, from_scratch, train_from_scratch
 from experiments.tasks.telling import digits, labelled, recipe_of, repeated
 from experiments.tasks.training import seeds, train
 from experiments.theory.errata import FIRST_RUN, SDD, undone
@@ -43,10 +44,11 @@ class Tuned(NamedTuple):
 def verify(settings: Settings, recipe: Recipe | None = None) -> Answer:
     """Fine-tune the networks, count right and wrong, and compare with training from scratch."""
     recipe, photos = recipe_of(settings, recipe), find(settings)
-    begun = starts(settings, recipe)
-    recipe = replace(recipe, width=begun[0].width)
-    models = [fine_tune(start, "task4", photos, recipe, settings) for start in begun]
-    scratch = from_scratch(photos, recipe, settings, begun[0].architecture)
+    models = [fine_tune(begun(name, settings, recipe), photos, recipe, settings)
+              for name in available(settings, recipe)]
+    first = models[0].start
+    recipe = replace(recipe, width=first.width)
+    scratch = from_scratch(photos, recipe, settings, first.architecture)
     best = max(models, key=lambda m: mean(m.sdd))
     printed = dict(zip((m.name for m in models), running_means([m.sdd[0] for m in models])))
     measured = {f"{m.name}, SDD": m.sdd for m in models}
@@ -79,13 +81,34 @@ def verify(settings: Settings, recipe: Recipe | None = None) -> Answer:
         (_table(models, scratch, printed),)), f"{photos.label}; {sources}")
 
 
-def fine_tune(start: Start, task: str, photos: Photos, recipe: Recipe, settings: Settings) -> Tuned:
+def trainings(settings: Settings, recipe: Recipe | None = None) -> dict[str, list]:
+    """What `verify` trains, as chains for `crew`: one for each network, the longest first."""
+    recipe = recipe_of(settings, recipe)
+    names = available(settings, recipe)
+    return {NETWORKS[name]: [partial(_train, name, recipe, name == names[0])]
+            for name in reversed(names)}
+
+
+def _train(name, recipe, first, settings):
+    """The trainings of a network; the first one is trained from scratch too."""
+    start, dbi = begun(name, settings, recipe), find(settings).dbi
+    if first:
+        train_from_scratch(replace(recipe, width=start.width), start.architecture, settings)
+    for seed in seeds(settings):
+        _trained(start, split(dbi, recipe), len(dbi.classes), recipe, settings, seed)
+
+
+def _trained(start, parts, classes, recipe, settings, seed):
+    return train(f"task4-{start.architecture}", lambda: start.build(classes), parts, recipe,
+                 settings, seed)
+
+
+def fine_tune(start: Start, photos: Photos, recipe: Recipe, settings: Settings) -> Tuned:
     """Train all of a pretrained network on DBI, its last layer fresh, and see what it knows."""
     parts, classes = split(photos.dbi, recipe), photos.dbi.classes
     found = Tuned(start, [], [], [], [])
     for seed in seeds(settings):
-        model, history = train(f"{task}-{start.architecture}", lambda: start.build(len(classes)),
-                               parts, recipe, settings, seed)
+        model, history = _trained(start, parts, len(classes), recipe, settings, seed)
         found.histories.append(history)
         found.dbi.append(score(model, photos.dbi, classes, recipe))
         found.test.append(found.dbi[-1].of(parts.test.indices))

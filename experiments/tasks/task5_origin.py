@@ -3,19 +3,18 @@ so that guessing is right half of the time."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import partial
 
 from experiments.claims import HOLDS, Answer, Claim, Settings, Table, check
 from experiments.tasks import plots, sheets
 from experiments.tasks.photos import find, split
 from experiments.tasks.recipe import Recipe
 from experiments.tasks.scores import in_words, interval, mean, numbers, score
-from experiments.tasks.starts import starts
+from experiments.tasks.starts import NETWORKS, available, begun
 from experiments.tasks.telling import digits, labelled, recipe_of, repeated
 from experiments.tasks.training import seeds, train
 from minigrad.data import Dataset, random_split
 
-NETWORK = "ResNeXt-50"
 NAMES = ("DBI", "SDD")
 WRITTEN = {"train": 0.9324, "test": 0.8906}
 
@@ -46,17 +45,34 @@ def balanced(dbi: Dataset, sdd: Dataset, seed: int) -> TwoSets:
     return TwoSets(*(random_split(s, (size, len(s) - size), seed)[0] for s in (dbi, sdd)))
 
 
+def trainings(settings: Settings, recipe: Recipe | None = None) -> dict[str, list]:
+    """What `verify` trains, as a chain for `crew`, behind what Task IV does with that network."""
+    recipe = recipe_of(settings, recipe)
+    name = available(settings, recipe)[-1]
+    return {NETWORKS[name]: [partial(_train, name, recipe)]}
+
+
+def _train(name, recipe, settings):
+    start, photos = begun(name, settings, recipe), find(settings)
+    both = balanced(photos.dbi, photos.sdd, recipe.split_seed)
+    for seed in seeds(settings):
+        _trained(start, split(both, recipe, valid=False), recipe, settings, seed)
+
+
+def _trained(start, parts, recipe, settings, seed):
+    return train(f"task5-{start.architecture}", lambda: start.build(len(NAMES)), parts, recipe,
+                 settings, seed)
+
+
 def verify(settings: Settings, recipe: Recipe | None = None) -> Answer:
     """Train a network with two outputs on photos of both sets, and count."""
     recipe, photos = recipe_of(settings, recipe), find(settings)
-    start = (starts(settings, recipe, (NETWORK,)) or starts(settings, recipe))[-1]
-    recipe = replace(recipe, width=start.width)
+    start = begun(available(settings, recipe)[-1], settings, recipe)
     both = balanced(photos.dbi, photos.sdd, recipe.split_seed)
     parts = split(both, recipe, valid=False)
     histories, found = [], {"train": [], "test": []}
     for seed in seeds(settings):
-        model, history = train(f"task5-{start.architecture}", lambda: start.build(len(NAMES)),
-                               parts, recipe, settings, seed)
+        model, history = _trained(start, parts, recipe, settings, seed)
         histories.append(history)
         found["train"].append(score(model, parts.train, NAMES, recipe))
         found["test"].append(score(model, parts.test, NAMES, recipe))

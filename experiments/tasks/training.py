@@ -49,12 +49,13 @@ def train(name: str, build: Callable[[], Module], parts: Parts, recipe: Recipe, 
     optimizer = SGD(model.parameters(), lr=recipe.max_lr, weight_decay=recipe.weight_decay)
     scheduler = OneCycleLR(optimizer, recipe.max_lr, epochs=recipe.epochs,
                            steps_per_epoch=len(loader))
-    settings.tell(f"{name}, seed {seed}")
     folder = settings.folder and settings.folder / f"{name}-seed{seed}"
-    history = fit(model, loader, valid, epochs=recipe.epochs, optimizer=optimizer,
-                  scheduler=scheduler, metrics={"accuracy": Accuracy}, clip_value=recipe.clip,
-                  callbacks=[Teller(settings, f"{name}, seed {seed}", recipe.epochs)],
-                  folder=folder, resume=folder is not None, progress=False)
+    with settings.turn(f"{name}-seed{seed}", settings.tell):
+        settings.tell(f"{name}, seed {seed}")
+        history = fit(model, loader, valid, epochs=recipe.epochs, optimizer=optimizer,
+                      scheduler=scheduler, metrics={"accuracy": Accuracy}, clip_value=recipe.clip,
+                      callbacks=[Teller(settings, f"{name}, seed {seed}", recipe.epochs)],
+                      folder=folder, resume=folder is not None, progress=False)
     return Trained(model, history)
 
 
