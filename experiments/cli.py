@@ -104,9 +104,9 @@ def _folder(args: argparse.Namespace) -> Path | None:
 
 def _command(name: str, *argv: str) -> int:
     """Run another command than a verification."""
-    module = importlib.import_module(f"experiments.{name}")
+    module, subject = importlib.import_module(f"experiments.{name}"), COMMANDS[name]
     parser = _Parser(prog=f"python -m experiments {name}", allow_abbrev=False,
-                     description=f"Show {COMMANDS[name]}.")
+                     description=f"{subject[0].upper()}{subject[1:]}.")
     module.add_arguments(parser)
     return module.run(parser.parse_args(argv))
 

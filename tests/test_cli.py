@@ -2,9 +2,6 @@
 
 import json
 import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +15,7 @@ from experiments.claims import CORRECTED, HOLDS, OPEN, WRONG, Answer, Claim, Set
 from experiments.cli import main
 from experiments.results import UserError
 from experiments.tasks.options import config, resumed
+from tests.strict_json import strict
 
 ROOT = Path(__file__).resolve().parents[1]
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0h9"/></svg>'
@@ -49,6 +47,10 @@ def questions(monkeypatch, tmp_path):
     monkeypatch.setattr(tasks, "TASKS", {})
     monkeypatch.chdir(tmp_path)
     return table
+
+
+def fake_task(verify):
+    return SimpleNamespace(subject="s", verify=verify, trainings=lambda settings: {})
 
 
 def stopper(exception):
@@ -221,7 +223,7 @@ def test_a_run_resumes_with_its_own_options_or_says_what_differs(monkeypatch, ca
         (settings.folder / "task1-training").mkdir(exist_ok=True)
         return Answer("task1", "title", ("story",), ())
 
-    monkeypatch.setattr(tasks, "TASKS", {"task1": SimpleNamespace(subject="s", verify=verify)})
+    monkeypatch.setattr(tasks, "TASKS", {"task1": fake_task(verify)})
     assert main(["task1", "--data", "d", "--seed", "3", "--seeds", "2", "--out", "o"]) == 0
     assert main(["--resume", "o"]) == 0
     first, second = seen
@@ -260,19 +262,12 @@ def test_trainings_without_a_folder_go_to_a_temporary_one(monkeypatch, capsys):
         seen.append(settings.folder)
         return Answer("task1", "title", ("story",), ())
 
-    monkeypatch.setattr(tasks, "TASKS", {"task1": SimpleNamespace(subject="s", verify=verify)})
+    monkeypatch.setattr(tasks, "TASKS", {"task1": fake_task(verify)})
     assert main(["task1", "--data", "d", "--json"]) == 0
     assert seen[0] and not seen[1].exists() and os.listdir() == ["d"]
 
 
 # --- stdout and stderr -------------------------------------------------------------------------
-
-def strict(text):
-    """The JSON document, which must not use the NaN and Infinity that only Python knows."""
-    def refuse(constant):
-        raise AssertionError(f"{constant} is not JSON")
-    return json.loads(text, parse_constant=refuse)
-
 
 def test_json_is_one_document_on_stdout_and_writes_no_file(capsys):
     assert main(["--json"]) == 0
@@ -305,106 +300,9 @@ def test_progress_tells_what_is_being_done(monkeypatch, capsys):
     assert "[1/2] task2: a subject: epoch 3/10, 0." in capsys.readouterr().err
 
 
-# --- other processes ---------------------------------------------------------------------------
-
-FAKES = """
-import signal, sys, time
-from types import SimpleNamespace
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from experiments import cli, tasks, theory
-from experiments.claims import HOLDS, Answer, Claim, check
-tasks.TASKS = {}
-def answer(name, wait=0.0):
-    def verify(settings):
-        time.sleep(wait)
-        claim = Claim(name + ".a", "w", "m", "y", HOLDS, check("c", 0, "<=", 1))
-        return Answer(name, "title", ("story",), (claim,))
-    return SimpleNamespace(subject="a subject", verify=verify)
-theory.QUESTIONS = {"q1": answer("q1"), "q2": answer("q2", float(sys.argv.pop(1)))}
-cli.PAGES = {}
-sys.exit(cli.main())
-"""
-
-
-def start(*argv, wait=0.0, **more):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "TERM": "xterm"}
-    return subprocess.Popen([sys.executable, "-c", FAKES, str(wait), *argv], env=environment,
-                            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more})
-
-
-def interrupt_after_q1(process):
-    deadline = time.monotonic() + 30
-    while not (Path("o/claims.json").exists() and "q1.a" in Path("o/claims.json").read_text()):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.02)
-    time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
-    return out.decode(), err.decode()
-
-
-@pytest.mark.parametrize("as_json", [False, True])
-def test_ctrl_c_keeps_what_is_finished(as_json):
-    process = start("--out", "o", *["--json"] * as_json, wait=60)
-    out, err = interrupt_after_q1(process)
-    assert process.returncode == 130
-    assert err.splitlines()[-1] == "experiments: interrupted; finished: q1, kept in o"
-    assert "Traceback" not in err
-    document = strict(Path("o/claims.json").read_text())
-    assert document["complete"] is False
-    assert [c["id"] for c in document["claims"]] == ["q1.a"]
-    assert "stopped with 1 of 2 questions finished" in Path("o/report.html").read_text()
-    assert not list(Path("o").glob(".*"))
-    if as_json:
-        assert strict(out) == document
-
-
-def test_a_closed_stdout_is_no_error():
-    with start("--out", "o", wait=0.5) as process:
-        process.stdout.readline()
-        process.stdout.close()
-        err = process.stderr.read().decode()
-        assert process.wait(30) == 141
-    assert "Traceback" not in err and "BrokenPipe" not in err
-
-
 def test_a_bug_shows_its_traceback_but_loses_no_finished_question(questions):
     questions["q2"] = stopper(RuntimeError("bug"))
     with pytest.raises(RuntimeError, match="bug"):
         main(["--out", "o"])
     document = json.loads(Path("o/claims.json").read_text())
     assert not document["complete"] and len(document["questions"]) == 1
-
-
-@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
-def test_a_live_bar_on_a_terminal_leaves_stdout_alone():
-    master, slave = os.openpty()
-    process = start("--json", wait=0.5, stderr=slave)
-    os.close(slave)
-    bar = b""
-    while True:
-        try:
-            piece = os.read(master, 4096)
-        except OSError:                         # Linux's way to say that the other end is closed
-            break
-        if not piece:
-            break
-        bar += piece
-    os.close(master)
-    with process:
-        out = process.stdout.read()
-        assert process.wait(30) == 0
-    strict(out)
-    assert b"\r" in bar and b"2/2  q2: a subject" in bar
-    assert bar.endswith(b"\r\x1b[2K")
-
-
-def test_help_needs_no_array_library():
-    script = ("import sys\nfrom experiments.cli import main\ntry:\n    main(['--help'])\n"
-              "except SystemExit:\n    pass\n"
-              "assert not {'numpy', 'matplotlib', 'PIL', 'minigrad'} & set(sys.modules)\n")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True,
-                          text=True, timeout=30, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "--image FILE" in done.stdout and "errata" in done.stdout

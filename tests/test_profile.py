@@ -12,11 +12,10 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, ops
-from minigrad.function import Function
+from minigrad.function import Function, trace
 from minigrad.ops.arithmetic import Add
 from minigrad.ops.linear import Linear
 from minigrad.profile import RULES, Count, profile
-from minigrad.function import trace
 
 KINDS = ("multiply", "add", "compare", "other")
 

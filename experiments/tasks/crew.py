@@ -24,9 +24,9 @@ from multiprocessing.connection import Connection
 
 from threadpoolctl import threadpool_limits
 
+from experiments import tasks
 from experiments.claims import Settings, alone
 from experiments.results import UserError
-from experiments.tasks import TASKS
 from minigrad.data import ImageError, SampleError
 from minigrad.kernels.threads import CORES, set_num_threads
 from minigrad.train import NonFiniteError
@@ -46,8 +46,8 @@ def crew(names: Sequence[str], settings: Settings) -> Iterator[Callable]:
     """
     chains: dict[str, list] = {}
     if settings.profile == "quick" and settings.device == "cpu":
-        for name in names:
-            for key, chain in (TASKS[name].trainings(settings) if name in TASKS else {}).items():
+        for name in filter(tasks.TASKS.get, names):
+            for key, chain in tasks.TASKS[name].trainings(settings).items():
                 chains.setdefault(key, []).extend(chain)
     size = min(len(chains), CORES)
     if size < 2:
