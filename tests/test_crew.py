@@ -141,7 +141,8 @@ def started(process, out):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_stopped_run_leaves_no_process_and_goes_on(number, data, straight, tmp_path):
     out = tmp_path / "out"
-    process = run(data, out, "task2", "task3", "--data", str(data), "--out", str(out))
+    whole = {name: digest for name, digest in straight.items() if name.startswith("task2")}
+    process = run(data, out, "task2", "--data", str(data), "--out", str(out))
     started(process, out)
     os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
     err = process.communicate(timeout=60)[1]
@@ -151,11 +152,11 @@ def test_a_stopped_run_leaves_no_process_and_goes_on(number, data, straight, tmp
     while alive(process.pid):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    assert digests(out) != straight
+    assert digests(out) != whole
     again = run(data, out, "--resume", str(out))
     assert again.wait(timeout=120) in (0, 1), again.stderr.read()
     again.stderr.close()
-    assert digests(out) == straight
+    assert digests(out) == whole
 
 
 def alive(session):

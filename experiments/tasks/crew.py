@@ -94,14 +94,15 @@ class _Crew:
             thread.join()
 
     def _work_off(self):
-        while process := self._next():
-            key, process, messages = process
-            while message := _received(messages):
-                kind, words = message
-                if kind == "done":
-                    self._done.add(words)
-                else:
-                    self._doing[key] = words
+        while begun := self._next():
+            key, process, messages = begun
+            with messages:
+                while message := _received(messages):
+                    kind, words = message
+                    if kind == "done":
+                        self._done.add(words)
+                    else:
+                        self._doing[key] = words
             process.join()
             with self._lock:
                 del self._processes[key]
@@ -109,6 +110,7 @@ class _Crew:
             if process.exitcode < 0 and not self._stopping:
                 print(f"experiments: the process that trained for {key} was ended by signal "
                       f"{-process.exitcode}; the main process goes on with it", file=sys.stderr)
+            process.close()
 
     def _next(self):
         """(key, process, its messages) of the next chain, started; None if there is none."""
@@ -129,7 +131,7 @@ def _received(messages: Connection):
     """The next message, or None when the process has ended."""
     try:
         return messages.recv()
-    except EOFError:
+    except (EOFError, OSError):     # OSError: ended in the middle of a message
         return None
 
 
