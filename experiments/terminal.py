@@ -176,15 +176,16 @@ def progress(label: str, done: int, total: int) -> Iterator[Callable[[str], None
     start, over, doing = time.monotonic(), threading.Event(), [""]
 
     def show(note: str = "") -> None:
-        note = note or doing[0] and f"{doing[0]}, "
         seconds = f"{time.monotonic() - start:.1f} s"
         with suppress(OSError):                 # nobody listens any more: no reason to stop
             if live:
-                text = f"{bar} {done + 1}/{total}  {label}  {note}{seconds}"
                 columns = os.get_terminal_size(sys.stderr.fileno()).columns or _NARROWEST
+                name = label if not doing[0] else label.partition(":")[0]
+                text = f"{bar} {done + 1}/{total}  {name}  {seconds}  {doing[0]}"
                 sys.stderr.write(f"\r\x1b[2K{text[:columns - 1]}")
                 sys.stderr.flush()
             else:
+                note = note or doing[0] and f"{doing[0]}, "
                 screen.print([f"[{done + 1}/{total}] {label}: {note}{seconds}"])
 
     def tell(words: str) -> None:
