@@ -5,7 +5,8 @@
     pyramid = laplacian_pyramid(image)        # L_0, L_1, ..., and the 1x1 top
     assert (collapse(pyramid) == image).all() # bit for bit, if `image` holds integers
 
-`levels` always means the number of arrays, the coarsest one included. In reading order:
+`levels` always means the number of arrays, the coarsest one included. CuPy arrays are filtered on
+their GPU by the same operations in the same order, integers to the same bits. In reading order:
 
     filters.py, lines.py     pyr_down and pyr_up, the two filters that everything is made of
     pyramid.py               stacks of them, taken apart and put together without loss

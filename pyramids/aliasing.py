@@ -30,7 +30,7 @@ def response(w, a=0.375):
     For the kernel family, H(w) = a + cos(w) / 2 + (1/2 - a) cos(2 w), so H(pi) = 0 whatever a is.
     """
     h = taps(a)
-    return np.cos(np.multiply.outer(w, _positions(h))) @ h
+    return sum(tap * np.cos(m * w) for m, tap in zip(_positions(h).tolist(), h.tolist()))
 
 
 def sigma(a=0.375) -> float:

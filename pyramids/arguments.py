@@ -6,7 +6,7 @@ import operator
 
 import numpy as np
 
-from minigrad.backend import array_module
+from minigrad.backend import array_module, device_of
 
 
 def check_image(x, axes):
@@ -34,6 +34,13 @@ def check_float_image(x, axes):
         raise TypeError(f"an image of dtype {x.dtype} has no gradient: use float16, float32 or "
                         "float64")
     return x, axes
+
+
+def check_one_device(*arrays):
+    """TypeError if some of the arrays are NumPy's and others CuPy's: none is moved silently."""
+    if len({device_of(x) for x in arrays}) > 1:
+        raise TypeError("some arrays are NumPy's and some CuPy's: move them to one device, with "
+                        "cupy.asarray(x) or x.get()")
 
 
 def check_axes(axes, ndim: int) -> tuple[int, ...]:

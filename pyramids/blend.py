@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 
 from minigrad.backend import array_module
-from pyramids.arguments import check_image
+from pyramids.arguments import check_image, check_one_device
 from pyramids.filters import rounded
 from pyramids.lines import work_dtype
 from pyramids.pyramid import collapse, gaussian_pyramid, laplacian_pyramid
@@ -24,8 +24,10 @@ def blend(a, b, mask, levels=None, axes=(-2, -1)):
     a, b: images of one shape and dtype; mask: their shape along `axes` (H, W), values 0..1 or
     booleans; returns an image like a. More `levels` (None: all) mean a softer seam. Integers are
     mixed in floats, rounded once and saturate. ValueError for shapes that differ, values outside
-    0..1 and wrong levels; TypeError for dtypes that differ or that no pyramid takes.
+    0..1 and wrong levels; TypeError for dtypes that differ or that no pyramid takes, and for arrays
+    on different devices.
     """
+    check_one_device(a, b, mask)
     a, axes = check_image(a, axes)
     b, _ = check_image(b, axes)
     if a.shape != b.shape:
@@ -51,8 +53,9 @@ def _masks(mask, image, axes, dtype):
     if mask.shape != shape:
         raise ValueError(f"mask of shape {mask.shape}: use {shape}, the image's along its axes "
                          f"{axes}")
-    if not (0 <= mask.min() and mask.max() <= 1):
-        raise ValueError(f"mask values {mask.min()} to {mask.max()}: use 0 (second image) to 1 "
-                         "(first image)")
+    low, high = float(mask.min()), float(mask.max())
+    if not (0 <= low and high <= 1):
+        raise ValueError(f"mask values {low:g} to {high:g}: use 0 (second image) to 1 (first "
+                         "image)")
     mask = mask.reshape([n if axis in axes else 1 for axis, n in enumerate(image.shape)])
     return mask, 1 - mask

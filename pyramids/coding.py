@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minigrad.backend import array_module
+from pyramids.arguments import check_one_device
 from pyramids.filters import pyr_up, saturated
 from pyramids.pyramid import Pyramid, check_laplacian, gaussian_pyramid
 
@@ -99,8 +100,9 @@ def bits_per_pixel(levels) -> float:
 def psnr(a, b, peak: float = 255) -> float:
     """10 log10(peak^2 / mean (a - b)^2) in dB; inf if the images are equal.
 
-    ValueError for images of different shapes.
+    ValueError for images of different shapes, TypeError for images on different devices.
     """
+    check_one_device(a, b)
     if a.shape != b.shape:
         raise ValueError(f"images of shapes {a.shape} and {b.shape}: use two of one shape")
     error = float(((_wide(a) - _wide(b)).astype(np.float64)**2).mean())

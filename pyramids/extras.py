@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from minigrad.backend import array_module
-from pyramids.arguments import check_image
+from pyramids.arguments import check_image, check_one_device
 from pyramids.filters import rounded
 from pyramids.pyramid import Pyramid, check_laplacian, collapse, gaussian_pyramid
 
@@ -33,7 +33,7 @@ def boost(pyramid: Pyramid, gains):
 
 def _scaled(level, gain):
     """level * gain in the level's dtype; integers stop where any image saturates."""
-    product = level * np.float64(gain)
+    product = level.astype(np.float64) * float(gain)
     if level.dtype.kind == "i":
         span = 2.0**(4 * level.dtype.itemsize)
         array_module(product).clip(product, -span, span, out=product)
@@ -46,8 +46,9 @@ def match_template(image, template, levels=None):
     The normalised correlation is searched everywhere at the coarsest of `levels` levels only, then
     within a few pixels of the last position at each finer one. `levels` None: as many as leave the
     template 8 pixels or more a side. ValueError for a template larger than the image, without
-    detail, or too small for `levels`.
+    detail, or too small for `levels`; TypeError for arrays on different devices.
     """
+    check_one_device(image, template)
     image, template = check_image(image, (0, 1))[0], check_image(template, (0, 1))[0]
     if any(n > m for n, m in zip(template.shape, image.shape)) or image.ndim + template.ndim > 4:
         raise ValueError(f"template of shape {template.shape} in an image of shape {image.shape}: "
@@ -82,6 +83,19 @@ def _best(image, template):
 
 def _window_sums(x, h, w):
     """The sum over every h x w window of x."""
-    xp = array_module(x)
-    total = xp.pad(x, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
-    return total[h:, w:] - total[:-h, w:] - total[h:, :-w] + total[:-h, :-w]
+    return _line_sums(_line_sums(x, h).T, w).T
+
+
+def _line_sums(x, n):
+    """y[i] = x[i] + ... + x[i + n - 1]: runs of 1, 2, 4, ... rows, and n as a sum of these.
+
+    On a GPU, CuPy's running sum (cumsum) may round differently each time; these slices do not.
+    """
+    total, done, run, length = 0, 0, x, 1
+    count = len(x) - n + 1
+    while done < n:
+        if n & length:
+            total = total + run[done:done + count]
+            done += length
+        run, length = run[:-length] + run[length:], 2 * length
+    return total

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minigrad.backend import array_module
-from pyramids.arguments import check_axes, check_image, check_levels
+from pyramids.arguments import check_axes, check_image, check_levels, check_one_device
 from pyramids.filters import halved, pyr_down, pyr_up, saturated, up_strips
 
 
@@ -35,10 +35,10 @@ from pyramids.filters import halved, pyr_down, pyr_up, saturated, up_strips
 class Pyramid:
     """The levels of an image, finest first, and all that is needed to rebuild it.
 
-    `levels` holds read-only arrays; `kind` is "gaussian" or "laplacian"; `dtype` is the image's;
-    `a`, `border` and `axes` are those of the filters; `exact` says that the L hold bit patterns.
-    `dataclasses.replace(pyramid, levels=...)` makes one with changed levels. ValueError or
-    TypeError where the levels do not fit together.
+    `levels` holds read-only arrays (CuPy knows none: there, do not write to them); `kind` is
+    "gaussian" or "laplacian"; `dtype` is the image's; `a`, `border` and `axes` are those of the
+    filters; `exact` says that the L hold bit patterns. `dataclasses.replace(pyramid, levels=...)`
+    makes one with changed levels. ValueError or TypeError where the levels do not fit together.
     """
 
     levels: tuple
@@ -54,6 +54,7 @@ class Pyramid:
             raise ValueError(f"kind = {self.kind!r}: use 'gaussian' or 'laplacian'")
         if not self.levels:
             raise ValueError("a pyramid needs 1 level or more")
+        check_one_device(*self.levels)
         shape = self.levels[0].shape
         object.__setattr__(self, "axes", check_axes(self.axes, len(shape)))
         for k, level in enumerate(self.levels):

@@ -7,6 +7,7 @@ take and no others. RawModule compiles with g++ and runs on the CPU (cuda_host.p
 
 import sys
 import types
+from collections import namedtuple
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,10 +15,10 @@ import numpy as np
 from tests.cuda_host import HostModule, allocate
 
 UFUNCS = """
-    absolute add arctan2 bitwise_and bitwise_or cos divide equal exp expm1 floor_divide greater
-    greater_equal isfinite isinf isnan less less_equal log log1p logical_and logical_not logical_or
-    maximum minimum multiply negative not_equal power remainder sign sin sqrt square subtract tanh
-    true_divide invert
+    absolute add arctan2 bitwise_and bitwise_or cos divide equal exp expm1 floor floor_divide
+    greater greater_equal isfinite isinf isnan less less_equal log log1p log2 logical_and
+    logical_not logical_or maximum minimum multiply negative not_equal power remainder rint sign sin
+    sqrt square subtract tanh true_divide invert
 """.split()
 
 # name: the parameters in CuPy's order
@@ -36,7 +37,12 @@ FUNCTIONS = {
     "arange": "start stop step dtype", "full": "shape fill_value dtype order",
     "ones": "shape dtype order", "zeros": "shape dtype order", "matmul": None,
     "stack": "tup axis out dtype casting", "moveaxis": "a source destination",
+    "unique": "ar return_index return_inverse return_counts axis equal_nan",
 }
+TRANSFORMS = {"rfft2": "a s axes norm", "irfft2": "a s axes norm"}
+
+
+Flags = namedtuple("Flags", "c_contiguous f_contiguous owndata")  # there is no `writeable`
 
 
 class HostDeviceMix(TypeError):
@@ -58,7 +64,7 @@ def _box(x, memory=None):
     return ndarray(np.asarray(x), memory) if isinstance(x, (np.ndarray, np.generic)) else x
 
 
-def _function(name, parameters):
+def _function(name, parameters, home=np):
     def call(*args, **options):
         given = dict(options)
         if parameters is not None:
@@ -67,8 +73,8 @@ def _function(name, parameters):
                 raise TypeError(f"cupy.{name}({', '.join(names)}) was given {len(args)} positional "
                                 f"arguments and {', '.join(options)}")
         with np.errstate(all="ignore"):
-            y = getattr(np, name)(*_open(args), **{k: _open(v) for k, v in given.items()})
-        return _box(y)
+            y = getattr(home, name)(*_open(args), **{k: _open(v) for k, v in given.items()})
+        return tuple(map(_box, y)) if isinstance(y, tuple) else _box(y)
     return call
 
 
@@ -129,7 +135,7 @@ class ndarray:
     itemsize = property(lambda self: self.host.itemsize)
     nbytes = property(lambda self: self.host.nbytes)
     strides = property(lambda self: self.host.strides)
-    flags = property(lambda self: self.host.flags)
+    flags = property(lambda self: Flags(*(getattr(self.host.flags, f) for f in Flags._fields)))
     T = property(lambda self: _box(self.host.T, self.memory))
     real = property(lambda self: _box(self.host.real, self.memory))
     data = property(lambda self: SimpleNamespace(ptr=self.host.ctypes.data))
@@ -169,6 +175,9 @@ class ndarray:
 
     def reshape(self, *shape, order="C"):
         return _box(self.host.reshape(*shape, order=order), self.memory)
+
+    def conj(self):
+        return _box(self.host.conj())
 
     def fill(self, value):
         self.host.fill(_open(value))
@@ -278,6 +287,8 @@ for _name in UFUNCS:
     setattr(module, _name, _Ufunc(_name))
 for _name, _parameters in FUNCTIONS.items():
     setattr(module, _name, _function(_name, _parameters))
+module.fft = SimpleNamespace(**{name: _function(name, parameters, np.fft)
+                                for name, parameters in TRANSFORMS.items()})
 for _f in (ndarray, empty, empty_like, array, asarray, ascontiguousarray, asnumpy, RawModule):
     setattr(module, _f.__name__, _f)
 module.max, module.min, module.abs = module.amax, module.amin, module.absolute
