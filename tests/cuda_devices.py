@@ -9,7 +9,8 @@ import os
 import numpy as np
 import pytest
 
-from tests import cuda_host, fake_cupy
+from minigrad.kernels import emulator
+from tests import fake_cupy
 
 DEVICES = [pytest.param("stand-in"), pytest.param("real", marks=pytest.mark.gpu)]
 
@@ -17,8 +18,8 @@ DEVICES = [pytest.param("stand-in"), pytest.param("real", marks=pytest.mark.gpu)
 def open_device(name, monkeypatch):
     """The array module of that device, installed as `cupy` if it is the stand-in."""
     if name == "stand-in":
-        if cuda_host.MISSING:
-            pytest.skip(cuda_host.MISSING)
+        if emulator.MISSING:
+            pytest.skip(emulator.MISSING)
         return fake_cupy.install(monkeypatch)
     cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
     if not cupy.is_available():
@@ -29,13 +30,13 @@ def open_device(name, monkeypatch):
 
 
 @contextlib.contextmanager
-def every_order(orders=tuple(cuda_host.ORDERS)):
+def every_order(orders=tuple(emulator.ORDERS)):
     """Inside, the stand-in runs each kernel with its threads in several orders, and compares."""
-    before, cuda_host.HostKernel.orders = cuda_host.HostKernel.orders, orders
+    before, emulator.HostKernel.orders = emulator.HostKernel.orders, orders
     try:
         yield
     finally:
-        cuda_host.HostKernel.orders = before
+        emulator.HostKernel.orders = before
 
 
 def host(x):

@@ -2,7 +2,7 @@
 
 Its arrays are NumPy arrays in a box that does not open by itself: NumPy refuses them, they refuse
 NumPy arrays, and only `.get()` and `asnumpy` lead out. Functions take the parameters that CuPy 14's
-take and no others. RawModule compiles with g++ and runs on the CPU (cuda_host.py).
+take and no others. RawModule compiles with g++ and runs on the CPU (kernels/emulator.py).
 """
 
 import sys
@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from tests.cuda_host import HostModule, allocate
+from minigrad.kernels.emulator import HostModule, allocate
 
 UFUNCS = """
     absolute add arctan2 bitwise_and bitwise_or cos divide equal exp expm1 floor floor_divide

@@ -7,11 +7,11 @@ import pytest
 
 import minigrad as mg
 from minigrad.kernels import conv, cuda, gemm_cuda, loss_cuda, pool, pool_cuda
+from minigrad.kernels.emulator import MISSING, HostModule, KernelError
 from minigrad.kernels.window import Window
 from minigrad.ops.norm import BatchNorm
 from tests import fake_cupy
 from tests.cuda_devices import every_order
-from tests.cuda_host import MISSING, HostModule, KernelError
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=str(MISSING))
 

@@ -1,4 +1,4 @@
-"""Compiling and launching our CUDA kernels: the only module that does either.
+"""Compiling and launching our CUDA kernels on a GPU: the only module that does either.
 
     @twin("pool")                       a CPU function whose GPU form is pool_cuda.<its name>
     def average(x, window): ...

@@ -1,4 +1,4 @@
-"""CUDA kernels on the CPU: g++ and cuda_host.h instead of NVRTC and a GPU.
+"""CUDA kernels on the CPU: g++ and emulator.h instead of NVRTC and a GPU.
 
     kernel = HostModule(source, ["average<float, int>"]).get_function("average<float, int>")
     kernel((blocks,), (threads,), arguments)        arguments: Argument objects or NumPy scalars
@@ -19,7 +19,7 @@ import tempfile
 
 import numpy as np
 
-HEADER = pathlib.Path(__file__).with_name("cuda_host.h")
+HEADER = pathlib.Path(__file__).with_name("emulator.h")
 FLAGS = ("-std=c++17", "-O2", "-w", "-shared", "-fPIC", "-fno-gnu-unique",
          "-fvisibility=hidden", "-ffp-contract=off", "-x", "c++", "-")
 ORDERS = {"forward": 0, "backward": 1, "shuffled": 2}
