@@ -31,6 +31,7 @@ BODIES = {  # name: the body of a kernel (const T* x, T* y)
     "one_at_warp_barrier": "if (threadIdx.x == 5) __syncwarp();",
     "above": "y[threadIdx.x + 1] = 1;",
     "below": "y[int(threadIdx.x) - 1] = 1;",
+    "copies_above": "y[threadIdx.x + 1] = x[threadIdx.x + 1];",
     "reads_above": "if (threadIdx.x) y[threadIdx.x] = x[threadIdx.x + 1];",
     "stale": "__shared__ T left; if (!threadIdx.x && !blockIdx.x) left = 1; __syncthreads();"
              "if (!threadIdx.x) y[blockIdx.x] = left;"}
@@ -61,7 +62,7 @@ def test_threads_meet_at_barriers():
     ("turn_without_barrier", "a barrier is missing"), ("half_at_barrier", "only some threads"),
     ("half_returned", "barrier"), ("first_returned", "barrier"),
     ("two_barriers", "only some threads"), ("one_at_warp_barrier", "barrier"),
-    ("above", "outside"), ("below", "outside")])
+    ("above", "outside"), ("below", "outside"), ("copies_above", "outside")])
 def test_a_planted_mistake_is_caught(name, words):
     with pytest.raises(KernelError, match=words):
         run(name, X, fake_cupy.empty(64, np.float32))

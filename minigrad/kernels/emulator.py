@@ -1,7 +1,8 @@
 """CUDA kernels on the CPU: g++ and emulator.h instead of NVRTC and a GPU.
 
+    x = allocate((64,), np.float32)     x.host is the array, to be filled and looked at
     kernel = HostModule(source, ["average<float, int>"]).get_function("average<float, int>")
-    kernel((blocks,), (threads,), arguments)        arguments: Argument objects or NumPy scalars
+    kernel((blocks,), (threads,), (np.int32(64), x, y))
 
 Everything that a real launch leaves unchecked is checked here: the types of the arguments, the
 bytes around every array, and that results do not depend on the order of threads.
@@ -16,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,43 +25,68 @@ HEADER = pathlib.Path(__file__).with_name("emulator.h")
 FLAGS = ("-std=c++17", "-O2", "-w", "-shared", "-fPIC", "-fno-gnu-unique",
          "-fvisibility=hidden", "-ffp-contract=off", "-x", "c++", "-")
 ORDERS = {"forward": 0, "backward": 1, "shuffled": 2}
-MISSING = None if sys.platform == "linux" and shutil.which("g++") else "needs g++ on Linux"
+MISSING = None if sys.platform == "linux" and shutil.which("g++") else (
+    "needs g++ on Linux: apt install g++ (Debian, Ubuntu) or dnf install gcc-c++ (Fedora)")
 GUARD = 4096  # bytes on both sides of an array: what a block of threads may run over
-_FILL = 0xFF  # what the guards hold: who reads a float there reads NaN
-_seeds = itertools.count(1)
+_seeds, _guards = itertools.count(1), itertools.count()
 
 
 class KernelError(AssertionError):
     """A kernel did what would go wrong, perhaps silently, on a GPU."""
 
 
-def allocate(shape, dtype):
-    """An array of NaN (255 for bytes) with guard bytes around; -> (array, memory)."""
+class Buffer(NamedTuple):
+    """An array as a kernel takes it: its values; (bytes, start, length, guard), all around them."""
+
+    host: np.ndarray
+    memory: tuple
+
+
+def allocate(shape, dtype) -> Buffer:
+    """An array of NaN (255 for bytes) with guard bytes around.
+
+    The guards repeat a NaN of float32 and float64 that no other array has: a kernel that copies
+    what lies behind one array to behind another changes it.
+    """
     dtype = np.dtype(dtype)
     n = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-    memory = np.full(n + 2 * GUARD + 64, _FILL, np.uint8)
+    guard = np.uint32([0xFFC00000 + next(_guards) % 2**22]).view(np.uint8)
+    memory = _repeated(guard, 0, n + 2 * GUARD + 64)
     start = GUARD + -(memory.ctypes.data + GUARD) % 64  # aligned, as on a GPU
     memory[start:start + n] = 0xFF
-    return memory[start:start + n].view(dtype).reshape(shape), (memory, start, n)
+    return Buffer(memory[start:start + n].view(dtype).reshape(shape), (memory, start, n, guard))
+
+
+def _repeated(guard, start, size):
+    """Bytes start, start + 1, ... of the guard's bytes repeated for ever: `size` of them."""
+    return np.tile(guard, size // 4 + 2)[start % 4:][:size]
 
 
 def check_guards(memory, name):
     """KernelError if a byte around the array was written."""
-    whole, start, n = memory
-    if (whole[:start] != _FILL).any() or (whole[start + n:] != _FILL).any():
-        raise KernelError(f"{name}: wrote outside of an array of {n} bytes")
+    whole, start, n, guard = memory
+    for part, first in ((whole[:start], 0), (whole[start + n:], start + n)):
+        if (part != _repeated(guard, first, part.size)).any():
+            raise KernelError(f"{name}: wrote outside of an array of {n} bytes")
 
 
 class HostModule:
-    """The instances `name_expressions` of a source, compiled once per content."""
+    """The instances `name_expressions` of a source, compiled once per content.
+
+    KernelError with the compiler's words if g++ refuses it; PermissionError if the folder of
+    compiled kernels, in the system's for temporary files, is somebody else's.
+    """
 
     def __init__(self, code, name_expressions):
         entries = "\n".join(f"CUDA_HOST_ENTRY({i}, {e})" for i, e in enumerate(name_expressions))
         text = HEADER.read_text() + code + entries
         name = hashlib.sha256((text + " ".join(FLAGS)).encode()).hexdigest()[:24]
-        library = pathlib.Path(tempfile.gettempdir()) / f"cuda_host_{os.getuid()}" / f"{name}.so"
+        folder = pathlib.Path(tempfile.gettempdir()) / f"cuda_host_{os.getuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.stat().st_uid != os.getuid():
+            raise PermissionError(f"{folder} belongs to another user: remove it, or set TMPDIR")
+        library = folder / f"{name}.so"
         if not library.exists():
-            library.parent.mkdir(mode=0o700, exist_ok=True)
             fresh = library.with_suffix(f".{os.getpid()}")
             run = subprocess.run(["g++", *FLAGS, "-o", fresh], input=text, text=True,
                                  capture_output=True)
@@ -87,7 +114,10 @@ class HostKernel:
         self.signature = signature().decode().split()
 
     def __call__(self, grid, block, args):
-        """args: NumPy scalars, size-one arrays, and stand-ins for CuPy arrays (with `.host`)."""
+        """Run it. args: NumPy scalars and records, and arrays (Buffers, or others with `.host`).
+
+        KernelError for what a GPU would not have told.
+        """
         if len(args) != len(self.signature):
             raise KernelError(f"{self.name}: takes {len(self.signature)} arguments, "
                               f"got {len(args)}")
