@@ -101,7 +101,7 @@ def layers(model, size, batch):
 
 
 def draw(networks, routes):
-    """Roofs with the layers of networks {name: works} on them; below, `routes` {name: Work}."""
+    """Roofs with the layers of two networks {name: works} on them; below, `routes` {name: Work}."""
     figure = new_figure(9.5, 7)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4.2, 1 + 0.2 * len(routes)))
     _draw_roofs(upper)
@@ -144,7 +144,7 @@ def _draw_layers(axes, networks):
     for (name, works), marker in zip(networks.items(), "o^"):
         for work in works:
             roof = ROOFS[0] if work.kind in ON_TENSOR_CORES else ROOFS[1]
-            axes.plot(work.intensity, roof.speed(work.intensity) / 1e12, marker, alpha=0.7,
+            axes.plot(work.intensity, roof.speed(work.intensity) / 1e12, marker,
                       color=PALETTE[COLOURS[work.kind]], markeredgecolor="white")
             seen.add(work.kind)
     for kind in COLOURS:

@@ -53,5 +53,9 @@ def test_no_label_is_cut_off_or_covered():
               for box in [t.get_window_extent(canvas.get_renderer())]}
     for (one, a), (other, b) in itertools.combinations(labels.items(), 2):
         assert not a.overlaps(b), (one, other)
+    paths = [line.get_transform().transform_path(line.get_path())
+             for axes in figure.axes for line in axes.lines if len(line.get_xdata())]
+    for (name, _), box in labels.items():
+        assert not any(path.intersects_bbox(box, filled=False) for path in paths), name
     drawn = figure.get_tightbbox()  # in inches
     assert drawn.x0 >= 0 <= drawn.y0 and drawn.x1 <= 9.5 and drawn.y1 <= 7
