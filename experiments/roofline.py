@@ -85,7 +85,7 @@ def layers(model, size, batch):
 
     Operations are those of minigrad.profile; bytes: all of every input and of the output moved
     once, in float32. One image runs; parameters, which all images share, move once per batch.
-    KeyError for an op that is not in KINDS.
+    NotImplementedError for an op that is not in KINDS.
     """
     parameters = {id(p) for p in model.parameters()}
     with mg.no_grad(), trace() as calls:
@@ -96,8 +96,15 @@ def layers(model, size, batch):
         tensors = [x for x in (*call.inputs, call.output) if isinstance(x, mg.Tensor)]
         moved = sum(x.data.nbytes * (1 if id(x) in parameters else batch) for x in tensors)
         if flops:  # a reshape moves nothing
-            works.append(Work(KINDS[type(call.function)], flops, moved))
+            works.append(Work(_kind(call.function), flops, moved))
     return works
+
+
+def _kind(op):
+    for known, kind in KINDS.items():
+        if isinstance(op, known):
+            return kind
+    raise NotImplementedError(f"roofline: no kind of layer for op {op.name}; add it to KINDS")
 
 
 def draw(networks, routes):
