@@ -7,6 +7,7 @@
 """
 
 from minigrad import nn, optim
+from minigrad.autocast import autocast
 from minigrad.autograd import grad, hessian, jacobian, jvp
 from minigrad.backend import manual_seed
 from minigrad.function import Function

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minigrad.backend import memory_error
+from minigrad.backend import memory_error, on_gpu
+from minigrad.half import CHARS, is_half, widened
 from minigrad.tensor import Tensor, mode, wrap
 
 _count = itertools.count()
@@ -51,6 +52,9 @@ class Function:
     what only an unwanted gradient needs, it does not keep. They arrive as arrays, or as Tensors
     connected to the graph when the backward pass is itself recorded (`create_graph=True`), so one
     formula serves derivatives of every order. The instance doubles as the node of the graph.
+
+    16-bit floating-point inputs arrive in both as float32; the output, and the gradient of such an
+    input, is rounded to 16 bits. Where `moves` or `half_on_gpu` say so, they arrive as they are.
     """
 
     edges = ()  # per input: the Function that made it, the leaf Tensor itself, or None
@@ -58,6 +62,9 @@ class Function:
     changes = None  # see Tensor.counter
     hooks = ()
     view = False  # True: the output may share its memory with the first input
+    moves = False  # True: only moves elements, whatever they are
+    half_on_gpu = False  # True: on a GPU, computes on 16-bit floating-point numbers by itself
+    dtypes = None  # per input, if they were widened
 
     def __init_subclass__(cls):
         if not hasattr(cls, "forward"):
@@ -84,20 +91,22 @@ class Function:
 
     def __call__(self, *inputs):
         """Run forward; record a node if an input is a Tensor that requires a gradient."""
-        arrays, edges, tensors, record = [], [], False, False
+        arrays, edges, tensors, record, half = [], [], False, False, False
         for x in inputs:
             edge = None
             if isinstance(x, Tensor):
                 tensors = True
                 arrays.append(x.data)
+                half = half or x.data.dtype.char in CHARS
                 if x._requires_grad:
                     record = True
                     edge = x.node or x
             else:
                 arrays.append(x)
+                half = half or is_half(x)
             edges.append(edge)
         try:
-            y = self.forward(*arrays)
+            y = self._half_forward(arrays) if half else self.forward(*arrays)
         except MemoryError as error:
             raise memory_error(error, self.name) from error
         if not tensors:
@@ -117,6 +126,15 @@ class Function:
         if mode.trace is not None:
             mode.trace.append(Call(self, inputs, out, mode.scope))
         return out
+
+    def _half_forward(self, arrays):
+        """forward in float32, its result in the dtype of the first 16-bit input."""
+        first = next(filter(is_half, arrays))
+        if self.moves or self.half_on_gpu and on_gpu(first):
+            return self.forward(*arrays)
+        self.dtypes = [getattr(a, "dtype", None) for a in arrays]
+        y = self.forward(*map(widened, arrays))
+        return y.astype(first.dtype) if y.dtype == np.float32 else y
 
     def _save(self, inputs, arrays, out):
         """What the wanted gradients need, each with the version it has now."""
@@ -165,6 +183,8 @@ class Function:
     def gradients(self, gy, graph, wanted):
         """Pairs (edge, gradient) for the inputs in `wanted` (None: all that require one)."""
         values = self.unpack(graph)
+        if self.dtypes is not None and not graph:
+            gy, *values = map(widened, (gy, *values))
         pairs = []
         for formula, uses, target in self.rules:
             if target is None:
@@ -176,6 +196,9 @@ class Function:
                 edge = self.edges[target]
                 if edge is not None and (wanted is None or edge in wanted):
                     pairs.append((edge, formula(self, gy, *map(values.__getitem__, uses))))
+        if self.dtypes is not None and not graph:
+            dtypes = dict(zip(self.edges, self.dtypes))
+            pairs = [(edge, g.astype(dtypes[edge], copy=False)) for edge, g in pairs]
         return pairs
 
 

@@ -20,12 +20,14 @@ from typing import NamedTuple
 import numpy as np
 
 from minigrad.backend import array_module, device_of, memory_error
+from minigrad.half import kind, number_type
 
 
 class _Mode(threading.local):
     grad = True  # record the graph?
     trace = None  # a list to which every op appends a Call, or None
     scope = ()  # the modules being run, outermost first; kept only while tracing
+    autocast = None  # the 16-bit dtype in which products take their inputs
 
 
 mode = _Mode()
@@ -48,7 +50,7 @@ class Tensor:
     `data`: a NumPy or CuPy array is taken as it is (no copy); anything else goes through
     `numpy.asarray`, and Python floats become float32, PyTorch's default, unless `dtype` says
     otherwise. Raises TypeError for data that are not numbers or booleans, and when a gradient is
-    asked of a dtype other than float16/32/64.
+    asked of a dtype other than float16/32/64 and bfloat16.
     """
 
     __slots__ = ("data", "grad", "node", "changes", "_requires_grad", "_hooks", "__weakref__")
@@ -58,13 +60,13 @@ class Tensor:
         if isinstance(data, Tensor):
             raise TypeError("Tensor(data): data is a Tensor already; use .detach() or .clone()")
         if dtype is not None:
-            data = np.asarray(data, dtype)
+            data = np.asarray(data, number_type(dtype) or dtype)
         elif not hasattr(data, "dtype"):
             data = np.asarray(data)
             data = data.astype(np.float32) if data.dtype == np.float64 else data
         self.data = np.asarray(data) if isinstance(data, (np.ndarray, np.generic)) else data
         array_module(self.data)  # TypeError for the array of another library
-        if self.data.dtype.kind not in "fiubc":
+        if kind(self.data.dtype) not in "fiubc":
             raise TypeError(f"Tensor(data): needs numbers or booleans, got {self.data.dtype} data")
         self.grad = self.node = self.changes = self._hooks = None
         self._requires_grad = False
@@ -92,7 +94,7 @@ class Tensor:
     def requires_grad(self, flag):
         if self.node is not None and not flag:
             raise RuntimeError("requires_grad: only a leaf can be switched off; use .detach()")
-        if flag and self.data.dtype not in ("float16", "float32", "float64"):
+        if flag and self.data.dtype.char not in "eEfd":
             raise TypeError(f"requires_grad: only floating-point Tensors can require gradients, "
                             f"this one is {self.data.dtype}")
         self._requires_grad = bool(flag)

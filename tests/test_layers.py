@@ -13,9 +13,9 @@ PACKAGES = ("minigrad", "pyramids", "experiments")
 # From the bottom up; a module may import from its own layer and from those before it. A name stands
 # for the module and everything inside it, unless a longer name stands for that.
 LAYERS = (
-    ["minigrad.backend"],
+    ["minigrad.backend", "minigrad.half"],
     ["minigrad.tensor"],
-    ["minigrad.function", "minigrad.kernels"],
+    ["minigrad.function", "minigrad.kernels", "minigrad.autocast"],
     ["minigrad.ops"],
     ["minigrad.autograd"],
     ["minigrad.nn", "minigrad.optim", "minigrad.gradcheck", "minigrad.profile", "minigrad.draw"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.backend import DEVICES, device_of, on_gpu, to_device
+from minigrad.half import kind
 from minigrad.ops import to
 from minigrad.tensor import Tensor, mode, no_grad
 
@@ -109,11 +110,11 @@ class Module:
         for _, module, name, value in list(self._named_values()):
             if isinstance(value, Parameter):
                 moved = value.detach().to(target)
-                if moved.dtype.kind != "f":
+                if kind(moved.dtype) != "f":
                     raise TypeError(f"to: parameters must stay floating-point, not {moved.dtype}")
                 value.data = moved.data
                 value.grad = None if value.grad is None else value.grad.to(target)
-            elif value.dtype.kind == "f" or target in DEVICES:
+            elif kind(value.dtype) == "f" or target in DEVICES:
                 setattr(module, name, to(value, target))
         return self
 

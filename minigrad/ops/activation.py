@@ -7,6 +7,7 @@ import numpy as np
 from minigrad.function import Function
 from minigrad.kernels.cuda import fused
 from minigrad.ops.arithmetic import exp, expm1, where
+from minigrad.ops.operands import for_loss
 from minigrad.ops.reduce import _finite_max, sum
 
 
@@ -128,9 +129,9 @@ def softplus(x):
 
 def softmax(x, dim):
     """e^x normalised to sum 1 along `dim`."""
-    return Softmax(dim)(x)
+    return Softmax(dim)(for_loss(x))
 
 
 def log_softmax(x, dim):
     """ln softmax(x), without underflow."""
-    return LogSoftmax(dim)(x)
+    return LogSoftmax(dim)(for_loss(x))

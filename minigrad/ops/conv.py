@@ -13,12 +13,14 @@ from __future__ import annotations
 from minigrad.function import Function
 from minigrad.kernels import conv as kernel
 from minigrad.kernels.window import Window, pair
-from minigrad.ops.operands import check_same_dtype
+from minigrad.ops.operands import check_same_dtype, for_product
 from minigrad.ops.reduce import sum
 
 
 class Convolution(Function):
     """Shared by the three maps: the window, the groups, and the size (H, W) of x."""
+
+    half_on_gpu = True
 
     def __init__(self, window, groups, size):
         self.window, self.groups, self.size = window, groups, size
@@ -90,6 +92,7 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1, groups=1):
         raise ValueError(f"conv2d: input {x.shape} does not fit weight {w.shape} with groups="
                          f"{groups}: needs (N, C, H, W) and (O, C/groups, kh, kw)")
     _check_bias("conv2d", b, w.shape[0])
+    x, w, b = for_product(x, w, b)
     check_same_dtype("conv2d", x, w, b)
     same = padding == "same"
     window = Window.of(tuple(w.shape[2:]), stride, 0 if same else padding, "conv2d", dilation)
@@ -116,6 +119,7 @@ def conv_transpose2d(x, w, b=None, stride=1, padding=0, output_padding=0, groups
         raise ValueError(f"conv_transpose2d: input {x.shape} does not fit weight {w.shape} with "
                          f"groups={groups}: needs (N, C, H, W) and (C, O/groups, kh, kw)")
     _check_bias("conv_transpose2d", b, w.shape[1] * groups)
+    x, w, b = for_product(x, w, b)
     check_same_dtype("conv_transpose2d", x, w, b)
     window = Window.of(tuple(w.shape[2:]), stride, padding, "conv_transpose2d", dilation)
     extra = pair(output_padding, 0, "output_padding", "conv_transpose2d")

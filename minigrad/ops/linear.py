@@ -7,12 +7,15 @@ import math
 import numpy as np
 
 from minigrad.function import Function
-from minigrad.ops.operands import check_same_dtype
+from minigrad.ops.operands import check_same_dtype, for_product
+from minigrad.ops.reduce import sum
 from minigrad.ops.shape import expand, reshape, squeeze, transpose, unsqueeze
 
 
 class MatMul(Function):
     """y = a b.  a (..., n, k), b (..., k, m) -> y (..., n, m), equal leading axes."""
+
+    half_on_gpu = True  # cuBLAS adds in float32
 
     def forward(self, a, b):
         return a @ b
@@ -27,6 +30,8 @@ class MatMul(Function):
 class Linear(Function):
     """y = x w^T + b.  x (N, I), w (O, I), b (O) -> y (N, O)."""
 
+    half_on_gpu = True
+
     def forward(self, x, w, b=None):
         y = x @ w.T
         return y if b is None else y + b
@@ -38,7 +43,7 @@ class Linear(Function):
         return gy.T @ x
 
     def grad_b(self, gy):
-        return gy.sum(0)
+        return sum(gy, 0)
 
 
 def matmul(a, b):
@@ -49,6 +54,7 @@ def matmul(a, b):
     if not a.ndim or not b.ndim or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
         raise ValueError(f"matmul: shapes {a.shape} and {b.shape} do not fit: "
                          "(..., n, k) @ (..., k, m)")
+    a, b = for_product(a, b)
     check_same_dtype("matmul", a, b)
     if a.ndim == 1:
         return squeeze(matmul(unsqueeze(a, 0), b), -2 if b.ndim > 1 else 0)
@@ -73,6 +79,7 @@ def linear(x, w, b=None):
                          f"the last axis must have {w.shape[-1]} elements")
     if b is not None and b.shape != w.shape[:1]:
         raise ValueError(f"linear: bias of shape {b.shape} for {w.shape[0]} outputs")
+    x, w, b = for_product(x, w, b)
     check_same_dtype("linear", x, w, b)
     inputs = (w,) if b is None else (w, b)
     if x.ndim == 2:

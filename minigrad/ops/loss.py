@@ -13,6 +13,7 @@ from minigrad.backend import array_module, device_of, to_device
 from minigrad.ops import fused_loss
 from minigrad.ops.activation import log_softmax, softplus
 from minigrad.ops.arithmetic import where
+from minigrad.ops.operands import for_loss
 from minigrad.ops.reduce import mean, sum
 from minigrad.ops.shape import getitem, permute, reshape
 from minigrad.tensor import Tensor
@@ -33,6 +34,7 @@ def cross_entropy(logits, target, weight=None, ignore_index=-100, reduction="mea
                          f"got {label_smoothing}")
     if logits.ndim < 2:
         raise ValueError(f"cross_entropy: logits must be (N, C, ...), got shape {logits.shape}")
+    logits = for_loss(logits)
     if weight is None and fused_loss.applies(logits):
         loss, total = fused_loss.cross_entropy(logits, target, ignore_index, label_smoothing)
         return _reduce(loss, reduction, total)
@@ -52,6 +54,7 @@ def cross_entropy(logits, target, weight=None, ignore_index=-100, reduction="mea
 
 def nll_loss(logp, target, weight=None, ignore_index=-100, reduction="mean"):
     """-w_t logp_t for log-probabilities.  logp (N, C, ...), target (N, ...); see cross_entropy."""
+    logp = for_loss(logp)
     target, weight = _array(target), _array(weight, logp)
     device = device_of(logp.data if isinstance(logp, Tensor) else logp)
     if target.dtype.kind not in "iu":
@@ -79,6 +82,7 @@ def nll_loss(logp, target, weight=None, ignore_index=-100, reduction="mean"):
 def mse_loss(x, y, reduction="mean"):
     """(x - y)^2. Raises ValueError if the shapes differ: broadcasting here is mostly a bug."""
     _same_shape("mse_loss", x, y)
+    x, y = for_loss(x), for_loss(y)
     d = x - y
     return _reduce(d * d, reduction)
 
@@ -86,6 +90,7 @@ def mse_loss(x, y, reduction="mean"):
 def binary_cross_entropy_with_logits(x, y, reduction="mean"):
     """-y ln s(x) - (1-y) ln(1 - s(x)) = (1-y) x + ln(1 + e^-x), s the logistic function."""
     _same_shape("binary_cross_entropy_with_logits", x, y)
+    x, y = for_loss(x), for_loss(y)
     return _reduce((1 - y) * x + softplus(-x), reduction)
 
 

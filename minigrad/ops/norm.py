@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from minigrad.function import Function
+from minigrad.half import is_half
 from minigrad.kernels import norm as kernel
 from minigrad.ops.arithmetic import sqrt
 from minigrad.ops.operands import check_same_dtype
 from minigrad.ops.reduce import mean, sum
-from minigrad.ops.shape import reshape
+from minigrad.ops.shape import cast, reshape
 from minigrad.tensor import Tensor
 
 
@@ -20,6 +23,8 @@ class BatchNorm(Function):
 
     Fused: as a composition it would keep three arrays of the size of x instead of x alone.
     """
+
+    half_on_gpu = True
 
     def __init__(self, eps):
         self.eps = eps
@@ -47,9 +52,9 @@ def batch_norm(x, running_mean, running_var, weight, bias, training=False, momen
 
     In training the statistics are the batch's, and the running ones (plain arrays, or None) move
     towards them in place: run = (1 - momentum) run + momentum new, with the unbiased variance. In
-    evaluation the running statistics are used. Raises ValueError for shapes that do not fit, for a
-    single value per channel in training, and for no statistics in evaluation; TypeError for mixed
-    dtypes.
+    evaluation the running statistics are used. A 16-bit x takes float32 for all the rest, and gives
+    16-bit output. Raises ValueError for shapes that do not fit, for a single value per channel in
+    training, and for no statistics in evaluation; TypeError for mixed dtypes.
     """
     channels = {"running_mean": running_mean, "running_var": running_var, "weight": weight,
                 "bias": bias}
@@ -58,16 +63,21 @@ def batch_norm(x, running_mean, running_var, weight, bias, training=False, momen
         if x.ndim < 2 or tuple(v.shape) != (x.shape[1],):
             raise ValueError(f"batch_norm: input {x.shape} does not fit {name} {v.shape}: needs "
                              "(N, C, ...) and (C,)")
-    check_same_dtype("batch_norm", x, *given.values())
+    if not (is_half(x) and all(v.dtype == np.float32 for v in given.values())):
+        check_same_dtype("batch_norm", x, *given.values())
     if not training:
         if running_mean is None or running_var is None:
             raise ValueError("batch_norm: evaluation needs running statistics")
         factor = weight / sqrt(running_var + eps)
-        return x * _channels(factor, x) + _channels(bias - running_mean * factor, x)
+        y = x * _channels(factor, x) + _channels(bias - running_mean * factor, x)
+        return cast(y, x.dtype)
     n = math.prod(x.shape) // x.shape[1]
     if n < 2:
         raise ValueError("batch_norm: expected more than 1 value per channel when training, "
                          f"got input size {tuple(x.shape)}")
+    if is_half(x) and is_half(weight):
+        raise TypeError(f"batch_norm: {x.dtype} statistics would stand still in training; keep "
+                        "weight, bias and running statistics float32")
     op = BatchNorm(eps)
     y = op(x, weight, bias)
     if running_mean is not None:

@@ -1,15 +1,17 @@
 """Bringing two operands together: torch's type promotion and NumPy's broadcasting.
 
 Broadcasting costs the formulas of the ops nothing: an input that requires a gradient is expanded to
-the common shape by an op of its own, whose backward sums the gradient back (`shape.Expand`).
+the common shape by an op of its own, whose backward sums the gradient back (`shape.Expand`). So is
+an operand rounded to 16 bits under `autocast`, where products and losses differ.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from minigrad.half import is_half, kind
 from minigrad.ops.shape import cast, expand
-from minigrad.tensor import Tensor
+from minigrad.tensor import Tensor, mode
 
 
 def binary(op, a, b):
@@ -24,6 +26,18 @@ def binary(op, a, b):
         if type(a) is not float and type(a) is not int:
             a, b = _with_constant(op, a, b)
     return op(a, b)
+
+
+def for_product(*operands):
+    """The operands of a product: under `autocast`, float32 becomes the 16-bit dtype."""
+    dtype = mode.autocast
+    return operands if dtype is None else [
+        cast(x, dtype) if x is not None and x.dtype.char in "eEf" else x for x in operands]
+
+
+def for_loss(x):
+    """The operand of a loss or a softmax: under `autocast`, a 16-bit dtype becomes float32."""
+    return x if mode.autocast is None or not is_half(x) else cast(x, np.float32)
 
 
 def check_same_dtype(name, *operands):
@@ -57,9 +71,11 @@ def _align(op, a, b):
 def _result_dtype(a, b):
     """torch's promotion: a higher kind (bool < int < float) wins, then dimensions, then width."""
     kinds = ["b", "iu", "f", "c"]
-    rank_a, rank_b = (next(r for r, k in enumerate(kinds) if x.dtype.kind in k) for x in (a, b))
+    rank_a, rank_b = (next(r for r, k in enumerate(kinds) if kind(x.dtype) in k) for x in (a, b))
     if rank_a != rank_b:
         return a.dtype if rank_a > rank_b else b.dtype
     if (a.ndim == 0) != (b.ndim == 0):
         return b.dtype if a.ndim == 0 else a.dtype
+    if is_half(a) and is_half(b) and a.dtype != b.dtype:
+        return np.dtype(np.float32)
     return np.promote_types(a.dtype, b.dtype)

@@ -13,13 +13,14 @@ import numpy as np
 from minigrad import backend
 from minigrad.backend import array_module
 from minigrad.function import Function
+from minigrad.half import number_type
 from minigrad.tensor import Tensor
 
 
 class Reshape(Function):
     """y = the elements of x in C order, in another shape."""
 
-    view = True
+    moves = view = True
 
     def __init__(self, shape):
         self.shape = shape
@@ -35,7 +36,7 @@ class Reshape(Function):
 class Permute(Function):
     """y[i_{d0}, i_{d1}, ...] = x[i_0, i_1, ...] for the axes d."""
 
-    view = True
+    moves = view = True
 
     def __init__(self, dims):
         self.dims = dims
@@ -50,7 +51,7 @@ class Permute(Function):
 class Expand(Function):
     """y = x repeated along axes of size 1 and along new leading axes, without a copy."""
 
-    view = True
+    moves = view = True
 
     def __init__(self, shape):
         self.shape = shape
@@ -82,7 +83,7 @@ class SumTo(Function):
 class Index(Function):
     """y = x[index], basic or advanced indexing."""
 
-    view = True
+    moves = view = True
 
     def __init__(self, index):
         self.index_ = index
@@ -118,6 +119,8 @@ class IndexAdd(Function):
 class Concatenate(Function):
     """y = x_1, x_2, ... one after another along one axis."""
 
+    moves = True
+
     def __init__(self, dim):
         self.dim = dim
 
@@ -148,6 +151,8 @@ class Pad(Function):
 class Cast(Function):
     """y = x in another dtype."""
 
+    moves = True
+
     def __init__(self, dtype):
         self.dtype = dtype
 
@@ -161,6 +166,8 @@ class Cast(Function):
 
 class ToDevice(Function):
     """y = x on another device."""
+
+    moves = True
 
     def __init__(self, device):
         self.device = device
@@ -284,11 +291,8 @@ def to(x, target):
     """x on a device ("cpu", "cuda") or in a dtype; the gradient travels back."""
     if isinstance(target, str) and target in backend.DEVICES:
         return x if backend.device_of(_data(x)) == target else ToDevice(target)(x)
-    try:
-        dtype = np.dtype(target)
-    except TypeError:
-        dtype = np.dtype(object)
-    if dtype.kind not in "fiubc":
+    dtype = number_type(target)
+    if dtype is None:
         raise ValueError(f"to: unknown device or dtype {target!r}: use 'cpu', 'cuda' or a NumPy "
                          "dtype of numbers")
     return cast(x, dtype)
