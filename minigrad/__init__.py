@@ -9,7 +9,8 @@
 from minigrad import nn, optim
 from minigrad.autocast import autocast
 from minigrad.autograd import grad, hessian, jacobian, jvp
-from minigrad.backend import manual_seed
+from minigrad.backend import (get_float32_matmul_precision, manual_seed,
+                              set_float32_matmul_precision)
 from minigrad.function import Function
 from minigrad.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minigrad.ops import *  # noqa: F403  the public ops: exp, conv2d, cross_entropy, ...

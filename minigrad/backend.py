@@ -6,6 +6,7 @@
     generator("dropout")        the next random generator of that purpose
     keyed_generator(0, "order", 3)  the generator of a place: the same for the same key
     memory_report()             how full the GPU's memory is
+    set_float32_matmul_precision("high")    TF32 on the GPU's tensor cores
 
 CuPy is imported on the first move to a GPU, never by `import minigrad`.
 """
@@ -52,6 +53,36 @@ def to_device(x, device: str):
     if device_of(x) == device:
         return x
     return _cupy().asarray(x) if device == "cuda" else _cupy().asnumpy(x)
+
+
+class _Products:
+    tf32 = False
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """How a GPU multiplies float32 numbers: "highest", at first, or "high", with tensor cores.
+
+    "high" is TF32: factors are rounded to 10 bits of mantissa instead of 23, sums are float32. It
+    holds for matrix products and, other than torch's function of this name, for convolutions, of
+    which torch has a switch of their own. The CPU always computes in float32. Raises ValueError for
+    another name.
+    """
+    if precision not in ("highest", "high"):
+        raise ValueError("set_float32_matmul_precision: must be 'highest' or 'high', "
+                         f"got {precision!r}")
+    _Products.tf32 = precision == "high"
+    try:
+        cupy = _cupy()
+    except RuntimeError:    # no GPU, so there is nobody to tell
+        return
+    linalg = cupy._core._routines_linalg    # CuPy's own switch is an environment variable
+    linalg.set_compute_type(
+        np.float32, linalg.COMPUTE_TYPE_TF32 if _Products.tf32 else linalg.COMPUTE_TYPE_DEFAULT)
+
+
+def get_float32_matmul_precision() -> str:
+    """What `set_float32_matmul_precision` was last told."""
+    return "high" if _Products.tf32 else "highest"
 
 
 def memory_report() -> str:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minigrad import set_float32_matmul_precision
 from minigrad.kernels import conv, gemm_cuda
 from minigrad.kernels.window import Window
 from tests.cuda_devices import DEVICES, host
@@ -18,9 +19,9 @@ pytestmark = pytest.mark.parametrize("xp", DEVICES, indirect=True)
 @pytest.fixture
 def tensor_cores(xp):
     """Float32 convolutions take this route, and nothing else."""
-    gemm_cuda.allow_tf32(True)
+    set_float32_matmul_precision("high")
     yield
-    gemm_cuda.allow_tf32(False)
+    set_float32_matmul_precision("highest")
 
 
 def tf32(x):
@@ -71,7 +72,7 @@ def test_tf32_rounds_what_it_multiplies(xp):
     """Once allowed, convolution computes with rounded inputs; before and after, it does not."""
     window, third = Window(1, 1, 1, 1, 0, 0), np.full((1, 1, 1, 1), 1 / 3, np.float32)
     x = xp.asarray(third)
-    gemm_cuda.allow_tf32(True)
+    set_float32_matmul_precision("high")
     rounded = conv.forward(x, x, window)
-    gemm_cuda.allow_tf32(False)
+    set_float32_matmul_precision("highest")
     assert host(rounded) == tf32(third) ** 2 != host(conv.forward(x, x, window)) == third**2

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.kernels import conv, cuda, gemm_cuda, loss_cuda, pool, pool_cuda
+from minigrad import set_float32_matmul_precision
+from minigrad.kernels import conv, cuda, loss_cuda, pool, pool_cuda
 from minigrad.kernels.emulator import MISSING, HostModule, KernelError
 from minigrad.kernels.window import Window
 from minigrad.ops.norm import BatchNorm
@@ -113,9 +114,9 @@ def cross_entropy():
 def product():
     x, w = np.random.default_rng(0).standard_normal((2, 4, 20, 3, 3)).astype(np.float32)
     window = Window(3, 3, 1, 1, 1, 1)
-    gemm_cuda.allow_tf32(True)
+    set_float32_matmul_precision("high")
     got = conv.forward(*map(fake_cupy.asarray, (x, w)), window)
-    gemm_cuda.allow_tf32(False)
+    set_float32_matmul_precision("highest")
     return [got.get()], [conv.forward(x, w, window)]
 
 

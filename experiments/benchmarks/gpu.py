@@ -21,7 +21,6 @@ import minigrad as mg
 from experiments.benchmarks.harness import Row, timing
 from minigrad import models, optim
 from minigrad.backend import memory_report
-from minigrad.kernels import gemm_cuda
 
 RESULTS = pathlib.Path("results/gpu.json")
 STEPS, ROUNDS = 10, 9  # steps per run; runs per contender, after two to warm up
@@ -50,7 +49,7 @@ def run(peers: dict) -> list[Row]:
         peers = {**peers, "torchvision": torchvision}
     rows = []
     for tf32 in (True, False):
-        gemm_cuda.allow_tf32(tf32)
+        mg.set_float32_matmul_precision("high" if tf32 else "highest")
         if torch:
             torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = tf32
         for name, workload in WORKLOADS.items():

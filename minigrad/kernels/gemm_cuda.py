@@ -1,40 +1,28 @@
-"""Convolution on tensor cores: kernels/gemm.cu, for one group in float32 while TF32 is allowed.
+"""Convolution on tensor cores: kernels/gemm.cu, for one group.
 
-    allow_tf32(True)        products with 10 bits of mantissa instead of 23, sums in float32
-
-Off by default, so that the GPU gives the CPU's numbers to rounding. It holds for the matrix
-products of linear layers too, which cuBLAS computes. PyTorch's default is on for convolutions and
-off for linear layers.
+Open to float32 while `set_float32_matmul_precision("high")` allows TF32, which it does not by
+default, so that the GPU gives the CPU's numbers to rounding (PyTorch's default is on for
+convolutions and off for matrix products).
 """
 
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 
-from minigrad.backend import array_module
+from minigrad.backend import array_module, get_float32_matmul_precision
 from minigrad.kernels.cuda import launch, split
 
 ROWS, DEPTH, THREADS = 128, 16, 256  # as in gemm.cu
 BLOCKS = 512  # that a weight gradient should have at least, if it has pixels enough
 FIRST_CAPABILITY = 80
-_precision = SimpleNamespace(tf32=False)
-
-
-def allow_tf32(flag):
-    """Let float32 convolutions and matrix products on the GPU use TF32 (True), or not (False)."""
-    import cupy
-    _precision.tf32 = bool(flag)
-    linalg = cupy._core._routines_linalg  # CuPy's own switch is an environment variable
-    linalg.set_compute_type(
-        np.float32, linalg.COMPUTE_TYPE_TF32 if flag else linalg.COMPUTE_TYPE_DEFAULT)
 
 
 def usable(x, groups):
     """Whether this route is open to a convolution of the array x."""
-    return (_precision.tf32 and groups == 1 and x.dtype == np.float32 and x.size > 0
+    allowed = x.dtype == np.float32 and get_float32_matmul_precision() == "high"
+    return (allowed and groups == 1 and x.size > 0
             and int(array_module(x).cuda.Device().compute_capability) >= FIRST_CAPABILITY)
 
 

@@ -9,18 +9,22 @@ from minigrad.nn import Module
 from minigrad.tensor import Tensor, no_grad
 from minigrad.train import guard
 from minigrad.train.metrics import Accuracy, MeanLoss, Metric, computed, fresh
+from minigrad.train.precision import check, predict, products
 
 
 def evaluate(model: Module, loader, metrics: Mapping[str, Callable[[], Metric]] | None = None,
-             each: Callable[[int, Mapping[str, Metric]], None] | None = None) -> dict:
+             each: Callable[[int, Mapping[str, Metric]], None] | None = None,
+             precision: str = "float32") -> dict:
     """{name: figure} over one epoch of `loader`, with the model in eval mode and without gradients.
 
     metrics: {name: class, or function that makes a Metric}; default loss (cross entropy) and
     accuracy. Every call makes new ones. `each(batches done, metrics)` is called after every batch.
+    precision: as for `fit`.
     The modes of the model's layers are afterwards what they were. Raises ValueError for a loader
     without batches and for a label that the model has no output for, and `NonFiniteError`; both
     name samples.
     """
+    check("evaluate", precision)
     if not len(loader):
         raise ValueError("evaluate: the loader has no batches")
     meters = fresh({"loss": MeanLoss, "accuracy": Accuracy} if metrics is None else metrics)
@@ -32,13 +36,14 @@ def evaluate(model: Module, loader, metrics: Mapping[str, Callable[[], Metric]] 
 
     model.eval()
     try:
-        with no_grad(), guard.quiet():
+        with no_grad(), guard.quiet(), products(precision):
             for batch in loader:
                 x, y = to_model(model, *batch)
-                output = model(x)
+                output = predict(model, x, precision)
                 where = f"evaluation, batch {loader.position}"
                 guard.check_labels(output, y, names, where)
-                guard.check_output(model, x, output, names, where)
+                guard.check_output(model, lambda: predict(model, x, precision), x, output, names,
+                                   where)
                 for meter in meters.values():
                     meter.update(output, y)
                 if each:

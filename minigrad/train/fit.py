@@ -28,6 +28,7 @@ from minigrad.train.folder import RunFolder, check_finite
 from minigrad.train.history import History
 from minigrad.train.identity import describe
 from minigrad.train.metrics import Accuracy, Metric
+from minigrad.train.precision import LEAST_SCALE, check, make_scaler, predict, products
 from minigrad.train.progress import Progress
 from minigrad.train.run import Run, trained
 from minigrad.train.signals import Stop, leave
@@ -36,6 +37,7 @@ from minigrad.train.signals import Stop, leave
 def fit(model: Module, train, valid=None, *, epochs: int, optimizer: Optimizer, scheduler=None,
         loss: Callable = cross_entropy, metrics: Mapping[str, Callable[[], Metric]] | None = None,
         clip_value: float | None = None, clip_norm: float | None = None, accumulate: int = 1,
+        precision: str = "float32",
         callbacks: Sequence = (), patience: int | None = None, monitor: str | None = None,
         folder: str | os.PathLike | None = None, resume: bool = False,
         save_every: int | None = None, keep: int = 2, progress: bool = True) -> History:
@@ -50,6 +52,9 @@ def fit(model: Module, train, valid=None, *, epochs: int, optimizer: Optimizer, 
     accumulate: batches per step, whose gradients are weighted by their numbers of samples: the
     gradient of the mean over all of them, as of one big batch (for which batch normalisation and
     dropout would come out differently). What is left at the end of an epoch makes a smaller step.
+    precision: "float32", "tf32", "bf16" or "fp16" (see train/precision.py), also of validation. In
+    fp16 a step whose gradients overflow is left out, the scheduler's with it, and the loss is
+    scaled less from then on; the history counts these steps as "skipped".
     callbacks: objects with `on_step_end(run)`, `on_epoch_end(run)` or both (see `Run`). What they
     change in model and optimizer is saved, their own state is not.
     monitor: the figure that is watched, default "valid.loss" or, without `valid`, "train.loss";
@@ -69,11 +74,13 @@ def fit(model: Module, train, valid=None, *, epochs: int, optimizer: Optimizer, 
     """
     _check(train, epochs, accumulate, scheduler, callbacks, patience=patience,
            save_every=save_every, keep=keep)
+    check("fit", precision)
     if resume and folder is None:
         raise ValueError("fit: resume needs the folder of the run")
     metrics = {"accuracy": Accuracy} if metrics is None else metrics
-    run = Run(model, optimizer, scheduler, train, valid, metrics, loss, monitor)
-    how = _Step(loss, accumulate, clip_value, clip_norm)
+    run = Run(model, optimizer, scheduler, train, valid, metrics, loss, monitor,
+              make_scaler(precision))
+    how = _Step(loss, accumulate, clip_value, clip_norm, precision)
     identity = describe(model, optimizer, scheduler, train, valid, metrics, {
         **how._asdict(), "monitor": run.monitor, "patience": patience})
     disk, bar = folder and RunFolder(folder, keep), Progress(progress, epochs)
@@ -85,10 +92,10 @@ def fit(model: Module, train, valid=None, *, epochs: int, optimizer: Optimizer, 
             return run.history
         if path:
             bar.say(f"{path}: going on after step {run.step}, in epoch {run.epoch + 1}")
-    with Stop() as stop, closing(bar):
+    with Stop() as stop, closing(bar), products(precision):
         while not _finished(run, epochs, patience):
             _train(run, how, disk, bar, stop, callbacks, save_every)
-            improved = run.end_epoch(_validate(run, disk, bar, stop))
+            improved = run.end_epoch(_validate(run, how, disk, bar, stop))
             bar.epoch(run.history[-1])
             _call(callbacks, "on_epoch_end", run)
             check_finite(run)
@@ -108,6 +115,7 @@ class _Step(NamedTuple):
     accumulate: int
     clip_value: float | None
     clip_norm: float | None
+    precision: str
 
 
 def _finished(run, epochs, patience):
@@ -133,7 +141,7 @@ def _train(run, how, disk, bar, stop, callbacks, save_every):
                 _leave(run, stop, disk)
 
 
-def _validate(run, disk, bar, stop):
+def _validate(run, how, disk, bar, stop):
     """The figures of the validation set; None if there is none."""
     if run.valid is None:
         return None
@@ -144,7 +152,7 @@ def _validate(run, disk, bar, stop):
             _leave(run, stop, disk)
 
     started = time.perf_counter()
-    figures = evaluate(run.model, run.valid, run.metrics, each)
+    figures = evaluate(run.model, run.valid, run.metrics, each, how.precision)
     run.seconds += time.perf_counter() - started
     return figures
 
@@ -173,13 +181,21 @@ def _step(run, how, group, epoch):
         set_random_state(random)
         run.optimizer.zero_grad()
         raise
+    if run.scaler is not None:
+        run.scaler.unscale_(run.optimizer)
     if how.clip_value is not None:
         clip_grad_value_(params, how.clip_value)
     if how.clip_norm is not None:
         clip_grad_norm_(params, how.clip_norm)
     run.lr = [group["lr"] for group in run.optimizer.param_groups]
-    run.optimizer.step()
-    if run.scheduler is not None:
+    if run.scaler is None:
+        run.optimizer.step()
+        made = True
+    else:
+        made = run.scaler.step(run.optimizer)
+        run.scaler.update()
+        run.skipped += not made
+    if made and run.scheduler is not None:
         run.scheduler.step()
     run.step += 1
     for value, output, y in done:
@@ -197,18 +213,21 @@ def _batch(run, how, params, batch, samples, epoch):
         return run.train.batch_names(epoch, position)
 
     where = f"step {run.step + 1} (epoch {run.epoch + 1}, batch {position + 1})"
-    output = model(x)
+    output = predict(model, x, how.precision)
     guard.check_labels(output, y, names, where)
     loss = how.loss(output, y)
     value = float(loss)
     problem = None if math.isfinite(value) else f"the loss is {value}"
     if not problem:
-        (loss if len(y) == samples else loss * (len(y) / samples)).backward()
-        if not math.isfinite(guard.squared_norm(params)):
+        loss = loss if len(y) == samples else loss * (len(y) / samples)
+        (loss if run.scaler is None else run.scaler.scale(loss)).backward()
+        may_overflow = run.scaler is not None and run.scaler.get_scale() > LEAST_SCALE
+        if not may_overflow and not math.isfinite(guard.squared_norm(params)):
             problem = "a gradient is not finite"
     if problem:
         set_random_state(before)
-        raise guard.explain(model, lambda: how.loss(model(x), y), x, names, f"{where}: {problem}")
+        raise guard.explain(model, lambda: how.loss(predict(model, x, how.precision), y), x, names,
+                            f"{where}: {problem}")
     return value, output.detach(), y
 
 

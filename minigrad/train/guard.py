@@ -76,10 +76,11 @@ def check_labels(output: Tensor, target, names: Callable[[], Sequence[str]], whe
                          f"{output.shape[1] - 1}")
 
 
-def check_output(model: Module, x: Tensor, output: Tensor, names, where: str) -> None:
+def check_output(model: Module, forward: Callable[[], Tensor], x: Tensor, output: Tensor, names,
+                 where: str) -> None:
     """NonFiniteError that names layer and samples, if an evaluation gave NaN or infinity."""
     if not all_finite(output.data):
-        raise explain(model, lambda: model(x), x, names, f"{where}: the output is not finite")
+        raise explain(model, forward, x, names, f"{where}: the output is not finite")
 
 
 def explain(model: Module, forward: Callable[[], Tensor], x: Tensor,

@@ -18,7 +18,8 @@ class History(list):
     """A list with a dict per epoch: {"epoch", "lr", "train": {...}, "valid": {...}, "seconds"}.
 
     "epoch" counts from 1; "lr" is that of the epoch's last step, a list if there are several
-    groups of parameters; "train" and "valid" have the loss and the metrics.
+    groups of parameters; "train" and "valid" have the loss and the metrics. In fp16 "skipped" is
+    how many steps were left out because a gradient overflowed.
     """
 
     def column(self, name: str) -> list:

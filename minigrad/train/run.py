@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from minigrad.backend import random_state, set_random_state
+from minigrad.optim import GradScaler
 from minigrad.tensor import Tensor
 from minigrad.train.history import History, better, lookup
 from minigrad.train.identity import frozen_names
@@ -14,7 +15,7 @@ from minigrad.train.metrics import MeanLoss, Metric, fresh
 class Run:
     """`model`, `optimizer`, `scheduler`, `train`, `valid` (the loaders), and
 
-    step        steps of the optimizer so far
+    step        steps so far, those that were skipped among them
     epoch       finished epochs
     history     their lines (`History`)
     meters      {"loss": ..., and the metrics} of the current epoch so far
@@ -24,15 +25,18 @@ class Run:
     places      {"train": the state of that loader, "valid": ...}: where a checkpoint puts them
     seconds     time spent on the current epoch
     lr          the learning rates of the last step, one per group
+    scaler      what scales the loss (`GradScaler`), or None
+    skipped     steps of the current epoch that were left out because a gradient overflowed
     """
 
     def __init__(self, model, optimizer, scheduler, train, valid,
                  metrics: Mapping[str, Callable[[], Metric]], loss: Callable,
-                 monitor: str | None):
+                 monitor: str | None, scaler: GradScaler | None = None):
         self.model, self.optimizer, self.scheduler = model, optimizer, scheduler
         self.train, self.valid = train, valid
         self.step = self.epoch = self.waited = 0
         self.history, self.best, self.seconds, self.lr = History(), None, 0.0, []
+        self.scaler, self.skipped = scaler, 0
         self.metrics = {"loss": lambda: MeanLoss(loss), **metrics}
         self.meters = fresh(self.metrics)
         self.monitor = monitor or ("train.loss" if valid is None else "valid.loss")
@@ -51,10 +55,11 @@ class Run:
         train = {name: meter.compute() for name, meter in self.meters.items()}
         line = {"epoch": self.epoch + 1, "lr": self.lr[0] if len(self.lr) == 1 else self.lr,
                 "train": _plain(train), **({} if valid is None else {"valid": _plain(valid)}),
-                "seconds": round(self.seconds, 3)}
+                "seconds": round(self.seconds, 3),
+                **({} if self.scaler is None else {"skipped": self.skipped})}
         self.history.append(line)
         self.epoch += 1
-        self.meters, self.seconds = fresh(self.metrics), 0.0
+        self.meters, self.seconds, self.skipped = fresh(self.metrics), 0.0, 0
         self.places = self._places()
         value = lookup(line, self.monitor)
         improved = better(self.monitor, value, self.best and self.best["value"])
@@ -70,6 +75,7 @@ class Run:
         return {
             "step": self.step, "epoch": self.epoch, "waited": self.waited, "best": self.best,
             "seconds": self.seconds, "lr": self.lr, "history": list(self.history),
+            "skipped": self.skipped, "scaler": self.scaler and self.scaler.state_dict(),
             "meters": {name: meter.state_dict() for name, meter in self.meters.items()},
             "places": self.places, "random": random_state(),
             "model": self.model.state_dict(), "frozen": frozen_names(self.model),
@@ -95,7 +101,9 @@ class Run:
         for name, meter in self.meters.items():
             meter.load_state_dict(state["meters"][name])
         self.history = History(state["history"])
-        for name in ("step", "epoch", "waited", "best", "seconds", "lr"):
+        if self.scaler is not None:
+            self.scaler.load_state_dict(state["scaler"])
+        for name in ("step", "epoch", "waited", "best", "seconds", "lr", "skipped"):
             setattr(self, name, state[name])
         set_random_state(state["random"])
 
