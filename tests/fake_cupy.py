@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from minigrad.half import is_half, widened
 from minigrad.kernels.emulator import HostModule, allocate
 
 UFUNCS = """
@@ -35,7 +36,7 @@ FUNCTIONS = {
     "where": "condition x y", "full_like": "a fill_value dtype order subok shape",
     "ones_like": "a dtype order subok shape", "zeros_like": "a dtype order subok shape",
     "arange": "start stop step dtype", "full": "shape fill_value dtype order",
-    "ones": "shape dtype order", "zeros": "shape dtype order", "matmul": None,
+    "ones": "shape dtype order", "zeros": "shape dtype order",
     "stack": "tup axis out dtype casting", "moveaxis": "a source destination",
     "unique": "ar return_index return_inverse return_counts axis equal_nan",
 }
@@ -259,6 +260,14 @@ def ascontiguousarray(a, dtype=None):
     return array(a, dtype, order="C")
 
 
+def matmul(a, b):
+    """16-bit numbers are multiplied and added in float32, as by cuBLAS."""
+    a, b = _open(a), _open(b)
+    if not is_half(a):
+        return _box(a @ b)
+    return _box((widened(a) @ widened(b)).astype(a.dtype))
+
+
 def asnumpy(a):
     return a.get() if isinstance(a, ndarray) else np.asarray(a)
 
@@ -289,7 +298,8 @@ for _name, _parameters in FUNCTIONS.items():
     setattr(module, _name, _function(_name, _parameters))
 module.fft = SimpleNamespace(**{name: _function(name, parameters, np.fft)
                                 for name, parameters in TRANSFORMS.items()})
-for _f in (ndarray, empty, empty_like, array, asarray, ascontiguousarray, asnumpy, RawModule):
+for _f in (ndarray, empty, empty_like, array, asarray, ascontiguousarray, asnumpy, matmul,
+           RawModule):
     setattr(module, _f.__name__, _f)
 module.max, module.min, module.abs = module.amax, module.amin, module.absolute
 module._core = SimpleNamespace(_routines_linalg=SimpleNamespace(

@@ -44,13 +44,13 @@ def compile_kernels(nvrtc, code, names, architecture):
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("file", cuda.FILES)
 def test_every_instance_compiles(nvrtc, file, architecture):
-    names = [name for number in cuda.numbers(file) for index in cuda.INDICES
+    names = [name for number in cuda.types(file) for index in cuda.INDICES
              for name in cuda.expressions(file, number, index)]
     assert compile_kernels(nvrtc, cuda.source(file), names, architecture) > 0
 
 
 def test_a_mistake_does_not_compile(nvrtc):
-    code = cuda.source("pool").replace("T best = -INFINITY", "T best = -INFINITTY")
+    code = cuda.source("pool").replace("best = -INFINITY", "best = -INFINITTY")
     with pytest.raises(AssertionError, match="INFINITTY"):
         compile_kernels(nvrtc, code, ["maximum<float, int>"], "sm_80")
 

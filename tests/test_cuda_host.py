@@ -162,10 +162,17 @@ def test_a_mistake_planted_in_a_real_kernel_is_caught(monkeypatch, file, kernels
 def test_the_launcher_refuses_what_kernels_cannot_take(monkeypatch):
     xp = fake_cupy.install(monkeypatch)
     half, single, double = (xp.asarray(np.ones(4, d)) for d in ("float16", "float32", "float64"))
-    with pytest.raises(TypeError, match="float32 or float64, got float16"):
-        cuda.launch("elementwise", "sigmoid", [half], [half])
-    with pytest.raises(TypeError, match="one dtype"):
-        cuda.launch("elementwise", "sigmoid", [single], [double])
+    classes = xp.asarray(np.ones(4, np.int64))
+    for file, kernel, arrays, words in [
+            ("elementwise", "sigmoid", [classes, classes], "T, T with T one of"),
+            ("elementwise", "sigmoid", [single, double], "got float32, float64"),
+            ("elementwise", "sigmoid", [half, single], "got float16, float32"),
+            ("norm", "normalise", [half, single, half, single, half], "T, Wide<T>, Wide<T>"),
+            ("pool", "maximum", [half, half, half], "unsigned short"),
+            ("gemm", "forward", [double, double, double], "T one of float, float16, bfloat16, got"),
+            ("loss", "cross_entropy", [half, classes, half, half], "T one of float, double, got")]:
+        with pytest.raises(TypeError, match=words):
+            cuda.launch(file, kernel, arrays[:-1], arrays[-1:])
     with pytest.raises(ValueError, match="not in C order"):
         cuda.launch("elementwise", "sigmoid", [single[:2]], [single[::2]])
 

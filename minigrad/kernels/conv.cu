@@ -27,7 +27,7 @@ __global__ void columns_to_image(I size, const T* columns, T* gx, Geometry g) {
     Place<I> at(i, g.H, g.W, g.C);
     int channels = g.C / g.groups, group = at.channel / channels, taps = g.kh * g.kw;
     int c = at.channel - group * channels;
-    T sum = 0;
+    Wide<T> sum = 0;
     for (int u = 0; u < g.kh; u++) {
         int row = window_at(at.row, u, g.sh, g.ph, g.dh, g.oh);
         for (int v = 0; row >= 0 && v < g.kw; v++) {
@@ -47,7 +47,7 @@ __global__ void direct(I size, const T* x, const T* w, T* y, Geometry g) {
     if (i >= size) return;
     Place<I> at(i, g.oh, g.ow, g.O);
     int channels = g.C / g.groups, first = at.channel / (g.O / g.groups) * channels;
-    T sum = 0;
+    Wide<T> sum = 0;
     for (int u = 0; u < g.kh; u++) {
         for (int v = 0; v < g.kw; v++) {
             int row = at.row * g.sh - g.ph + u * g.dh, column = at.column * g.sw - g.pw + v * g.dw;
@@ -67,7 +67,7 @@ __global__ void direct_input_gradient(I size, const T* gy, const T* w, T* gx, Ge
     if (i >= size) return;
     Place<I> at(i, g.H, g.W, g.C);
     int outputs = g.O / g.groups, first = at.channel / (g.C / g.groups) * outputs;
-    T sum = 0;
+    Wide<T> sum = 0;
     for (int u = 0; u < g.kh; u++) {
         int row = window_at(at.row, u, g.sh, g.ph, g.dh, g.oh);
         for (int v = 0; row >= 0 && v < g.kw; v++) {
@@ -83,8 +83,8 @@ __global__ void direct_input_gradient(I size, const T* gy, const T* w, T* gx, Ge
 
 // partial[chunk][t][c][o] = sum over the chunk's pixels of y of x gy; `sum_chunks` adds the chunks.
 template <typename T, typename I>
-__global__ void direct_weight_gradient(I size, const T* x, const T* gy, T* partial, Geometry g,
-                                       int chunk) {
+__global__ void direct_weight_gradient(I size, const T* x, const T* gy, Wide<T>* partial,
+                                       Geometry g, int chunk) {
     I i = thread_number<I>();
     if (i >= size) return;
     int channels = g.C / g.groups, taps = g.kh * g.kw;
@@ -95,7 +95,7 @@ __global__ void direct_weight_gradient(I size, const T* x, const T* gy, T* parti
     I begin = rest / taps * chunk, end = I(g.N) * g.oh * g.ow;
     if (begin + chunk < end) end = begin + chunk;
     int channel = o / (g.O / g.groups) * channels + c;
-    T sum = 0;
+    Wide<T> sum = 0;
     for (I pixel = begin; pixel < end; pixel++) {
         Place<I> at(pixel, g.oh, g.ow, 1);
         int row = at.row * g.sh - g.ph + t / g.kw * g.dh;
@@ -109,10 +109,10 @@ __global__ void direct_weight_gradient(I size, const T* x, const T* gy, T* parti
 
 // y = the sum of `chunks` arrays that lie one behind another, in their order.
 template <typename T, typename I>
-__global__ void sum_chunks(I size, const T* partial, T* y, int chunks) {
+__global__ void sum_chunks(I size, const Wide<T>* partial, T* y, int chunks) {
     I i = thread_number<I>();
     if (i >= size) return;
-    T sum = 0;
+    Wide<T> sum = 0;
     for (int k = 0; k < chunks; k++) sum += partial[k * size + i];
     y[i] = sum;
 }

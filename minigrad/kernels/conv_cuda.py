@@ -1,8 +1,9 @@
 """Convolution on the GPU: the functions of kernels/conv.py, by one of three routes.
 
     groups with few channels        one thread per output element (conv.cu, direct)
-    float32 while TF32 is allowed   implicit GEMM on the tensor cores (gemm.cu)
-    everything else                 columns (conv.cu), then a matrix product (cuBLAS)
+    16 bits, float32 where TF32 is  implicit GEMM on the tensor cores (gemm.cu)
+    everything else                 columns (conv.cu), then a matrix product (cuBLAS), in float32 or
+                                    float64: columns of 16 bits would be rounded before their sum
 
 Every sum is taken in a fixed order, so that the same inputs give the same bits.
 """
@@ -10,8 +11,9 @@ Every sum is taken in a fixed order, so that the same inputs give the same bits.
 from __future__ import annotations
 
 from minigrad.backend import array_module
+from minigrad.half import is_half, widened
 from minigrad.kernels import gemm_cuda
-from minigrad.kernels.cuda import channels_last, geometry, images, launch, split
+from minigrad.kernels.cuda import channels_last, geometry, images, launch, split, wide
 
 COLUMN_BYTES = 2**28  # of columns at a time
 THIN = 32  # groups of fewer channels than this, in or out, take the direct route
@@ -19,6 +21,8 @@ PIXELS_PER_CHUNK, CHUNKS = 256, 1024  # of the direct weight gradient
 
 
 def forward(x, w, window, groups=1, b=None):
+    if _widens(x, w.shape[1], w.shape[0], groups):
+        return forward(widened(x), widened(w), window, groups, widened(b)).astype(x.dtype)
     n, c, *size = x.shape
     o, out = w.shape[0], window.output_size(*size)
     y, memory = images(array_module(x), (n, o, *out), x.dtype)
@@ -39,6 +43,8 @@ def forward(x, w, window, groups=1, b=None):
 
 
 def input_gradient(gy, w, window, size, groups=1):
+    if _widens(gy, w.shape[1], w.shape[0], groups):
+        return input_gradient(widened(gy), widened(w), window, size, groups).astype(gy.dtype)
     n, o, *out = gy.shape
     c = w.shape[1] * groups
     gx, memory = images(array_module(gy), (n, c, *size), gy.dtype)
@@ -62,19 +68,21 @@ def input_gradient(gy, w, window, size, groups=1):
 
 
 def weight_gradient(x, gy, window, groups=1):
+    if _widens(x, x.shape[1] // groups, gy.shape[1], groups):
+        return weight_gradient(widened(x), widened(gy), window, groups).astype(x.dtype)
     n, c, *size = x.shape
     o, *out = gy.shape[1:]
     taps, channels = window.kh * window.kw, c // groups
     x, gy, xp = channels_last(x), channels_last(gy), array_module(x)
     if n and _is_thin(channels, o, groups):
         chunks, chunk = split(n * out[0] * out[1], PIXELS_PER_CHUNK, CHUNKS)
-        partial = xp.empty((chunks, taps, channels, o), x.dtype)
+        partial = xp.empty((chunks, taps, channels, o), wide(x.dtype))
         launch("conv", "direct_weight_gradient", [x, gy], [partial],
                geometry(window, size, out, n, c, o, groups), chunk)
-        return _filters(_total(partial), window)
+        return _filters(_total(partial, x.dtype), window)
     if n and gemm_cuda.usable(x, groups):
         partial = gemm_cuda.weight_gradient(x, gy, geometry(window, size, out, n, c, o))
-        return _filters(_total(partial), window)
+        return _filters(_total(partial, x.dtype), window)
     gw = xp.zeros((groups, taps * channels, o // groups), x.dtype)
     for part, columns in _blocks(x, window, groups, out):
         rows = _grouped(gy[part], groups).reshape(groups, -1, o // groups)
@@ -83,9 +91,14 @@ def weight_gradient(x, gy, window, groups=1):
     return gw.transpose(0, 4, 3, 1, 2).reshape(o, channels, window.kh, window.kw)
 
 
-def _total(partial):
+def _widens(x, channels, outputs, groups):
+    """Whether x has 16 bits and would take the route by columns."""
+    return is_half(x) and not (_is_thin(channels, outputs, groups) or gemm_cuda.usable(x, groups))
+
+
+def _total(partial, dtype):
     """The sum over the first axis, in its order."""
-    total = array_module(partial).empty(partial.shape[1:], partial.dtype)
+    total = array_module(partial).empty(partial.shape[1:], dtype)
     launch("conv", "sum_chunks", [partial], [total], len(partial))
     return total
 

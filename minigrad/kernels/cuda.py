@@ -24,12 +24,14 @@ import re
 import numpy as np
 
 from minigrad.backend import array_module, on_gpu
+from minigrad.half import CHARS
 
 BLOCK = 256  # threads per block, unless a kernel says otherwise
 INT_LIMIT = 2**31  # arrays with fewer elements are indexed by 32-bit integers
-TYPES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
+TYPES = {"f": "float", "d": "double", "e": "float16", "E": "bfloat16"}  # by numpy.dtype.char
 INDICES = ("int", "long long")
 FILES = ("conv", "gemm", "pool", "norm", "loss", "elementwise", "dropout", "optim")
+_FLOAT32 = np.dtype(np.float32)
 HERE = pathlib.Path(__file__).parent
 GEOMETRY = np.dtype([(name, np.int32) for name in (
     "N", "C", "H", "W", "O", "oh", "ow", "kh", "kw", "sh", "sw", "ph", "pw", "dh", "dw", "groups")])
@@ -54,12 +56,12 @@ def twin(module):
 def fused(kernel):
     """Decorates a method (self, *arrays of one shape): on the GPU it is a kernel of elementwise.cu.
 
-    For dtypes other than float32 and float64 the method itself runs there too.
+    For other dtypes than kernels know (`TYPES`) the method itself runs there too.
     """
     def decorate(method):
         @functools.wraps(method)
         def dispatch(self, *arrays):
-            if not on_gpu(arrays[0]) or arrays[0].dtype not in TYPES:
+            if not on_gpu(arrays[0]) or arrays[0].dtype.char not in TYPES:
                 return method(self, *arrays)
             views, restore = in_memory_order(*arrays)
             y = array_module(views[0]).empty(views[0].shape, views[0].dtype)
@@ -74,16 +76,31 @@ def source(file):
     return (HERE / "common.cuh").read_text() + (HERE / f"{file}.cu").read_text()
 
 
-def numbers(file):
-    """The types T for which a file's kernels are compiled; tensor cores take float alone."""
-    return ("float",) if file == "gemm" else tuple(TYPES.values())
+@functools.cache
+def types(file):
+    """The types T for which a file's kernels are compiled."""
+    if file in ("loss", "optim"):       # get float32 even where the rest is 16 bits
+        return "float", "double"
+    return tuple(name for name in TYPES.values() if file != "gemm" or name != "double")
+
+
+def wide(dtype):
+    """The dtype in which kernels compute on numbers of `dtype`, and keep sums and statistics."""
+    return _FLOAT32 if dtype.char in CHARS else dtype
 
 
 def expressions(file, number, index):
     """The instances of all kernels of a file: ["average<float, int>", ...]."""
-    names = re.findall(r"__global__\s+void\s+(?:__launch_bounds__\(\w+\)\s*)?(\w+)\(",
-                       (HERE / f"{file}.cu").read_text())
-    return [f"{name}<{number}, {index}>" for name in names]
+    return [f"{name}<{number}, {index}>" for name in parameters(file)]
+
+
+@functools.cache
+def parameters(file):
+    """{kernel: what its pointers point to, such as ("T", "Wide<T>", "long long")} of a file."""
+    kernels = re.findall(r"__global__\s+void\s+(?:__launch_bounds__\(\w+\)\s*)?(\w+)\(([^)]*)\)",
+                         (HERE / f"{file}.cu").read_text())
+    return {name: tuple(p.partition("*")[0].replace("const", "").strip()
+                        for p in text.split(",") if "*" in p) for name, text in kernels}
 
 
 @functools.cache
@@ -103,37 +120,48 @@ def launch(file, kernel, inputs, outputs, *numbers, size=None, blocks=None, thre
     """Run `kernel` of kernels/<file>.cu, with a thread for each of the `size` elements.
 
     The kernel takes size, inputs, outputs, numbers. inputs: arrays, copied if their memory is not
-    in C order. outputs: arrays in C order. dtype: the kernel's T, float32 or float64, that of the
-    first output unless given; all floating-point arrays must have it. numbers: ints become int,
-    floats T; records and NumPy scalars pass as they are. size: that of the first output unless
-    given; `blocks` replaces the number of blocks that follows from it.
-    Raises TypeError for a dtype that the kernel does not know, ValueError for an output that is not
+    in C order. outputs: arrays in C order. dtype: the kernel's T, unless given that of the first
+    array that the kernel takes as T. numbers: ints become int, floats Wide<T>; records and NumPy
+    scalars pass as they are. size: that of the first output unless given; `blocks` replaces the
+    number of blocks that follows from it.
+    Raises TypeError for dtypes that the kernel does not take, ValueError for an output that is not
     contiguous.
     """
     size = outputs[0].size if size is None else size
     if size == 0:
         return
-    dtype = outputs[0].dtype if dtype is None else dtype
+    kinds = parameters(file)[kernel]
+    if dtype is None:
+        dtype = (*inputs, *outputs)[kinds.index("T") if "T" in kinds else 0].dtype
+    known = {"T": dtype, "Wide<T>": wide(dtype), "float": _FLOAT32}
     xp = array_module((*inputs, *outputs)[0])
     arrays, largest = [], size
-    for a in (*inputs, *outputs):
-        if dtype not in TYPES or a.dtype != dtype and a.dtype.kind not in "iub":
-            raise TypeError(f"{kernel} on the GPU: needs arrays of one dtype, float32 or float64, "
-                            f"got {', '.join(str(a.dtype) for a in (*inputs, *outputs))}")
+    for a, kind in zip((*inputs, *outputs), kinds):
+        if a.dtype != known[kind] if kind in known else a.dtype.kind not in "iub":
+            _refuse(file, kernel, inputs, outputs)
         if not a.flags.c_contiguous:
             if len(arrays) >= len(inputs):
                 raise ValueError(f"{kernel} on the GPU: an output's memory is not in C order")
             a = xp.ascontiguousarray(a)
         arrays.append(a)
         largest = max(largest, a.size)
-    wide = largest >= INT_LIMIT
-    index, number = np.int64 if wide else np.int32, dtype.type
-    function = _function(xp, file, kernel, TYPES[dtype], INDICES[wide])
+    long = largest >= INT_LIMIT
+    if TYPES.get(dtype.char) not in types(file):
+        _refuse(file, kernel, inputs, outputs)
+    index, number = np.int64 if long else np.int32, known["Wide<T>"].type
+    function = _function(xp, file, kernel, TYPES[dtype.char], INDICES[long])
     values = [np.int32(v) if isinstance(v, int) else number(v) if isinstance(v, float) else v
               for v in numbers]
     if blocks is None:
         blocks = -(-size // math.prod(threads))
     function((blocks,), threads, (index(size), *arrays, *values))
+
+
+def _refuse(file, kernel, inputs, outputs):
+    takes, known = ", ".join(parameters(file)[kernel]), ", ".join(types(file))
+    given = ", ".join(str(a.dtype) for a in (*inputs, *outputs))
+    raise TypeError(f"{kernel} on the GPU: takes arrays of {takes} with T one of {known}, "
+                    f"got {given}")
 
 
 def geometry(window, size, output_size, n, c, o=0, groups=1):

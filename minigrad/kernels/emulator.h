@@ -34,9 +34,22 @@ struct float4 { float x, y, z, w; };
 using std::max;
 using std::min;
 
+static inline unsigned __float_as_uint(float x) {
+    unsigned bits;
+    memcpy(&bits, &x, 4);
+    return bits;
+}
+static inline float __uint_as_float(unsigned bits) {
+    float x;
+    memcpy(&x, &bits, 4);
+    return x;
+}
 static inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b) {
     return (unsigned __int128)a * b >> 64;
 }
+
+struct float16;
+struct bfloat16;  // of common.cuh
 
 namespace cuda_host {
 
@@ -201,7 +214,7 @@ template <typename P> struct Type<const P> {
 CUDA_HOST_TYPE(float, "f4") CUDA_HOST_TYPE(double, "f8") CUDA_HOST_TYPE(int, "i4")
 CUDA_HOST_TYPE(long long, "i8") CUDA_HOST_TYPE(unsigned, "u4") CUDA_HOST_TYPE(bool, "b1")
 CUDA_HOST_TYPE(unsigned long long, "u8") CUDA_HOST_TYPE(unsigned short, "u2")
-CUDA_HOST_TYPE(unsigned char, "u1")
+CUDA_HOST_TYPE(unsigned char, "u1") CUDA_HOST_TYPE(float16, "f2") CUDA_HOST_TYPE(bfloat16, "V2")
 
 template <auto K, typename... P, size_t... i>
 void call(void** a, void (*)(P...), std::index_sequence<i...>) {
@@ -224,11 +237,26 @@ const char* signature(void (*)(P...)) {
 
 }  // namespace cuda_host
 
-// ---- what gemm.cu takes from PTX ---------------------------------------------------------------
+// ---- what kernels take from PTX ----------------------------------------------------------------
+
+static inline unsigned short float16_bits(float x) {  // to nearest, ties to even
+    unsigned bits = __float_as_uint(x), sign = bits >> 16 & 0x8000, size = bits & 0x7FFFFFFF;
+    if (size > 0x7F800000) return 0x7FFF;  // NaN
+    if (size >= 0x477FF000) return sign | 0x7C00;  // from 65520 on: infinity
+    if (size < 0x38800000)  // below 2^-14: adding 1/2 rounds to multiples of 2^-24
+        return sign | (__float_as_uint(__uint_as_float(size) + 0.5f) - __float_as_uint(0.5f));
+    return sign | (size - 0x38000000 + 0xFFF + (size >> 13 & 1)) >> 13;
+}
+static inline float float16_value(unsigned short half) {
+    unsigned sign = (half & 0x8000) << 16, size = half & 0x7FFF;
+    if (size >= 0x7C00) return __uint_as_float(sign | 0x7F800000 | size << 13);
+    // the exponent counts from 15 in one and from 127 in the other; subnormal numbers fall in place
+    float x = __uint_as_float(size << 13) * 0x1p112f;
+    return __uint_as_float(sign | __float_as_uint(x));
+}
 
 static inline unsigned to_tf32(float x) {  // to nearest, ties away from zero
-    unsigned bits;
-    memcpy(&bits, &x, 4);
+    unsigned bits = __float_as_uint(x);
     bool finite = (bits & 0x7F800000) != 0x7F800000;
     return (finite ? bits + 0x1000 : bits) & 0xFFFFE000;
 }
@@ -252,13 +280,13 @@ static inline void multiply_add(float* c, const unsigned* a, const unsigned* b) 
     __syncwarp();
 }
 
-template <int V>
-void start_copy(float* to, const float* from, bool valid) {
-    if ((uintptr_t(to) | uintptr_t(from)) % (4 * V))
+template <int BYTES>
+void start_bytes(void* to, const void* from, bool valid) {
+    if ((uintptr_t(to) | uintptr_t(from)) % BYTES)
         cuda_host::error = "a copy that is not aligned";
     auto& copies = cuda_host::threads[cuda_host::current].copies;
     if (copies.empty() || copies.back().closed) copies.push_back({});
-    cuda_host::Copy copy = {to, valid ? from : nullptr, 4 * V};
+    cuda_host::Copy copy = {to, valid ? from : nullptr, BYTES};
     int kind = cuda_host::order_kind;
     if (kind == 1 || (kind == 2 && cuda_host::next_random() >> 31)) copy.perform();
     else copies.back().list.push_back(copy);

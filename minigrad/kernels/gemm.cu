@@ -1,5 +1,7 @@
 // Convolution as a matrix product whose left factor is never stored (implicit GEMM), on tensor
 // cores: products of TF32 numbers (10 bits of mantissa), added in float32. Needs sm_80; one group.
+// float is rounded to TF32; float16 and bfloat16 fit into it, so that their products are exact. They
+// halve the memory traffic; 16-bit products would have twice the rate of these as well.
 //
 //   forward           y[pixel, o]  = sum over taps t, c of x[pixel moved by t, c] w[t, c, o]
 //   input_gradient    gx[pixel, c] = sum over taps t, o of gy[window at t, o] w[t, o, c]
@@ -9,7 +11,9 @@
 // time: while it multiplies one pair of tiles in shared memory, the next pair is on its way there.
 
 const int ROWS = 128, DEPTH = 16, WARPS = 8, THREADS = 32 * WARPS;
-const int PAD_K = 4, PAD_N = 8;  // so that the 32 threads of a warp read from 32 banks
+const int PAD_N = 8;  // so that the 32 threads of a warp read from 32 banks
+template <typename T> constexpr int PAD_K = 16 / sizeof(T);
+template <typename T> constexpr int VECTOR = 16 / sizeof(T);  // numbers per copy of 16 bytes
 
 #ifndef CUDA_ON_HOST
 #if __CUDA_ARCH__ >= 800
@@ -29,12 +33,12 @@ __device__ inline void multiply_add(float* c, const unsigned* a, const unsigned*
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
-// Start copying V numbers to shared memory, or zeros if they are not valid.
-template <int V>
-__device__ void start_copy(float* to, const float* from, bool valid) {
+// Start copying 4, 8 or 16 bytes to shared memory, or zeros if they are not valid.
+template <int BYTES>
+__device__ void start_bytes(void* to, const void* from, bool valid) {
     unsigned address = unsigned(__cvta_generic_to_shared(to));
     asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;"
-                 :: "r"(address), "l"(from), "n"(4 * V), "r"(valid ? 4 * V : 0) : "memory");
+                 :: "r"(address), "l"(from), "n"(BYTES), "r"(valid ? BYTES : 0) : "memory");
 }
 __device__ inline void close_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 
@@ -45,21 +49,32 @@ __device__ void await_copies() { asm volatile("cp.async.wait_group %0;" :: "n"(O
 
 __device__ inline unsigned to_tf32(float x) { return __float_as_uint(x); }
 __device__ inline void multiply_add(float*, const unsigned*, const unsigned*) { __trap(); }
-template <int V> __device__ void start_copy(float*, const float*, bool) { __trap(); }
+template <int BYTES> __device__ void start_bytes(void*, const void*, bool) { __trap(); }
 __device__ inline void close_copies() {}
 template <int OPEN> __device__ void await_copies() {}
 
 #endif
 #endif
 
-// A tile of the left factor lies in shared memory by rows, or (TURNED) by terms of the sum.
-template <bool TURNED>
-__device__ constexpr int left_size() {
-    return TURNED ? DEPTH * (ROWS + PAD_N) : ROWS * (DEPTH + PAD_K);
+// Copy V numbers to shared memory, or zeros; single 16-bit numbers at once.
+template <int V, typename T>
+__device__ void start_copy(T* to, const T* from, bool valid) {
+    if constexpr (V * sizeof(T) < 4) *to = valid ? *from : T(0);
+    else start_bytes<V * sizeof(T)>(to, from, valid);
 }
-template <bool TURNED>
+
+__device__ inline unsigned factor(float x) { return to_tf32(x); }
+template <typename T>
+__device__ unsigned factor(T x) { return __float_as_uint(x); }
+
+// A tile of the left factor lies in shared memory by rows, or (TURNED) by terms of the sum.
+template <bool TURNED, typename T>
+__device__ constexpr int left_size() {
+    return TURNED ? DEPTH * (ROWS + PAD_N) : ROWS * (DEPTH + PAD_K<T>);
+}
+template <bool TURNED, typename T>
 __device__ int left_at(int row, int k) {
-    return TURNED ? k * (ROWS + PAD_N) + row : row * (DEPTH + PAD_K) + k;
+    return TURNED ? k * (ROWS + PAD_N) + row : row * (DEPTH + PAD_K<T>) + k;
 }
 
 // The part of the result that one thread holds: in m16n8 pieces, ACROSS of them side by side.
@@ -80,24 +95,24 @@ struct Accumulator {
                 for (int e = 0; e < 4; e++) sums[i][j][e] = 0;
     }
 
-    template <bool TURNED>
-    __device__ void add(const float* left, const float* right) {
+    template <bool TURNED, typename T>
+    __device__ void add(const T* left, const T* right) {
         int group = lane / 4, member = lane % 4;
         for (int k = 0; k < DEPTH; k += 8) {
             unsigned b[ACROSS][2];
             #pragma unroll
             for (int j = 0; j < ACROSS; j++) {
-                const float* from = right + (k + member) * (WIDTH + PAD_N) + column + j * 8 + group;
-                b[j][0] = to_tf32(from[0]);
-                b[j][1] = to_tf32(from[4 * (WIDTH + PAD_N)]);
+                const T* from = right + (k + member) * (WIDTH + PAD_N) + column + j * 8 + group;
+                b[j][0] = factor(from[0]);
+                b[j][1] = factor(from[4 * (WIDTH + PAD_N)]);
             }
             #pragma unroll
             for (int i = 0; i < DOWN; i++) {
                 unsigned a[4];
                 #pragma unroll
                 for (int e = 0; e < 4; e++)
-                    a[e] = to_tf32(left[left_at<TURNED>(row + i * 16 + group + e % 2 * 8,
-                                                        k + member + e / 2 * 4)]);
+                    a[e] = factor(left[left_at<TURNED, T>(row + i * 16 + group + e % 2 * 8,
+                                                          k + member + e / 2 * 4)]);
                 #pragma unroll
                 for (int j = 0; j < ACROSS; j++) multiply_add(sums[i][j], a, b[j]);
             }
@@ -105,8 +120,8 @@ struct Accumulator {
     }
 
     // result[(first_row + r) columns + first_column + c] for the rows and columns that exist.
-    template <typename I>
-    __device__ void store(float* result, I first_row, int first_column, I rows, int columns) {
+    template <typename T, typename I>
+    __device__ void store(T* result, I first_row, int first_column, I rows, int columns) {
         #pragma unroll
         for (int i = 0; i < DOWN; i++)
             #pragma unroll
@@ -121,8 +136,8 @@ struct Accumulator {
 };
 
 // Start copying a tile of `right` (terms, columns): DEPTH terms from `first`, WIDTH columns.
-template <int WIDTH, int V, typename I>
-__device__ void start_right(float* tile, const float* right, I first, I terms, int first_column,
+template <int WIDTH, int V, typename T, typename I>
+__device__ void start_right(T* tile, const T* right, I first, I terms, int first_column,
                             int columns) {
     for (int q = threadIdx.x; q < DEPTH * WIDTH / V; q += THREADS) {
         int k = q / (WIDTH / V), column = q % (WIDTH / V) * V;
@@ -151,7 +166,8 @@ struct Pixel {
             if (++row == H) row = 0, image++;
     }
 
-    __device__ const float* tap(const float* source, int u, int v, const Geometry& g) const {
+    template <typename T>
+    __device__ const T* tap(const T* source, int u, int v, const Geometry& g) const {
         int H = FORWARD ? g.H : g.oh, W = FORWARD ? g.W : g.ow, C = FORWARD ? g.C : g.O;
         int r = FORWARD ? row * g.sh - g.ph + u * g.dh
                         : window_at(row, u, g.sh, g.ph, g.dh, g.oh);
@@ -163,10 +179,10 @@ struct Pixel {
 };
 
 // The forward map and the input gradient: every tap is a product over the source's channels.
-template <bool FORWARD, int WIDTH, int V, typename I>
-__device__ void convolve(I pixels, const float* source, const float* w, float* result, Geometry g) {
-    __shared__ __align__(16) float left[2][left_size<false>()];
-    __shared__ __align__(16) float right[2][DEPTH * (WIDTH + PAD_N)];
+template <bool FORWARD, int WIDTH, int V, typename T, typename I>
+__device__ void convolve(I pixels, const T* source, const T* w, T* result, Geometry g) {
+    __shared__ __align__(16) T left[2][left_size<false, T>()];
+    __shared__ __align__(16) T right[2][DEPTH * (WIDTH + PAD_N)];
     const int PER_THREAD = ROWS * DEPTH / V / THREADS, CHUNKS = DEPTH / V;
     int channels = FORWARD ? g.C : g.O, columns = FORWARD ? g.O : g.C;
     int across = (columns + WIDTH - 1) / WIDTH, first_column = int(blockIdx.x) % across * WIDTH;
@@ -182,12 +198,12 @@ __device__ void convolve(I pixels, const float* source, const float* w, float* r
     auto start = [&](int buffer) {
         #pragma unroll
         for (int j = 0; j < PER_THREAD; j++) {
-            const float* from = c + k < channels ? mine[j].tap(source, u, v, g) : nullptr;
-            start_copy<V>(left[buffer] + left_at<false>((threadIdx.x + j * THREADS) / CHUNKS, k),
+            const T* from = c + k < channels ? mine[j].tap(source, u, v, g) : nullptr;
+            start_copy<V>(left[buffer] + left_at<false, T>((threadIdx.x + j * THREADS) / CHUNKS, k),
                           from ? from + c + k : source, from != nullptr);
         }
-        start_right<WIDTH, V, I>(right[buffer], w + I(u * g.kw + v) * channels * columns, c,
-                                 channels, first_column, columns);
+        start_right<WIDTH, V>(right[buffer], w + I(u * g.kw + v) * channels * columns, I(c),
+                              I(channels), first_column, columns);
         close_copies();
         c += DEPTH;
         if (c >= channels) {
@@ -202,18 +218,17 @@ __device__ void convolve(I pixels, const float* source, const float* w, float* r
         if (step + 1 < steps) start((step + 1) % 2); else close_copies();
         await_copies<1>();
         __syncthreads();
-        sums.template add<false>(left[step % 2], right[step % 2]);
+        sums.template add<false, T>(left[step % 2], right[step % 2]);
         __syncthreads();  // before the next copies overwrite what was just read
     }
     sums.store(result, first, first_column, pixels, columns);
 }
 
 // partial[part] = the sum over the part's `each` pixels; conv.cu's sum_chunks adds the parts.
-template <int WIDTH, int V, typename I>
-__device__ void correlate(I pixels, const float* x, const float* gy, float* partial, Geometry g,
-                          int each) {
-    __shared__ __align__(16) float left[2][left_size<true>()];
-    __shared__ __align__(16) float right[2][DEPTH * (WIDTH + PAD_N)];
+template <int WIDTH, int V, typename T, typename I>
+__device__ void correlate(I pixels, const T* x, const T* gy, float* partial, Geometry g, int each) {
+    __shared__ __align__(16) T left[2][left_size<true, T>()];
+    __shared__ __align__(16) T right[2][DEPTH * (WIDTH + PAD_N)];
     int rows = g.kh * g.kw * g.C, down = (rows + ROWS - 1) / ROWS;
     int across = (g.O + WIDTH - 1) / WIDTH, tile = int(blockIdx.x) % (down * across);
     int first_row = tile / across * ROWS, first_column = tile % across * WIDTH;
@@ -233,12 +248,13 @@ __device__ void correlate(I pixels, const float* x, const float* gy, float* part
     auto start = [&](int buffer) {
         #pragma unroll
         for (int j = 0; j < PER_THREAD; j++) {
-            const float* from = first_row + row < rows ? mine[j].tap(x, u, v, g) : nullptr;
-            start_copy<V>(left[buffer] + left_at<true>(row, (threadIdx.x + j * THREADS) / CHUNKS),
-                          from ? from + c : x, from != nullptr);
+            const T* from = first_row + row < rows ? mine[j].tap(x, u, v, g) : nullptr;
+            int k = (threadIdx.x + j * THREADS) / CHUNKS;
+            start_copy<V>(left[buffer] + left_at<true, T>(row, k), from ? from + c : x,
+                          from != nullptr);
             mine[j].advance(DEPTH, g);
         }
-        start_right<WIDTH, V, I>(right[buffer], gy, next, end, first_column, g.O);
+        start_right<WIDTH, V>(right[buffer], gy, next, end, first_column, g.O);
         close_copies();
         next += DEPTH;
     };
@@ -249,57 +265,58 @@ __device__ void correlate(I pixels, const float* x, const float* gy, float* part
         if (step + 1 < steps) start((step + 1) % 2); else close_copies();
         await_copies<1>();
         __syncthreads();
-        sums.template add<true>(left[step % 2], right[step % 2]);
+        sums.template add<true, T>(left[step % 2], right[step % 2]);
         __syncthreads();
     }
     sums.store(partial + part * rows * g.O, I(first_row), first_column, I(rows), g.O);
 }
 
-// V = 4 where the numbers of channels allow copies of 16 bytes, else 1; WIDTH fits narrow results.
+// Copies are of 16 bytes where the numbers of channels allow it, else of one number; WIDTH fits
+// narrow results.
 
 template <typename T, typename I>
 __global__ void __launch_bounds__(THREADS) forward(I pixels, const T* x, const T* w, T* y,
                                                    Geometry g) {
-    convolve<true, 128, 4, I>(pixels, x, w, y, g);
+    convolve<true, 128, VECTOR<T>>(pixels, x, w, y, g);
 }
 template <typename T, typename I>
 __global__ void __launch_bounds__(THREADS) forward_narrow(I pixels, const T* x, const T* w, T* y,
                                                           Geometry g) {
-    convolve<true, 64, 4, I>(pixels, x, w, y, g);
+    convolve<true, 64, VECTOR<T>>(pixels, x, w, y, g);
 }
 template <typename T, typename I>
 __global__ void __launch_bounds__(THREADS) forward_odd(I pixels, const T* x, const T* w, T* y,
                                                        Geometry g) {
-    convolve<true, 64, 1, I>(pixels, x, w, y, g);
+    convolve<true, 64, 1>(pixels, x, w, y, g);
 }
 template <typename T, typename I>
 __global__ void __launch_bounds__(THREADS) input_gradient(I pixels, const T* gy, const T* w, T* gx,
                                                           Geometry g) {
-    convolve<false, 128, 4, I>(pixels, gy, w, gx, g);
+    convolve<false, 128, VECTOR<T>>(pixels, gy, w, gx, g);
 }
 template <typename T, typename I>
 __global__ void __launch_bounds__(THREADS) input_gradient_narrow(I pixels, const T* gy, const T* w,
                                                                  T* gx, Geometry g) {
-    convolve<false, 64, 4, I>(pixels, gy, w, gx, g);
+    convolve<false, 64, VECTOR<T>>(pixels, gy, w, gx, g);
 }
 template <typename T, typename I>
 __global__ void __launch_bounds__(THREADS) input_gradient_odd(I pixels, const T* gy, const T* w,
                                                               T* gx, Geometry g) {
-    convolve<false, 64, 1, I>(pixels, gy, w, gx, g);
+    convolve<false, 64, 1>(pixels, gy, w, gx, g);
 }
 template <typename T, typename I>
 __global__ void __launch_bounds__(THREADS) weight_gradient(I pixels, const T* x, const T* gy,
-                                                           T* partial, Geometry g, int each) {
-    correlate<128, 4, I>(pixels, x, gy, partial, g, each);
+                                                           float* partial, Geometry g, int each) {
+    correlate<128, VECTOR<T>>(pixels, x, gy, partial, g, each);
 }
 template <typename T, typename I>
 __global__ void __launch_bounds__(THREADS) weight_gradient_narrow(I pixels, const T* x, const T* gy,
-                                                                  T* partial, Geometry g,
+                                                                  float* partial, Geometry g,
                                                                   int each) {
-    correlate<64, 4, I>(pixels, x, gy, partial, g, each);
+    correlate<64, VECTOR<T>>(pixels, x, gy, partial, g, each);
 }
 template <typename T, typename I>
 __global__ void __launch_bounds__(THREADS) weight_gradient_odd(I pixels, const T* x, const T* gy,
-                                                               T* partial, Geometry g, int each) {
-    correlate<64, 1, I>(pixels, x, gy, partial, g, each);
+                                                               float* partial, Geometry g, int each) {
+    correlate<64, 1>(pixels, x, gy, partial, g, each);
 }

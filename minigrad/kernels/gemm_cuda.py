@@ -1,8 +1,8 @@
 """Convolution on tensor cores: kernels/gemm.cu, for one group.
 
-Open to float32 while `set_float32_matmul_precision("high")` allows TF32, which it does not by
-default, so that the GPU gives the CPU's numbers to rounding (PyTorch's default is on for
-convolutions and off for matrix products).
+Open to 16-bit numbers, and to float32 while `set_float32_matmul_precision("high")` allows TF32. It
+does not by default, so that the GPU gives the CPU's numbers to rounding (PyTorch's default is on
+for convolutions and off for matrix products).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from minigrad.backend import array_module, get_float32_matmul_precision
+from minigrad.half import is_half
 from minigrad.kernels.cuda import launch, split
 
 ROWS, DEPTH, THREADS = 128, 16, 256  # as in gemm.cu
@@ -21,7 +22,8 @@ FIRST_CAPABILITY = 80
 
 def usable(x, groups):
     """Whether this route is open to a convolution of the array x."""
-    allowed = x.dtype == np.float32 and get_float32_matmul_precision() == "high"
+    allowed = is_half(x) or (
+        x.dtype == np.float32 and get_float32_matmul_precision() == "high")
     return (allowed and groups == 1 and x.size > 0
             and int(array_module(x).cuda.Device().compute_capability) >= FIRST_CAPABILITY)
 
@@ -52,7 +54,7 @@ def weight_gradient(x, gy, g):
     _, each = split(pixels, DEPTH * 8, max(1, BLOCKS // tiles))
     each = -(-each // DEPTH) * DEPTH
     parts = -(-pixels // each)
-    partial = xp.empty((parts, rows, o), x.dtype)
+    partial = xp.empty((parts, rows, o), np.float32)
     launch("gemm", "weight_gradient" + variant, [x, gy], [partial], g, each, size=pixels,
            blocks=parts * tiles, threads=(THREADS,))
     return partial
@@ -60,6 +62,7 @@ def weight_gradient(x, gy, g):
 
 def _variant(columns, channels, *copied):
     """The kernel's suffix and the width of its tiles; `copied`: the arrays that it copies from."""
-    if columns % 4 or channels % 4 or any(a.data.ptr % 16 for a in copied):
+    vector = 16 // copied[0].itemsize  # numbers per copy of 16 bytes
+    if columns % vector or channels % vector or any(a.data.ptr % 16 for a in copied):
         return "_odd", 64
     return ("", 128) if columns > 64 else ("_narrow", 64)

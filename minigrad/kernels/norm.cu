@@ -66,10 +66,10 @@ struct Task {
 
 // mean, spread (chunks, C) of each chunk of `each` rows of x.
 template <typename T, typename I>
-__global__ void moments(I rows, const T* x, T* mean, T* spread, int C, int each) {
+__global__ void moments(I rows, const T* x, Wide<T>* mean, Wide<T>* spread, int C, int each) {
     Task task(C);
     I begin = I(task.chunk) * each, end = begin + each < rows ? begin + each : rows;
-    Moments<T> m = {0, 0, 0};
+    Moments<Wide<T>> m = {0, 0, 0};
     for (I r = begin + threadIdx.y; task.valid && r < end; r += SHARERS)
         m.add(x[r * C + task.channel]);
     m = merged(m);
@@ -80,13 +80,14 @@ __global__ void moments(I rows, const T* x, T* mean, T* spread, int C, int each)
 
 // mean, variance (biased) and scale = 1 / sqrt(variance + eps), each (C), of all rows.
 template <typename T, typename I>
-__global__ void merge_moments(I rows, const T* means, const T* spreads, T* mean, T* variance,
-                              T* scale, int C, int each, int chunks, T eps) {
+__global__ void merge_moments(I rows, const Wide<T>* means, const Wide<T>* spreads, Wide<T>* mean,
+                              Wide<T>* variance, Wide<T>* scale, int C, int each, int chunks,
+                              Wide<T> eps) {
     Task task(C);
-    Moments<T> m = {0, 0, 0};
+    Moments<Wide<T>> m = {0, 0, 0};
     for (int k = threadIdx.y; task.valid && k < chunks; k += SHARERS) {
         I begin = I(k) * each, n = begin + each < rows ? each : rows - begin;
-        m.merge({T(n), means[I(k) * C + task.channel], spreads[I(k) * C + task.channel]});
+        m.merge({Wide<T>(n), means[I(k) * C + task.channel], spreads[I(k) * C + task.channel]});
     }
     m = merged(m);
     if (!task.valid || threadIdx.y) return;
@@ -97,8 +98,9 @@ __global__ void merge_moments(I rows, const T* means, const T* spreads, T* mean,
 
 // run = (1 - momentum) run + momentum new, with `factor` = rows / (rows - 1) on the variance.
 template <typename T, typename I>
-__global__ void update_running(I size, const T* mean, const T* variance, T* running_mean,
-                               T* running_variance, T momentum, T factor) {
+__global__ void update_running(I size, const Wide<T>* mean, const Wide<T>* variance,
+                               Wide<T>* running_mean, Wide<T>* running_variance, Wide<T> momentum,
+                               Wide<T> factor) {
     I c = thread_number<I>();
     if (c >= size) return;
     running_mean[c] += momentum * (mean[c] - running_mean[c]);
@@ -107,8 +109,8 @@ __global__ void update_running(I size, const T* mean, const T* variance, T* runn
 
 // y = (x - mean) factor + b.
 template <typename T, typename I>
-__global__ void normalise(I size, const T* x, const T* mean, const T* factor, const T* b, T* y,
-                          int C) {
+__global__ void normalise(I size, const T* x, const Wide<T>* mean, const Wide<T>* factor,
+                          const Wide<T>* b, T* y, int C) {
     I i = thread_number<I>();
     if (i >= size) return;
     int c = int(i % C);
@@ -117,11 +119,11 @@ __global__ void normalise(I size, const T* x, const T* mean, const T* factor, co
 
 // Of each chunk: shifts = sum gy, scales = sum gy (x - mean), both (chunks, C).
 template <typename T, typename I>
-__global__ void gradient_sums(I rows, const T* x, const T* gy, const T* mean, T* shifts, T* scales,
-                              int C, int each) {
+__global__ void gradient_sums(I rows, const T* x, const T* gy, const Wide<T>* mean, Wide<T>* shifts,
+                              Wide<T>* scales, int C, int each) {
     Task task(C);
     I begin = I(task.chunk) * each, end = begin + each < rows ? begin + each : rows;
-    Pair<T> sums = {0, 0};
+    Pair<Wide<T>> sums = {0, 0};
     for (I r = begin + threadIdx.y; task.valid && r < end; r += SHARERS) {
         I i = r * C + task.channel;
         sums.merge({gy[i], gy[i] * (x[i] - mean[task.channel])});
@@ -134,10 +136,11 @@ __global__ void gradient_sums(I rows, const T* x, const T* gy, const T* mean, T*
 
 // gb = sum gy, gw = scale sum gy (x - mean), both (C).
 template <typename T, typename I>
-__global__ void merge_gradient_sums(I rows, const T* shifts, const T* scales, const T* scale, T* gb,
-                                    T* gw, int C, int chunks) {
+__global__ void merge_gradient_sums(I rows, const Wide<T>* shifts, const Wide<T>* scales,
+                                    const Wide<T>* scale, Wide<T>* gb, Wide<T>* gw, int C,
+                                    int chunks) {
     Task task(C);
-    Pair<T> sums = {0, 0};
+    Pair<Wide<T>> sums = {0, 0};
     for (int k = threadIdx.y; task.valid && k < chunks; k += SHARERS)
         sums.merge({shifts[I(k) * C + task.channel], scales[I(k) * C + task.channel]});
     sums = merged(sums);
@@ -148,12 +151,13 @@ __global__ void merge_gradient_sums(I rows, const T* shifts, const T* scales, co
 
 // gx = w scale (gy - gb / rows - (x - mean) scale gw / rows).
 template <typename T, typename I>
-__global__ void input_gradient(I size, const T* x, const T* gy, const T* mean, const T* scale,
-                               const T* w, const T* gb, const T* gw, T* gx, int C, T rows) {
+__global__ void input_gradient(I size, const T* x, const T* gy, const Wide<T>* mean,
+                               const Wide<T>* scale, const Wide<T>* w, const Wide<T>* gb,
+                               const Wide<T>* gw, T* gx, int C, Wide<T> rows) {
     I i = thread_number<I>();
     if (i >= size) return;
     int c = int(i % C);
-    T factor = w[c] * scale[c];
+    Wide<T> factor = w[c] * scale[c];
     gx[i] = factor * (gy[i] - gb[c] / rows)
         - (x[i] - mean[c]) * (factor * scale[c] * gw[c] / rows);
 }

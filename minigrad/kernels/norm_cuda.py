@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from minigrad.backend import array_module
-from minigrad.kernels.cuda import launch, split
+from minigrad.kernels.cuda import launch, split, wide
 
 CHANNELS, SHARERS = 32, 8  # the block of norm.cu's sums
 ROWS_PER_CHUNK, CHUNKS = 128, 256
@@ -11,11 +11,11 @@ ROWS_PER_CHUNK, CHUNKS = 128, 256
 
 def statistics(x, eps):
     rows, c = _rows(x)
-    xp, n = array_module(x), rows.size // c
+    xp, n, dtype = array_module(x), rows.size // c, wide(x.dtype)
     chunks, each = split(n, ROWS_PER_CHUNK, CHUNKS)
-    means, spreads = xp.empty((chunks, c), x.dtype), xp.empty((chunks, c), x.dtype)
+    means, spreads = xp.empty((chunks, c), dtype), xp.empty((chunks, c), dtype)
     _over_channels("moments", n, c, chunks, [rows], [means, spreads], c, each)
-    mean, var, scale = (xp.empty(c, x.dtype) for _ in range(3))
+    mean, var, scale = (xp.empty(c, dtype) for _ in range(3))
     _over_channels("merge_moments", n, c, 1, [means, spreads], [mean, var, scale], c, each,
                    chunks, float(eps))
     return mean, var, scale
@@ -31,11 +31,11 @@ def normalise(x, mean, factor, b):
 def gradient(gy, x, mean, scale, w):
     rows, c = _rows(x)
     gys, _ = _rows(gy)
-    xp, n = array_module(x), rows.size // c
+    xp, n, dtype = array_module(x), rows.size // c, wide(x.dtype)
     chunks, each = split(n, ROWS_PER_CHUNK, CHUNKS)
-    shifts, scales = xp.empty((chunks, c), x.dtype), xp.empty((chunks, c), x.dtype)
+    shifts, scales = xp.empty((chunks, c), dtype), xp.empty((chunks, c), dtype)
     _over_channels("gradient_sums", n, c, chunks, [rows, gys, mean], [shifts, scales], c, each)
-    gb, gw = xp.empty(c, x.dtype), xp.empty(c, x.dtype)
+    gb, gw = xp.empty(c, dtype), xp.empty(c, dtype)
     _over_channels("merge_gradient_sums", n, c, 1, [shifts, scales, scale], [gb, gw], c, chunks)
     gx = xp.empty(rows.shape, x.dtype)
     launch("norm", "input_gradient", [rows, gys, mean, scale, w, gb, gw], [gx], c, float(n))

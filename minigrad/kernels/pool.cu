@@ -13,13 +13,13 @@ __global__ void maximum(I size, const T* x, T* y, unsigned short* winner, Geomet
     if (i >= size) return;
     Place<I> at(i, g.oh, g.ow, g.C);
     int top = at.row * g.sh - g.ph, left = at.column * g.sw - g.pw;
-    T best = -INFINITY;
+    Wide<T> best = -INFINITY;
     int tap = first_tap(top, g.dh, g.kh) * g.kw + first_tap(left, g.dw, g.kw);
     for (int u = 0; u < g.kh; u++) {
         for (int v = 0; v < g.kw; v++) {
             int row = top + u * g.dh, column = left + v * g.dw;
             if (!inside(row, g.H) || !inside(column, g.W)) continue;
-            T value = x[offset<I>(at.image, row, column, at.channel, g.H, g.W, g.C)];
+            Wide<T> value = x[offset<I>(at.image, row, column, at.channel, g.H, g.W, g.C)];
             if (value > best || (value != value && best == best)) {
                 best = value;
                 tap = u * g.kw + v;
@@ -36,7 +36,7 @@ __global__ void scatter(I size, const T* gy, const unsigned short* winner, T* gx
     I i = thread_number<I>();
     if (i >= size) return;
     Place<I> at(i, g.H, g.W, g.C);
-    T sum = 0;
+    Wide<T> sum = 0;
     for (int u = 0; u < g.kh; u++) {
         int row = window_at(at.row, u, g.sh, g.ph, g.dh, g.oh);
         for (int v = 0; row >= 0 && v < g.kw; v++) {
@@ -67,7 +67,7 @@ __global__ void average(I size, const T* x, T* y, Geometry g) {
     I i = thread_number<I>();
     if (i >= size) return;
     Place<I> at(i, g.oh, g.ow, g.C);
-    T sum = 0;
+    Wide<T> sum = 0;
     for (int u = 0; u < g.kh; u++) {
         for (int v = 0; v < g.kw; v++) {
             int row = at.row * g.sh - g.ph + u * g.dh, column = at.column * g.sw - g.pw + v * g.dw;
@@ -84,7 +84,7 @@ __global__ void average_transpose(I size, const T* gy, T* gx, Geometry g) {
     I i = thread_number<I>();
     if (i >= size) return;
     Place<I> at(i, g.H, g.W, g.C);
-    T sum = 0;
+    Wide<T> sum = 0;
     for (int u = 0; u < g.kh; u++) {
         int row = window_at(at.row, u, g.sh, g.ph, g.dh, g.oh);
         for (int v = 0; row >= 0 && v < g.kw; v++) {

@@ -14,6 +14,8 @@ from minigrad.tensor import Tensor
 class MaxPool2d(Function):
     """y = the largest of each window.  x (N, C, H, W) -> y (N, C, oh, ow)."""
 
+    half_on_gpu = True
+
     def __init__(self, window):
         self.window = window
 
@@ -29,6 +31,8 @@ class MaxPool2d(Function):
 class Scatter(Function):
     """y = zeros, each g added where its window's maximum stood: (N, C, oh, ow) -> (N, C, H, W)."""
 
+    half_on_gpu = True
+
     def __init__(self, winner, window, size):
         self.winner, self.window, self.size = winner, window, size
 
@@ -41,6 +45,8 @@ class Scatter(Function):
 
 class Gather(Function):
     """y = the element of x where each window's maximum stood: Scatter's transpose."""
+
+    half_on_gpu = True
 
     def __init__(self, winner, window):
         self.winner, self.window = winner, window
@@ -56,6 +62,8 @@ class Gather(Function):
 class AvgPool2d(Function):
     """y = the mean of each window.  x (N, C, H, W) -> y (N, C, oh, ow)."""
 
+    half_on_gpu = True
+
     def __init__(self, window):
         self.window = window
 
@@ -69,6 +77,8 @@ class AvgPool2d(Function):
 
 class AvgPoolTranspose(Function):
     """y = each g spread evenly over its window.  g (N, C, oh, ow) -> (N, C, H, W)."""
+
+    half_on_gpu = True
 
     def __init__(self, window, size):
         self.window, self.size = window, size
