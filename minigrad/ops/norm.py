@@ -70,7 +70,7 @@ def batch_norm(x, running_mean, running_var, weight, bias, training=False, momen
             raise ValueError("batch_norm: evaluation needs running statistics")
         factor = weight / sqrt(running_var + eps)
         y = x * _channels(factor, x) + _channels(bias - running_mean * factor, x)
-        return cast(y, x.dtype)
+        return cast(y, x.dtype) if is_half(x) else y
     n = math.prod(x.shape) // x.shape[1]
     if n < 2:
         raise ValueError("batch_norm: expected more than 1 value per channel when training, "

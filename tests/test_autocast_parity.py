@@ -1,0 +1,89 @@
+"""Mixed precision beside PyTorch's: autocast on the CPU in bfloat16, and the scaler's numbers."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import nn, optim
+from tests.halves import EPS, needs_bfloat16
+
+torch = pytest.importorskip("torch")
+from tests.test_training_parity import batches, pair  # noqa: E402  it needs torch
+
+
+@needs_bfloat16
+def test_ten_steps_in_bfloat16_are_torchs():
+    mg.manual_seed(0)
+    ours, theirs = pair("small_cnn", "float32", None)
+    mine = optim.SGD(ours.parameters(), lr=0.01, momentum=0.9)
+    other = torch.optim.SGD(theirs.parameters(), lr=0.01, momentum=0.9)
+    losses = []
+    for x, y in islice(batches(8, "float32"), 10):
+        mine.zero_grad()
+        with mg.autocast("bfloat16"):
+            output = ours(mg.Tensor(x))
+            loss = mg.cross_entropy(output, y)
+        loss.backward()
+        mine.step()
+        other.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            wanted = theirs(torch.tensor(x))
+            expected = torch.nn.functional.cross_entropy(wanted, torch.tensor(y))
+        expected.backward()
+        other.step()
+        assert str(wanted.dtype) == f"torch.{output.dtype}" == "torch.bfloat16"
+        assert str(expected.dtype) == f"torch.{loss.dtype}" == "torch.float32"
+        losses.append((loss.item(), expected.item()))
+    assert losses[-1][0] < losses[0][0]
+    np.testing.assert_allclose(*zip(*losses), rtol=4 * EPS["bfloat16"])
+
+
+@needs_bfloat16
+@pytest.mark.parametrize("call", [
+    lambda m, x, w: m.matmul(x[:, :, 0, 0], x[:, :, 0, 0].T), lambda m, x, w: m.conv2d(x, w),
+    lambda m, x, w: m.conv_transpose2d(x, w), lambda m, x, w: m.relu(m.conv2d(x, w)),
+    lambda m, x, w: m.conv2d(x, w) + x[:, :, 1:-1, 1:-1], lambda m, x, w: m.conv2d(x, w) * 0.5,
+    lambda m, x, w: m.max_pool2d(m.conv2d(x, w), 2), lambda m, x, w: m.sigmoid(m.conv2d(x, w)),
+    lambda m, x, w: m.mse_loss(m.conv2d(x, w), x[:, :, 1:-1, 1:-1])], ids=range(9))
+def test_each_op_has_the_dtype_and_the_numbers_that_torch_gives(call):
+    """Softmax is not among them: torch takes it in float32 on a GPU alone, we everywhere."""
+    rng = np.random.default_rng(0)
+    x, w = (rng.standard_normal(s).astype(np.float32) for s in ((2, 3, 8, 8), (3, 3, 3, 3)))
+    with mg.autocast("bfloat16"):
+        ours = call(mg, mg.Tensor(x), mg.Tensor(w))
+    with torch.autocast("cpu", torch.bfloat16):
+        theirs = call(_Torch, torch.tensor(x), torch.tensor(w))
+    assert f"torch.{ours.dtype}" == str(theirs.dtype)
+    np.testing.assert_allclose(ours.to("float32").data, theirs.float().numpy(),
+                               rtol=2 * EPS["bfloat16"], atol=2 * EPS["bfloat16"])
+
+
+class _Torch:
+    """torch's functions under the names that minigrad has for them."""
+
+    matmul, conv2d, conv_transpose2d = torch.matmul, torch.conv2d, torch.conv_transpose2d
+    relu, max_pool2d, sigmoid = torch.relu, torch.max_pool2d, torch.sigmoid
+    mse_loss = torch.nn.functional.mse_loss
+
+
+def test_the_scaler_takes_torchs_decisions():
+    ours = optim.GradScaler(growth_interval=7)
+    theirs = torch.amp.GradScaler("cpu", growth_interval=7)
+    rng, scales = np.random.default_rng(0), set()
+    for step in range(200):
+        gradient = np.inf if rng.random() < (0.3 if step < 60 else 0.02) else 1.0
+        p, q = nn.Parameter(np.ones(3, np.float32)), torch.nn.Parameter(torch.ones(3))
+        mine, other = optim.SGD([p], lr=0.5), torch.optim.SGD([q], lr=0.5)
+        ours.scale((p * 3).sum()).backward()
+        theirs.scale((q * 3).sum()).backward()
+        p.grad.data[1] *= np.float32(gradient)
+        q.grad[1] *= gradient
+        ours.step(mine), theirs.step(other)
+        ours.update(), theirs.update()
+        assert np.array_equal(p.data, q.detach().numpy())
+        assert ours.state_dict() == theirs.state_dict()
+        scales.add(ours.get_scale())
+    assert len(scales) > 5
+    assert optim.GradScaler().state_dict() == torch.amp.GradScaler("cpu").state_dict()
