@@ -91,9 +91,6 @@ class _Ufunc:
             y = self.ufunc(*_open(args), **options)
         return out if isinstance(out, ndarray) else _box(y)
 
-    def at(self, a, indices, b):
-        self.ufunc.at(a.host, _open(indices), _open(b))
-
 
 def _viewing(name):
     def method(self, *args, **options):
@@ -148,11 +145,11 @@ class ndarray:
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **options):
         mine = getattr(module, ufunc.__name__, None)
-        if mine is None or method not in ("__call__", "at"):
+        if mine is None or method != "__call__":  # CuPy's `at` adds floats atomically
             return NotImplemented
         if out is not None:
             options["out"] = out[0]
-        return (mine if method == "__call__" else mine.at)(*inputs, **options)
+        return mine(*inputs, **options)
 
     def __array_function__(self, func, types_, args, options):
         mine = getattr(module, func.__name__, None)
@@ -268,6 +265,13 @@ def matmul(a, b):
     return _box((widened(a) @ widened(b)).astype(a.dtype))
 
 
+def argsort(a, axis=-1, kind=None):
+    """Stable, whatever NumPy's own would be; no other kind."""
+    if kind not in (None, "stable"):
+        raise ValueError("only 'stable' is supported")
+    return _box(np.argsort(a.host, axis, kind="stable"))
+
+
 def asnumpy(a):
     return a.get() if isinstance(a, ndarray) else np.asarray(a)
 
@@ -298,7 +302,7 @@ for _name, _parameters in FUNCTIONS.items():
     setattr(module, _name, _function(_name, _parameters))
 module.fft = SimpleNamespace(**{name: _function(name, parameters, np.fft)
                                 for name, parameters in TRANSFORMS.items()})
-for _f in (ndarray, empty, empty_like, array, asarray, ascontiguousarray, asnumpy, matmul,
+for _f in (ndarray, empty, empty_like, array, asarray, argsort, ascontiguousarray, asnumpy, matmul,
            RawModule):
     setattr(module, _f.__name__, _f)
 module.max, module.min, module.abs = module.amax, module.amin, module.absolute

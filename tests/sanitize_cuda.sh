@@ -9,5 +9,6 @@ export CUPY_CACHE_IN_MEMORY=1 CUDA_WITHOUT_POOL=1 HYPOTHESIS_PROFILE=once
 for tool in memcheck racecheck initcheck synccheck; do
     echo "== $tool"
     compute-sanitizer --tool "$tool" --error-exitcode 1 --target-processes all \
-        "${PYTHON:-python}" -m pytest -m gpu -x tests/test_cuda_kernels.py tests/test_cuda_gemm.py
+        "${PYTHON:-python}" -m pytest -m gpu -x tests/test_cuda_kernels.py tests/test_cuda_gemm.py \
+        tests/test_cuda_sums.py
 done

@@ -87,6 +87,12 @@ def test_bad_limits_are_named(clip, limit):
         clip(with_gradients([1.0]), limit)
 
 
+@pytest.mark.parametrize("order", [0, -1, -math.inf, math.nan])
+def test_an_order_that_makes_no_norm_is_named(order):
+    with one_line(ValueError, "clip_grad_norm_", "norm_type", str(order)):
+        clip_grad_norm_(with_gradients([1.0]), 1, order)
+
+
 values = st.floats(-1e3, 1e3)
 
 

@@ -1,4 +1,5 @@
-"""Optimizer steps on the GPU: all parameters in one launch of kernels/optim.cu.
+"""Optimizer steps and gradient clipping on the GPU: all parameters in one launch of
+kernels/optim.cu.
 
 `items` are what `Optimizer.update` gets, one after another: (parameter, gradient, state).
 """
@@ -11,7 +12,7 @@ from itertools import groupby
 
 import numpy as np
 
-from minigrad.backend import array_module
+from minigrad.backend import array_module, to_device
 from minigrad.kernels.cuda import launch
 
 CHUNK = 4096  # elements per block, as in optim.cu
@@ -48,9 +49,38 @@ def adam(items, group):
 
 def clip(gradients, limit):
     """Every element of every gradient limited to [-limit, limit], in place."""
+    for some in _by_dtype(gradients):
+        _launch("clip", [some], float(limit))
+
+
+def scale(gradients, factor):
+    """Every element of every gradient times the factor, in place."""
+    for some in _by_dtype(gradients):
+        _launch("scale", [some], float(factor))
+
+
+def norm(gradients, order):
+    """(sum |g|^order)^(1/order) over all elements of all gradients, math.inf: the largest |g|.
+
+    A float, summed in the gradients' dtype; the host waits for the GPU once.
+    """
+    totals = []
+    for some in _by_dtype(gradients):
+        xp, dtype = array_module(some[0]), some[0].dtype
+        sums, total = xp.empty(_tables(xp, _sizes(some))[0], dtype), xp.empty(1, dtype)
+        _launch("powers", [some], float(order), outputs=[sums])
+        launch("optim", "join_powers", [sums], [total], sums.size, float(order), blocks=1)
+        totals.append(total.astype(np.float64))
+    if not totals:
+        return 0.0
+    totals = to_device(xp.concatenate(totals), "cpu")
+    return float(totals.max() if math.isinf(order) else totals.sum() ** (1 / order))
+
+
+def _by_dtype(gradients):
+    """Lists of arrays of equal dtype, none with gaps in its memory."""
     for _, some in groupby(sorted(gradients, key=_dtype), _dtype):
-        some = list(some)
-        _launch("clip", some, [[_dense(g) for g in some]], float(limit))
+        yield [_dense(g) for g in some]
 
 
 def _alike(items, key):
@@ -70,16 +100,21 @@ def _together(kernel, items, names, *numbers):
     params = [_dense(p) for p, _, _ in items]
     gradients = [_laid_out_as(p, g) for p, g, _ in items]
     states = [[_laid_out_as(p, state[name], same=True) for p, _, state in items] for name in names]
-    _launch(kernel, params, [params, gradients, *states], *numbers)
+    _launch(kernel, [params, gradients, *states], *numbers)
 
 
-def _launch(kernel, first, lists, *numbers):
-    xp = array_module(first[0])
-    sizes = tuple(a.size for a in first)
+def _launch(kernel, lists, *numbers, outputs=()):
+    """One launch for the lists of arrays, whose corresponding ones have one size."""
+    first = lists[0]
+    xp, sizes = array_module(first[0]), _sizes(first)
     addresses = xp.asarray(np.array([a.data.ptr for some in lists for a in some], np.uint64))
     n_blocks, tables = _tables(xp, sizes)
-    launch("optim", kernel, [addresses, *tables], [], len(sizes), *numbers, size=n_blocks,
+    launch("optim", kernel, [addresses, *tables], outputs, len(sizes), *numbers, size=n_blocks,
            blocks=n_blocks, dtype=first[0].dtype)
+
+
+def _sizes(arrays):
+    return tuple(a.size for a in arrays)
 
 
 @functools.lru_cache(16)

@@ -14,6 +14,7 @@ from minigrad import backend
 from minigrad.backend import array_module
 from minigrad.function import Function
 from minigrad.half import number_type
+from minigrad.kernels import index as kernel
 from minigrad.tensor import Tensor
 
 
@@ -103,13 +104,12 @@ class IndexAdd(Function):
         self.index_, self.shape = index, shape
 
     def forward(self, x):
-        xp = array_module(x)
-        y = xp.zeros(self.shape, x.dtype)
         parts = self.index_ if isinstance(self.index_, tuple) else (self.index_,)
-        if all(part is None or part is ... or isinstance(part, (int, slice)) for part in parts):
-            y[self.index_] = x  # basic indexing takes no element twice
-        else:
-            xp.add.at(y, self.index_, x)
+        if any(part is not None and part is not ... and not isinstance(part, (int, slice))
+               for part in parts):
+            return kernel.add_at(x, self.index_, self.shape)
+        y = array_module(x).zeros(self.shape, x.dtype)
+        y[self.index_] = x  # basic indexing takes no element twice
         return y
 
     def backward(self, gy):

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from minigrad.backend import array_module, to_device
+from minigrad.backend import array_module, on_gpu, to_device
 from minigrad.function import trace
+from minigrad.kernels import optim_cuda
 from minigrad.nn import Module
 from minigrad.tensor import Tensor
 
@@ -46,11 +47,12 @@ def squared_norm(parameters: Iterable[Tensor]) -> float:
     In the dtype of the gradients, which may overflow: then each element is looked at.
     """
     gradients = [p.grad.data for p in parameters if p.grad is not None]
-    total = 0.0
+    total = optim_cuda.norm([g for g in gradients if on_gpu(g)], 2) ** 2
     with quiet():
         for g in gradients:
-            flat = g.ravel(order="K")           # in the order of memory: no copy
-            total += float(flat @ flat)
+            if not on_gpu(g):
+                flat = g.ravel(order="K")       # in the order of memory: no copy
+                total += float(flat @ flat)
     if not math.isfinite(total) and all(map(all_finite, gradients)):
         return float(np.finfo(np.float64).max)
     return total
@@ -179,6 +181,6 @@ def _sample(array):
 
 def _largest(model):
     """(name, size) of the weight of the largest absolute value; NaN counts as the largest."""
-    sizes = {name: float(abs(p.data).max(initial=0)) for name, p in model.named_parameters()}
+    sizes = {name: float(abs(p.data).max()) for name, p in model.named_parameters() if p.numel()}
     name = max(sizes, key=lambda name: (math.isnan(sizes[name]), sizes[name]))
     return name, sizes[name]
