@@ -22,9 +22,11 @@ import numpy as np
 
 from minigrad.backend import to_device
 from minigrad.function import trace
+from minigrad.kernels.adaptive import bin_of
 from minigrad.nn import Module
 from minigrad.ops.activation import (LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Softplus,
                                      Tanh)
+from minigrad.ops.adaptive import AdaptiveAvgPool2d, AdaptiveMaxPool2d
 from minigrad.ops.arithmetic import (Abs, Add, Clip, Cos, Div, Exp, Expm1, Log, Log1p, Maximum,
                                      Minimum, Mul, Neg, Pow, Sin, Sqrt, Sub, Where)
 from minigrad.ops.compare import Elementwise
@@ -252,6 +254,26 @@ def _pool(kind, **more):
     return rule
 
 
+def _adaptive_means(call):
+    """Rows first, as kernels/adaptive.py computes them: a sum and a division for each bin."""
+    (n, c, h, w), (oh, ow) = call.inputs[0].shape, call.output.shape[2:]
+    adds = sum(_overlaps(h, oh)) * w + oh * sum(_overlaps(w, ow))
+    return Count(add=n * c * adds, other=n * c * (oh * w + oh * ow))
+
+
+def _adaptive_maxima(call):
+    """All but one pixel of each bin cost a comparison."""
+    (n, c, h, w), (oh, ow) = call.inputs[0].shape, call.output.shape[2:]
+    pixels = (sum(_overlaps(h, oh)) + oh) * (sum(_overlaps(w, ow)) + ow)
+    return Count(compare=n * c * (pixels - oh * ow))
+
+
+def _overlaps(n, parts):
+    """The pixels of each bin, less one."""
+    bins = (bin_of(i, parts, n) for i in range(parts))
+    return [some.stop - some.start - 1 for some in bins]
+
+
 def _reduced(kind):
     """Reducing n numbers to one takes n - 1 operations of `kind`."""
     return lambda call: Count(**{kind: _size(call.inputs[0]) - _size(call.output)})
@@ -329,4 +351,6 @@ RULES = {
     BatchNorm: _batch_norm,
     MaxPool2d: _pool("compare"),
     AvgPool2d: _pool("add", other=1),
+    AdaptiveAvgPool2d: _adaptive_means,
+    AdaptiveMaxPool2d: _adaptive_maxima,
 }

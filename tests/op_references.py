@@ -118,13 +118,16 @@ def max_places(x, **options):
     return places
 
 
-def adaptive_avg_pool2d(x, output_size):
+def adaptive_pool(reduce):
     """One bin after the other."""
-    oh, ow = pair(output_size)
-    y = np.empty((*x.shape[:2], oh, ow), x.dtype)
-    for i, j in np.ndindex(oh, ow):
-        y[:, :, i, j] = x[:, :, _bin(i, oh, x.shape[2]), _bin(j, ow, x.shape[3])].mean((2, 3))
-    return y
+    def f(x, output_size):
+        oh, ow = pair(output_size)
+        y = np.empty((*x.shape[:2], oh, ow), x.dtype)
+        for i, j in np.ndindex(oh, ow):
+            rows, columns = _bin(i, oh, x.shape[2]), _bin(j, ow, x.shape[3])
+            y[:, :, i, j] = reduce(x[:, :, rows, columns], (2, 3))
+        return y
+    return f
 
 
 def _bin(i, parts, n):

@@ -232,10 +232,10 @@ def _side(k, p, d):
 
 
 @st.composite
-def images(draw, **options):
+def images(draw, domain=real, **options):
     """One batch of images, and options that do not depend on its shape."""
     shape = min(draw(few), 2), *(draw(st.integers(1, most)) for most in (2, 4, 4))
-    return Sample(filled(draw, [shape], real), draw(st.fixed_dictionaries(options)))
+    return Sample(filled(draw, [shape], domain), draw(st.fixed_dictionaries(options)))
 
 
 def _apart(rng, n):

@@ -1,13 +1,14 @@
 """The nets catch what they are there for: mistakes planted in kernels, and in how they are used."""
 
 import contextlib
+import math
 
 import numpy as np
 import pytest
 
 import minigrad as mg
 from minigrad import set_float32_matmul_precision
-from minigrad.kernels import conv, cuda, loss_cuda, pool, pool_cuda
+from minigrad.kernels import (adaptive, conv, cuda, index, loss_cuda, optim_cuda, pool, pool_cuda)
 from minigrad.kernels.emulator import MISSING, HostModule, KernelError
 from minigrad.kernels.window import Window
 from minigrad.ops.norm import BatchNorm
@@ -99,6 +100,30 @@ def pooling():
     return [a.get() for a in got], pool.maximum(x, window)
 
 
+def bins():
+    x = np.random.default_rng(0).standard_normal((2, 3, 7, 5)).astype(np.float32)
+    g, (h, w) = x[:, :, :4, :3].copy(), x.shape[2:]
+    a, b = map(fake_cupy.asarray, (x, g))
+    y, place = adaptive.maximum(x, (4, 3))
+    got = [adaptive.average(a, (4, 3)), *adaptive.maximum(a, (4, 3)),
+           adaptive.average_transpose(b, (h, w)),
+           adaptive.scatter(b, fake_cupy.asarray(place), (h, w))]
+    return [one.get() for one in got], [adaptive.average(x, (4, 3)), y, place,
+                                        adaptive.average_transpose(g, (h, w)),
+                                        adaptive.scatter(g, place, (h, w))]
+
+
+def norm_of_all():
+    x = np.random.default_rng(0).standard_normal(12000).astype(np.float32)
+    got = [optim_cuda.norm([fake_cupy.asarray(x)], order) for order in (2, math.inf)]
+    return got, [np.linalg.norm(x), abs(x).max()]
+
+
+def added_at():
+    x, at = np.arange(1, 40, dtype=np.float32), np.arange(39) % 7
+    return [index.add_at(*map(fake_cupy.asarray, (x, at)), (8,)).get()], [index.add_at(x, at, 8)]
+
+
 def normalisation():
     x, w, b = np.random.default_rng(0).standard_normal((3, 40, 33)).astype(np.float32)
     got = BatchNorm(1e-5).forward(*map(fake_cupy.asarray, (x, w[0], b[0])))
@@ -120,6 +145,7 @@ def product():
     return [got.get()], [conv.forward(x, w, window)]
 
 
+BINS, NORM = ["average", "average_transpose", "maximum", "scatter"], ["powers", "join_powers"]
 MISTAKES = [  # file, kernels, the comparison, what is right, what is wrong
     ("pool", ["maximum"], pooling, "at.row * g.sh - g.ph, left", "at.row * g.sh - g.pw, left"),
     ("pool", ["maximum"], pooling, "u * g.dh, column = left", "u * g.dw, column = left"),
@@ -130,6 +156,17 @@ MISTAKES = [  # file, kernels, the comparison, what is right, what is wrong
      "= value;\n    __syncthreads();", "= value;"),
     ("norm", ["moments", "merge_moments", "normalise"], normalisation,
      "half][threadIdx.x]);\n        __syncthreads();", "half][threadIdx.x]);"),
+    ("adaptive", BINS, bins, "(end + parts - 1) / parts", "end / parts"),
+    ("adaptive", BINS, bins, "Range rows = bin(at.row, oh, H)", "Range rows = bin(at.row, H, oh)"),
+    ("adaptive", BINS, bins, "winner = r * W + c;", "winner = r * H + c;"),
+    ("adaptive", BINS, bins, "if (place[from] == at.row * W + at.column) ", ""),
+    ("adaptive", BINS, bins, "Range tall = bin(r, oh, H)", "Range tall = bin(r, H, oh)"),
+    ("optim", NORM, norm_of_all, "        __syncthreads();\n    }\n    return shared",
+     "    }\n    return shared"),
+    ("optim", NORM, norm_of_all, "sum = joined_by_block(sum, largest);", ""),
+    ("optim", NORM, norm_of_all, "min(start + CHUNK, sizes[owner])", "start + CHUNK"),
+    ("index", ["sum_runs"], added_at, "k = middle + 1", "k = middle + 2"),
+    ("index", ["sum_runs"], added_at, "x[order[k]]", "x[k]"),
     ("loss", ["cross_entropy"], cross_entropy, "    __syncthreads();  // before", "    // before"),
     ("gemm", ["forward_narrow"], product, "    __syncthreads();  // before", "    // before"),
     ("gemm", ["forward_narrow"], product, "await_copies<1>", "await_copies<2>"),

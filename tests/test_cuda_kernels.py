@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 import minigrad as mg
 from minigrad import optim
 from minigrad.backend import keyed_generator
-from minigrad.kernels import conv, conv_cuda, cuda, dropout_cuda, norm, norm_cuda, pool
+from minigrad.kernels import (adaptive, conv, conv_cuda, cuda, dropout_cuda, norm, norm_cuda,
+                              pool)
 from minigrad.kernels.window import Window
 from minigrad.ops.activation import ReLU, Sigmoid, Tanh
 from minigrad.ops.norm import BatchNorm
@@ -111,6 +112,37 @@ def test_average_pooling_and_its_transpose(xp, dtype, case, n, c, seed, long):
         gx = pool.average_transpose(xp.asarray(g), window, size)
     same(y, pool.average(*wide(x), window), taps)
     same(gx, pool.average_transpose(*wide(g), window, size), taps)
+
+
+sides = st.tuples(st.integers(1, 9), st.integers(1, 9))
+
+
+@given(sides, sides, sizes, sizes, seeds, st.booleans())
+def test_adaptive_average_pooling_and_its_transpose(xp, dtype, size, out, n, c, seed, long):
+    draw = Numbers(seed, dtype)
+    x, g = draw(n, c, *size), draw(n, c, *out)
+    with any_width(long):
+        y = adaptive.average(xp.asarray(x), out)
+        gx = adaptive.average_transpose(xp.asarray(g), size)
+    same(y, adaptive.average(*wide(x), out), math.prod(size))
+    same(gx, adaptive.average_transpose(*wide(g), size), math.prod(out))
+
+
+@given(sides, sides, sizes, sizes, seeds, st.booleans(), st.sampled_from(["", "nan", "inf"]))
+def test_adaptive_max_pooling_and_its_two_transposes(xp, dtype, size, out, n, c, seed, long,
+                                                     special):
+    draw = Numbers(seed, dtype)
+    x, z, g = draw(n, c, *size, ties=True), draw(n, c, *size), draw(n, c, *out)
+    if special:
+        x[draw.rng.random(x.shape) < 0.3] = np.nan if special == "nan" else -np.inf
+    y, place = adaptive.maximum(x, out)
+    with any_width(long):
+        got, places = adaptive.maximum(xp.asarray(x), out)
+        back = adaptive.scatter(xp.asarray(g), places, size)
+        picked = adaptive.gather(xp.asarray(z), places)
+    assert np.array_equal(host(got), y, equal_nan=True) and np.array_equal(host(places), place)
+    same(back, adaptive.scatter(*wide(g), place, size), math.prod(out))
+    assert np.array_equal(host(picked), adaptive.gather(z, place))
 
 
 # ---- convolution ---------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import Tensor
-from minigrad.kernels import columns, conv, pool
+from minigrad.kernels import adaptive, columns, conv, pool
 from minigrad.kernels.window import Window, direct_windows, empty, image, pixels, zeros
 from tests.one_line import one_line
 
@@ -184,6 +184,21 @@ def test_average_pooling_is_the_definition_and_its_maps_are_adjoint():
         np.testing.assert_allclose(y, pool.average_direct(x, window), rtol=1e-12, atol=1e-14)
         g = draw(rng, *y.shape)
         gx = pool.average_transpose(g, window, size)
+        assert gx.shape == x.shape
+        assert abs(inner(y, g) - inner(x, gx)) <= 1e-12 * max(1, inner(abs(y), abs(g)))
+
+
+def test_adaptive_maxima_are_bin_by_bin_and_their_maps_are_adjoint():
+    """y = gather(x) at the places, <gather(x), g> = <x, scatter(g)>; more bins than pixels too."""
+    rng = np.random.default_rng(0)
+    for size, out in [((7, 5), (4, 2)), ((3, 2), (5, 7)), ((6, 4), (3, 2)), ((1, 1), (2, 1))]:
+        x, g = draw(rng, 2, 3, *size), draw(rng, 2, 3, *out)
+        y, place = adaptive.maximum(x, out)
+        for i, j in np.ndindex(*out):
+            rows, columns = (adaptive.bin_of(k, parts, n) for k, parts, n in zip((i, j), out, size))
+            np.testing.assert_array_equal(y[:, :, i, j], x[:, :, rows, columns].max((2, 3)))
+        np.testing.assert_array_equal(adaptive.gather(x, place), y)
+        gx = adaptive.scatter(g, place, size)
         assert gx.shape == x.shape
         assert abs(inner(y, g) - inner(x, gx)) <= 1e-12 * max(1, inner(abs(y), abs(g)))
 

@@ -216,6 +216,7 @@ def test_linear_and_conv_call_their_ops():
     (nn.MaxPool2d(3, 2, 1), lambda x: mg.max_pool2d(x, 3, 2, 1)),
     (nn.MaxPool2d(2, 3, 1, 2, True), lambda x: mg.max_pool2d(x, 2, 3, 1, 2, True)),
     (nn.AdaptiveAvgPool2d((3, 1)), lambda x: mg.adaptive_avg_pool2d(x, (3, 1))),
+    (nn.AdaptiveMaxPool2d((3, 1)), lambda x: mg.adaptive_max_pool2d(x, (3, 1))),
     (nn.UpsamplingNearest2d(2), lambda x: mg.upsample_nearest2d(x, 2)),
     (nn.Identity(), lambda x: x),
     (nn.AvgPool2d((2, 1)), lambda x: mg.avg_pool2d(x, (2, 1)))], ids=lambda v: type(v).__name__)
@@ -268,6 +269,7 @@ def test_bad_hyper_parameters_are_named(build, words):
     (nn.AdaptiveAvgPool2d(0), (1, 3, 4, 4), ["adaptive_avg_pool2d", "output_size", "0"]),
     (nn.AdaptiveAvgPool2d((2, 2, 2)), (1, 3, 4, 4), ["output_size", "(2, 2, 2)"]),
     (nn.AdaptiveAvgPool2d(2), (3, 4, 4), ["adaptive_avg_pool2d", "(3, 4, 4)"]),
+    (nn.AdaptiveMaxPool2d((0, 1)), (1, 3, 4, 4), ["adaptive_max_pool2d", "output_size", "0"]),
     (nn.UpsamplingNearest2d(1.5), (1, 3, 4, 4), ["upsample_nearest2d", "scale_factor", "1.5"]),
     (nn.Dropout2d(), (4, 4), ["dropout2d", "(4, 4)"]),
     (nn.BatchNorm1d(3), (2, 4), ["BatchNorm1d(3)", "(2, 4)", "3 channels"]),

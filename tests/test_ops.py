@@ -100,7 +100,8 @@ def test_the_same_operand_twice(name, data):
 
 # ---- nothing is left out -------------------------------------------------------------------------
 
-HELPERS = {"applies", "binary", "check_same_dtype", "floating"}  # what ops modules lend each other
+# what ops modules lend each other
+HELPERS = {"applies", "binary", "check_images", "check_same_dtype", "floating"}
 
 
 def public_functions(module):

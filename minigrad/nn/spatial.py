@@ -108,6 +108,13 @@ class AdaptiveAvgPool2d(Module):
         return f"output_size={self.output_size}"
 
 
+class AdaptiveMaxPool2d(AdaptiveAvgPool2d):
+    """Largest element of output_size bins per axis."""
+
+    def forward(self, x):
+        return ops.adaptive_max_pool2d(x, self.output_size)
+
+
 class UpsamplingNearest2d(Module):
     """Each pixel repeated scale_factor times down and across."""
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from minigrad.ops.activation import (leaky_relu, log_softmax, relu, sigmoid, softmax, softplus,
                                      tanh)
+from minigrad.ops.adaptive import adaptive_avg_pool2d, adaptive_max_pool2d
 from minigrad.ops.arithmetic import (abs, add, clip, cos, div, exp, expm1, log, log1p, maximum,
                                      minimum, mul, neg, pow, sin, sqrt, sub, where)
 from minigrad.ops.compare import (eq, ge, gt, le, logical_and, logical_not, logical_or, lt, ne,
@@ -25,8 +26,7 @@ from minigrad.ops.dropout import dropout, dropout2d
 from minigrad.ops.linear import linear, matmul
 from minigrad.ops.loss import (binary_cross_entropy_with_logits, cross_entropy, mse_loss, nll_loss)
 from minigrad.ops.norm import batch_norm
-from minigrad.ops.pool import (adaptive_avg_pool2d, avg_pool2d, max_pool2d,
-                               upsample_nearest2d)
+from minigrad.ops.pool import avg_pool2d, max_pool2d, upsample_nearest2d
 from minigrad.ops.reduce import (amax, amin, argmax, argmin, logsumexp, max, mean, min, sum, var)
 from minigrad.ops.shape import (cast, clone, concatenate, expand, flatten, getitem, pad, permute,
                                 reshape, squeeze, stack, sum_to, to, transpose, unsqueeze)

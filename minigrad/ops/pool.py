@@ -6,8 +6,8 @@ from __future__ import annotations
 from minigrad.function import Function
 from minigrad.kernels import pool as kernel
 from minigrad.kernels.window import Window, pair
-from minigrad.ops.reduce import floating, mean
-from minigrad.ops.shape import concatenate, expand, permute, reshape
+from minigrad.ops.reduce import floating
+from minigrad.ops.shape import expand, permute, reshape
 from minigrad.tensor import Tensor
 
 
@@ -116,40 +116,17 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0):
     return AvgPool2d(_window("avg_pool2d", x, kernel_size, stride, padding, 1))(x)
 
 
-def adaptive_avg_pool2d(x, output_size):
-    """Mean over bins that cut each axis into output_size parts, which may overlap.
-
-    x (N, C, H, W) -> (N, C, *output_size), an int or a pair; bin i of n covers the rows from
-    floor(i H / n) to ceil((i + 1) H / n). Raises ValueError for a size below 1.
-    """
-    oh, ow = pair(output_size, 1, "output_size", "adaptive_avg_pool2d")
-    _check_images("adaptive_avg_pool2d", x)
-    h, w = x.shape[2:]
-    if oh == ow == 1:
-        return mean(x, (2, 3), keepdim=True)
-    if h % oh == w % ow == 0:
-        return avg_pool2d(x, (h // oh, w // ow))
-    return _means(_means(x, 2, oh), 3, ow)
-
-
 def upsample_nearest2d(x, scale_factor):
     """Each pixel repeated scale_factor (an int or a pair) times down and across.
 
     x (N, C, H, W) -> (N, C, H sh, W sw), torch's upsample with mode "nearest".
     """
     sh, sw = pair(scale_factor, 1, "scale_factor", "upsample_nearest2d")
-    _check_images("upsample_nearest2d", x)
+    check_images("upsample_nearest2d", x)
     n, c, h, w = x.shape
     y = reshape(permute(x, (0, 2, 3, 1)), (n, h, 1, w, 1, c))
     y = reshape(expand(y, (n, h, sh, w, sw, c)), (n, h * sh, w * sw, c))
     return permute(y, (0, 3, 1, 2))  # channels-last
-
-
-def _means(x, dim, parts):
-    """The means of the bins that cut axis `dim` into parts."""
-    n, before = x.shape[dim], (slice(None),) * dim
-    bins = [slice(i * n // parts, -(-(i + 1) * n // parts)) for i in range(parts)]
-    return concatenate([mean(x[(*before, each)], dim, keepdim=True) for each in bins], dim)
 
 
 def _ceil_extra(size, span, stride, pad):
@@ -160,7 +137,7 @@ def _ceil_extra(size, span, stride, pad):
 
 
 def _window(name, x, kernel_size, stride, padding, dilation):
-    _check_images(name, x)
+    check_images(name, x)
     window = Window.of(kernel_size, kernel_size if stride is None else stride, padding, name,
                        dilation)
     if 2 * window.ph > window.kh or 2 * window.pw > window.kw:
@@ -169,7 +146,8 @@ def _window(name, x, kernel_size, stride, padding, dilation):
     return window
 
 
-def _check_images(name, x):
+def check_images(name, x):
+    """ValueError naming the op unless x is a batch of images, TypeError for integers."""
     if x.ndim != 4:
         raise ValueError(f"{name}: needs images (N, C, H, W), got shape {x.shape}")
     floating(name, x)
