@@ -33,7 +33,7 @@ from minigrad.ops.compare import Elementwise
 from minigrad.ops.conv import Conv2d, ConvInputGradient
 from minigrad.ops.dropout import Dropout
 from minigrad.ops.linear import Linear, MatMul
-from minigrad.ops.norm import BatchNorm
+from minigrad.ops.norm import BatchNorm, BatchNormReLU, ScaleShiftReLU
 from minigrad.ops.pool import AvgPool2d, MaxPool2d
 from minigrad.ops.reduce import Amax, Amin, LogSumExp, Sum
 from minigrad.ops.shape import (Cast, Concatenate, Expand, Index, Pad, Permute, Reshape, SumTo,
@@ -349,6 +349,8 @@ RULES = {
     Conv2d: _products,
     ConvInputGradient: _transposed_convolution,
     BatchNorm: _batch_norm,
+    BatchNormReLU: lambda call: _batch_norm(call)._replace(compare=_size(call.output)),
+    ScaleShiftReLU: _each(multiply=1, add=1, compare=1),
     MaxPool2d: _pool("compare"),
     AvgPool2d: _pool("add", other=1),
     AdaptiveAvgPool2d: _adaptive_means,

@@ -148,6 +148,14 @@ def batch_norm(x, mean, var, weight, bias, training, eps):
     return y
 
 
+def rectified(f):
+    """What f gives, or 0 where that is negative."""
+    def g(*arrays, relu, **options):
+        y = f(*arrays, **options)
+        return y * (y > 0)
+    return g
+
+
 def _windows(x, kernel_size, stride, padding, dilation, value):
     """Every window of x, (N, C, oh, ow, kh, kw); padding: (before, after) of both axes."""
     (sh, sw), (dh, dw), (kh, kw) = pair(stride), pair(dilation), kernel_size

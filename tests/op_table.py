@@ -234,6 +234,10 @@ IMAGES = {
                                call=by_batch),
     "batch_norm: evaluation": Op(batches(eps=st.sampled_from([1e-5, 0.1])), ref.batch_norm,
                                  call=by_running),
+    "batch_norm: training, then ReLU": Op(batches(eps=st.just(0.1), relu=st.just(True)),
+                                          ref.rectified(ref.batch_norm), "smooth", by_batch),
+    "batch_norm: evaluation, then ReLU": Op(batches(eps=st.just(0.1), relu=st.just(True)),
+                                            ref.rectified(ref.batch_norm), "smooth", by_running),
     "dropout2d": Op(one_array(whole_channels, min_dims=3), ref.dropped(mg.dropout2d),
                     call=reseeded),
 }

@@ -11,7 +11,7 @@ from minigrad import set_float32_matmul_precision
 from minigrad.kernels import (adaptive, conv, cuda, index, loss_cuda, optim_cuda, pool, pool_cuda)
 from minigrad.kernels.emulator import MISSING, HostModule, KernelError
 from minigrad.kernels.window import Window
-from minigrad.ops.norm import BatchNorm
+from minigrad.ops.norm import BatchNorm, BatchNormReLU, ScaleShiftReLU
 from tests import fake_cupy
 from tests.cuda_devices import every_order
 
@@ -130,6 +130,17 @@ def normalisation():
     return [got.get()], [BatchNorm(1e-5).forward(x, w[0], b[0])]
 
 
+def rectified():
+    x, g, y, w, b = np.random.default_rng(0).standard_normal((5, 40, 33)).astype(np.float32)
+    results = []
+    for to in (fake_cupy.asarray, np.asarray):
+        a, k, z, f, s = map(to, (x, g, y, w[0], b[0]))
+        op, fixed = BatchNormReLU(1e-5), ScaleShiftReLU()
+        results.append([op.forward(a, f, s), *op.backward(k, a, f, z), fixed.forward(a, f, s),
+                        fixed.grad_x(k, f, z)])
+    return [one.get() for one in results[0]], results[1]
+
+
 def cross_entropy():
     x = np.random.default_rng(0).standard_normal((3, 200)).astype(np.float32)
     got, _ = loss_cuda.forward(fake_cupy.asarray(x), fake_cupy.asarray(np.zeros(3, int)), -1, 0)
@@ -145,6 +156,8 @@ def product():
     return [got.get()], [conv.forward(x, w, window)]
 
 
+NORMS = ["moments", "merge_moments", "normalise", "gradient_sums", "merge_gradient_sums",
+         "input_gradient", "scale_passed"]
 BINS, NORM = ["average", "average_transpose", "maximum", "scatter"], ["powers", "join_powers"]
 MISTAKES = [  # file, kernels, the comparison, what is right, what is wrong
     ("pool", ["maximum"], pooling, "at.row * g.sh - g.ph, left", "at.row * g.sh - g.pw, left"),
@@ -156,6 +169,11 @@ MISTAKES = [  # file, kernels, the comparison, what is right, what is wrong
      "= value;\n    __syncthreads();", "= value;"),
     ("norm", ["moments", "merge_moments", "normalise"], normalisation,
      "half][threadIdx.x]);\n        __syncthreads();", "half][threadIdx.x]);"),
+    ("norm", NORMS, rectified, "relu && value <= 0", "value <= -1"),
+    ("norm", NORMS, rectified, "relu ? gy * (y > 0) : gy", "gy"),
+    ("norm", NORMS, rectified, "T g = passed(gy[i], y[i], relu);", "T g = gy[i];"),
+    ("norm", NORMS, rectified, "factor * (passed(gy[i], y[i], relu)", "factor * (gy[i]"),
+    ("norm", NORMS, rectified, "factor[i % C]", "factor[i / C]"),
     ("adaptive", BINS, bins, "(end + parts - 1) / parts", "end / parts"),
     ("adaptive", BINS, bins, "Range rows = bin(at.row, oh, H)", "Range rows = bin(at.row, H, oh)"),
     ("adaptive", BINS, bins, "winner = r * W + c;", "winner = r * H + c;"),

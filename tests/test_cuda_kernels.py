@@ -20,7 +20,7 @@ from minigrad.kernels import (adaptive, conv, conv_cuda, cuda, dropout_cuda, nor
                               pool)
 from minigrad.kernels.window import Window
 from minigrad.ops.activation import ReLU, Sigmoid, Tanh
-from minigrad.ops.norm import BatchNorm
+from minigrad.ops.norm import BatchNorm, BatchNormReLU, ScaleShiftReLU
 from tests.cuda_devices import DEVICES, every_order, host
 
 TOLERANCE = {"float32": 32 * np.finfo(np.float32).eps, "float64": 1e-12}
@@ -172,17 +172,19 @@ def test_convolution_and_its_two_transposes(xp, dtype, route, case, n, groups, c
 # ---- batch normalisation -------------------------------------------------------------------------
 
 @given(st.integers(2, 40), st.one_of(sizes, st.integers(30, 35)), sizes, seeds,
-       st.sampled_from([1e-3, 0.1]), st.floats(-100, 100), st.booleans())
-def test_batch_norm_both_ways(xp, dtype, n, c, width, seed, eps, mean, long):
+       st.sampled_from([1e-3, 0.1]), st.floats(-100, 100), st.booleans(), st.booleans())
+def test_batch_norm_both_ways(xp, dtype, n, c, width, seed, eps, mean, long, relu):
     draw = Numbers(seed, dtype)
     x, w, b, g = draw(n, c, width), draw(c), draw(c), draw(n, c, width)
     x += x.dtype.type(mean)
-    exact, op = BatchNorm(eps), BatchNorm(eps)
+    exact, op = BatchNorm(eps), (BatchNormReLU if relu else BatchNorm)(eps)
     with any_width(long), mock.patch.multiple(norm_cuda, ROWS_PER_CHUNK=8, CHUNKS=5):
         y = op.forward(*map(xp.asarray, (x, w, b)))
-        gradients = op.backward(*map(xp.asarray, (g, x, w)))
+        gradients = op.backward(*map(xp.asarray, (g, x, w)), *[y] * relu)
     x, w, b, g = wide(x, w, b, g)
     want = exact.forward(x, w, b)
+    if relu:  # the kernel's own y decides, where rounding may
+        want, g = np.maximum(want, 0), g * (host(y) > 0)
     terms, most = n * width, np.abs(exact.mean).max() + 1  # x - mean loses digits of the mean
     scale = exact.scale.max()
     for mine, theirs in zip((op.mean, op.var), (exact.mean, exact.var)):
@@ -190,6 +192,22 @@ def test_batch_norm_both_ways(xp, dtype, n, c, width, seed, eps, mean, long):
     same(y, want, terms, most * scale)
     for mine, theirs, power in zip(gradients, exact.backward(g, x, w), (2, 1, 0)):
         same(mine, theirs, terms, terms * most * scale**power * np.abs(g).max())
+
+
+@given(sizes, st.one_of(sizes, st.integers(30, 35)), sizes, seeds, st.booleans(),
+       st.sampled_from([None, np.nan, np.inf]))
+def test_batch_norm_by_running_statistics_and_relu(xp, dtype, n, c, width, seed, long, bad):
+    draw = Numbers(seed, dtype)
+    x, f, s, g = draw(n, c, width), draw(c), draw(c), draw(n, c, width)
+    if bad is not None:
+        x[0, 0, 0] = bad
+    op, exact = ScaleShiftReLU(), ScaleShiftReLU()
+    with any_width(long), np.errstate(invalid="ignore"):
+        y = op.forward(*map(xp.asarray, (x, f, s)))
+        gx = op.grad_x(xp.asarray(g), xp.asarray(f), y)
+        want = exact.forward(*wide(x, f, s))
+    same(y, want)
+    same(gx, exact.grad_x(*wide(g, f), host(y)))
 
 
 @given(st.integers(1, 40), seeds, st.floats(0, 1), st.integers(2, 50))

@@ -107,26 +107,34 @@ __global__ void update_running(I size, const Wide<T>* mean, const Wide<T>* varia
     running_variance[c] += momentum * (variance[c] * factor - running_variance[c]);
 }
 
-// y = (x - mean) factor + b.
+// y = (x - mean) factor + b, or if `relu` the larger of that and 0; NaN stays.
 template <typename T, typename I>
 __global__ void normalise(I size, const T* x, const Wide<T>* mean, const Wide<T>* factor,
-                          const Wide<T>* b, T* y, int C) {
+                          const Wide<T>* b, T* y, int C, int relu) {
     I i = thread_number<I>();
     if (i >= size) return;
     int c = int(i % C);
-    y[i] = (x[i] - mean[c]) * factor[c] + b[c];
+    Wide<T> value = (x[i] - mean[c]) * factor[c] + b[c];
+    y[i] = relu && value <= 0 ? Wide<T>(0) : value;
 }
 
-// Of each chunk: shifts = sum gy, scales = sum gy (x - mean), both (chunks, C).
+// What of gy reaches the normalisation: all of it, or if `relu` that of the positive y.
+template <typename T>
+__device__ Wide<T> passed(T gy, T y, int relu) {
+    return relu ? Wide<T>(gy) * (Wide<T>(y) > 0) : Wide<T>(gy);
+}
+
+// Of each chunk: shifts = sum gy, scales = sum gy (x - mean), both (chunks, C), of what is passed.
 template <typename T, typename I>
-__global__ void gradient_sums(I rows, const T* x, const T* gy, const Wide<T>* mean, Wide<T>* shifts,
-                              Wide<T>* scales, int C, int each) {
+__global__ void gradient_sums(I rows, const T* x, const T* gy, const T* y, const Wide<T>* mean,
+                              Wide<T>* shifts, Wide<T>* scales, int C, int each, int relu) {
     Task task(C);
     I begin = I(task.chunk) * each, end = begin + each < rows ? begin + each : rows;
     Pair<Wide<T>> sums = {0, 0};
     for (I r = begin + threadIdx.y; task.valid && r < end; r += SHARERS) {
         I i = r * C + task.channel;
-        sums.merge({gy[i], gy[i] * (x[i] - mean[task.channel])});
+        Wide<T> g = passed(gy[i], y[i], relu);
+        sums.merge({g, g * (x[i] - mean[task.channel])});
     }
     sums = merged(sums);
     if (!task.valid || threadIdx.y) return;
@@ -149,15 +157,23 @@ __global__ void merge_gradient_sums(I rows, const Wide<T>* shifts, const Wide<T>
     gw[task.channel] = sums.second * scale[task.channel];
 }
 
-// gx = w scale (gy - gb / rows - (x - mean) scale gw / rows).
+// gx = w scale (gy - gb / rows - (x - mean) scale gw / rows), of the gy that is passed.
 template <typename T, typename I>
-__global__ void input_gradient(I size, const T* x, const T* gy, const Wide<T>* mean,
+__global__ void input_gradient(I size, const T* x, const T* gy, const T* y, const Wide<T>* mean,
                                const Wide<T>* scale, const Wide<T>* w, const Wide<T>* gb,
-                               const Wide<T>* gw, T* gx, int C, Wide<T> rows) {
+                               const Wide<T>* gw, T* gx, int C, Wide<T> rows, int relu) {
     I i = thread_number<I>();
     if (i >= size) return;
     int c = int(i % C);
     Wide<T> factor = w[c] * scale[c];
-    gx[i] = factor * (gy[i] - gb[c] / rows)
+    gx[i] = factor * (passed(gy[i], y[i], relu) - gb[c] / rows)
         - (x[i] - mean[c]) * (factor * scale[c] * gw[c] / rows);
+}
+
+// gx = factor gy where y > 0, else 0: of y = max(x factor + shift, 0).
+template <typename T, typename I>
+__global__ void scale_passed(I size, const T* gy, const T* y, const Wide<T>* factor, T* gx, int C) {
+    I i = thread_number<I>();
+    if (i >= size) return;
+    gx[i] = passed(gy[i], y[i], 1) * factor[i % C];
 }

@@ -45,8 +45,11 @@ def statistics(x, eps):
 
 
 @twin("norm")
-def normalise(x, mean, factor, b):
-    """(x - mean) factor + b, all but x (N, C, ...) of shape (C); channels-last."""
+def normalise(x, mean, factor, b, relu=False):
+    """(x - mean) factor + b, all but x (N, C, ...) of shape (C); channels-last.
+
+    relu: the larger of that and 0, while a block is in the cache.
+    """
     rows, blocks, _ = _rows(x)
     out = np.empty_like(rows, np.result_type(x, factor, b))  # complex for the complex step
 
@@ -54,28 +57,37 @@ def normalise(x, mean, factor, b):
         y = np.subtract(rows[block], _wide(mean, rows), out=out[block])
         y *= _wide(factor, rows)
         y += _wide(b, rows)
+        if relu:
+            np.maximum(y, 0, out=y)
 
     for_each(write, blocks)
     return _image(out, x)
 
 
 @twin("norm")
-def gradient(gy, x, mean, scale, w):
-    """(gx, gw, gb) of y = (x - mean) scale w + b, where mean and scale are those of x itself."""
+def gradient(gy, x, mean, scale, w, y=None):
+    """(gx, gw, gb) of y = (x - mean) scale w + b, where mean and scale are those of x itself.
+
+    Given y, it is the larger of that and 0, and gy counts where y > 0.
+    """
     (rows, blocks, c), (gradients, _, _) = _rows(x), _rows(gy)
     dtype = np.result_type(x, gy, w)  # x's, or complex for the complex step
     sums, products = np.zeros_like(rows, _accurate(dtype), shape=(2, len(blocks), c))
-    mean = _wide(mean, rows)
+    mean, out = _wide(mean, rows), np.empty_like(rows, dtype)
+    if y is not None:
+        outputs, arriving, gradients = _rows(y)[0], gradients, out
 
     def add(k):
-        d = np.subtract(rows[blocks[k]], mean, dtype=dtype)
-        d *= gradients[blocks[k]]
-        sums[k], products[k] = _sum(gradients[blocks[k]], c), _sum(d, c)
+        block = blocks[k]
+        if y is not None:  # what passes the ReLU; `write` reads it before it overwrites it
+            np.multiply(arriving[block], outputs[block] > 0, out=out[block])
+        d = np.subtract(rows[block], mean, dtype=dtype)
+        d *= gradients[block]
+        sums[k], products[k] = _sum(gradients[block], c), _sum(d, c)
 
     for_each(add, range(len(blocks)))
     n = math.prod(x.shape) // c
     gb, gw = sums.sum(0).astype(dtype), products.sum(0).astype(dtype) * scale
-    out = np.empty_like(rows, dtype)
     factor, slope = _wide(scale * w, rows), _wide(scale * w * scale * gw / n, rows)
     shift = _wide(scale * w * gb / n, rows)
 
@@ -88,6 +100,12 @@ def gradient(gy, x, mean, scale, w):
 
     for_each(write, blocks)
     return _image(out, x), gw, gb
+
+
+@twin("norm")
+def scale_passed(gy, y, factor):
+    """factor gy where y > 0, else 0: the gradient of y = max(x factor + shift, 0)."""
+    return gy * (y > 0) * factor.reshape(1, -1, *[1] * (gy.ndim - 2))
 
 
 def _rows(x):

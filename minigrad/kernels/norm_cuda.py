@@ -21,25 +21,36 @@ def statistics(x, eps):
     return mean, var, scale
 
 
-def normalise(x, mean, factor, b):
+def normalise(x, mean, factor, b, relu=False):
     rows, c = _rows(x)
     y = array_module(x).empty(rows.shape, x.dtype)
-    launch("norm", "normalise", [rows, mean, factor, b], [y], c)
+    launch("norm", "normalise", [rows, mean, factor, b], [y], c, int(relu))
     return _back(y)
 
 
-def gradient(gy, x, mean, scale, w):
+def gradient(gy, x, mean, scale, w, y=None):
     rows, c = _rows(x)
     gys, _ = _rows(gy)
+    relu = int(y is not None)
+    ys = _rows(y)[0] if relu else gys  # any array, if it is not to be looked at
     xp, n, dtype = array_module(x), rows.size // c, wide(x.dtype)
     chunks, each = split(n, ROWS_PER_CHUNK, CHUNKS)
     shifts, scales = xp.empty((chunks, c), dtype), xp.empty((chunks, c), dtype)
-    _over_channels("gradient_sums", n, c, chunks, [rows, gys, mean], [shifts, scales], c, each)
+    _over_channels("gradient_sums", n, c, chunks, [rows, gys, ys, mean], [shifts, scales], c,
+                   each, relu)
     gb, gw = xp.empty(c, dtype), xp.empty(c, dtype)
     _over_channels("merge_gradient_sums", n, c, 1, [shifts, scales, scale], [gb, gw], c, chunks)
     gx = xp.empty(rows.shape, x.dtype)
-    launch("norm", "input_gradient", [rows, gys, mean, scale, w, gb, gw], [gx], c, float(n))
+    launch("norm", "input_gradient", [rows, gys, ys, mean, scale, w, gb, gw], [gx], c, float(n),
+           relu)
     return _back(gx), gw, gb
+
+
+def scale_passed(gy, y, factor):
+    gys, c = _rows(gy)
+    gx = array_module(gy).empty(gys.shape, gy.dtype)
+    launch("norm", "scale_passed", [gys, _rows(y)[0], factor], [gx], c)
+    return _back(gx)
 
 
 def update_running(mean, var, running_mean, running_var, momentum, n):

@@ -34,7 +34,7 @@ class CifarBlock(nn.Module):
         self.shortcut = nn.Identity() if c_in == c_out else Shortcut(c_out - c_in)
 
     def forward(self, x):
-        y = relu(self.bn1(self.conv1(x)))
+        y = nn.batch_norm_relu(self.bn1, self.conv1(x))
         return relu(self.bn2(self.conv2(y)) + self.shortcut(x))
 
 
@@ -58,7 +58,7 @@ class CifarResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight)
 
     def forward(self, x):
-        x = relu(self.bn1(self.conv1(x)))
+        x = nn.batch_norm_relu(self.bn1, self.conv1(x))
         x = self.layer3(self.layer2(self.layer1(x)))
         return self.linear(self.flatten(self.avgpool(x)))
 

@@ -39,7 +39,7 @@ class BasicBlock(nn.Module):
         self.downsample = downsample
 
     def forward(self, x):
-        y = relu(self.bn1(self.conv1(x)))
+        y = nn.batch_norm_relu(self.bn1, self.conv1(x))
         y = self.bn2(self.conv2(y))
         return relu(y + (x if self.downsample is None else self.downsample(x)))
 
@@ -60,8 +60,8 @@ class Bottleneck(nn.Module):
         self.downsample = downsample
 
     def forward(self, x):
-        y = relu(self.bn1(self.conv1(x)))
-        y = relu(self.bn2(self.conv2(y)))
+        y = nn.batch_norm_relu(self.bn1, self.conv1(x))
+        y = nn.batch_norm_relu(self.bn2, self.conv2(y))
         y = self.bn3(self.conv3(y))
         return relu(y + (x if self.downsample is None else self.downsample(x)))
 
@@ -98,7 +98,7 @@ class ResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x):
-        x = self.maxpool(relu(self.bn1(self.conv1(x))))
+        x = self.maxpool(nn.batch_norm_relu(self.bn1, self.conv1(x)))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return self.fc(self.flatten(self.avgpool(x)))
 

@@ -165,27 +165,3 @@ class Module:
 
 def _is_buffer(value):
     return hasattr(value, "dtype") and not isinstance(value, (Tensor, np.generic))
-
-
-class Sequential(Module):
-    """Modules in a row, named "0", "1", ...; `len`, indexing and iteration work on them."""
-
-    def __init__(self, *modules):
-        for i, module in enumerate(modules):
-            if not isinstance(module, Module):
-                raise TypeError(f"Sequential: item {i} is a {type(module).__name__}, not a Module")
-            setattr(self, str(i), module)
-
-    def forward(self, x):
-        for module in self:
-            x = module(x)
-        return x
-
-    def __len__(self):
-        return sum(1 for _ in self.named_children())
-
-    def __iter__(self):
-        return (module for _, module in self.named_children())
-
-    def __getitem__(self, index):
-        return list(self)[index]

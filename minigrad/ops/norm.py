@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from minigrad.backend import array_module
 from minigrad.function import Function
 from minigrad.half import is_half
 from minigrad.kernels import norm as kernel
@@ -25,13 +26,14 @@ class BatchNorm(Function):
     """
 
     half_on_gpu = True
+    relu = False
 
     def __init__(self, eps):
         self.eps = eps
 
     def forward(self, x, w, b):
         self.mean, self.var, self.scale = kernel.statistics(x, self.eps)
-        return kernel.normalise(x, self.mean, self.scale * w, b)
+        return kernel.normalise(x, self.mean, self.scale * w, b, self.relu)
 
     def backward(self, gy, x, w):
         if not isinstance(x, Tensor):
@@ -47,14 +49,51 @@ class BatchNorm(Function):
         return gx, gw, gb
 
 
-def batch_norm(x, running_mean, running_var, weight, bias, training=False, momentum=0.1, eps=1e-5):
+class BatchNormReLU(BatchNorm):
+    """y = max(0, what BatchNorm gives).
+
+    Fused: two ops would go through memory once more, forward and backward; the numbers are theirs.
+    """
+
+    relu = True
+
+    def backward(self, gy, x, w, y):
+        if not isinstance(x, Tensor):
+            return kernel.gradient(gy, x, self.mean, self.scale, w, y)
+        return super().backward(gy * (y > 0), x, w)
+
+
+class ScaleShiftReLU(Function):
+    """y = max(0, x f + s): batch normalisation by given statistics, and a ReLU.
+
+    x (N, C, ...), f (C), s (C) -> y (N, C, ...)
+    """
+
+    def forward(self, x, f, s):
+        return kernel.normalise(x, array_module(f).zeros_like(f), f, s, relu=True)
+
+    def grad_x(self, gy, f, y):
+        if not isinstance(gy, Tensor):
+            return kernel.scale_passed(gy, y, f)
+        return gy * (y > 0) * _channels(f, gy)
+
+    def grad_f(self, gy, x, y):
+        return sum(gy * (y > 0) * x, _batch_dims(x))
+
+    def grad_s(self, gy, y):
+        return sum(gy * (y > 0), _batch_dims(gy))
+
+
+def batch_norm(x, running_mean, running_var, weight, bias, training=False, momentum=0.1, eps=1e-5,
+               relu=False):
     """Normalise each channel of x (N, C, ...), then scale by weight (C) and shift by bias (C).
 
     In training the statistics are the batch's, and the running ones (plain arrays, or None) move
     towards them in place: run = (1 - momentum) run + momentum new, with the unbiased variance. In
-    evaluation the running statistics are used. A 16-bit x takes float32 for all the rest, and gives
-    16-bit output. Raises ValueError for shapes that do not fit, for a single value per channel in
-    training, and for no statistics in evaluation; TypeError for mixed dtypes.
+    evaluation the running statistics are used. `relu`: the ReLU of that, in one op. A 16-bit x
+    takes float32 for all the rest, and gives 16-bit output. Raises ValueError for shapes that do
+    not fit, for a single value per channel in training, and for no statistics in evaluation;
+    TypeError for mixed dtypes.
     """
     channels = {"running_mean": running_mean, "running_var": running_var, "weight": weight,
                 "bias": bias}
@@ -69,7 +108,11 @@ def batch_norm(x, running_mean, running_var, weight, bias, training=False, momen
         if running_mean is None or running_var is None:
             raise ValueError("batch_norm: evaluation needs running statistics")
         factor = weight / sqrt(running_var + eps)
-        y = x * _channels(factor, x) + _channels(bias - running_mean * factor, x)
+        shift = bias - running_mean * factor
+        if relu:
+            y = ScaleShiftReLU()(x, factor, shift)
+        else:
+            y = x * _channels(factor, x) + _channels(shift, x)
         return cast(y, x.dtype) if is_half(x) else y
     n = math.prod(x.shape) // x.shape[1]
     if n < 2:
@@ -78,7 +121,7 @@ def batch_norm(x, running_mean, running_var, weight, bias, training=False, momen
     if is_half(x) and is_half(weight):
         raise TypeError(f"batch_norm: {x.dtype} statistics would stand still in training; keep "
                         "weight, bias and running statistics float32")
-    op = BatchNorm(eps)
+    op = (BatchNormReLU if relu else BatchNorm)(eps)
     y = op(x, weight, bias)
     if running_mean is not None:
         kernel.update_running(op.mean, op.var, running_mean, running_var, momentum, n)
