@@ -137,7 +137,7 @@ def rectified():
         a, k, z, f, s = map(to, (x, g, y, w[0], b[0]))
         op, fixed = BatchNormReLU(1e-5), ScaleShiftReLU()
         results.append([op.forward(a, f, s), *op.backward(k, a, f, z), fixed.forward(a, f, s),
-                        fixed.grad_x(k, f, z)])
+                        *fixed.backward(k, a, f, z)])
     return [one.get() for one in results[0]], results[1]
 
 

@@ -204,10 +204,11 @@ def test_batch_norm_by_running_statistics_and_relu(xp, dtype, n, c, width, seed,
     op, exact = ScaleShiftReLU(), ScaleShiftReLU()
     with any_width(long), np.errstate(invalid="ignore"):
         y = op.forward(*map(xp.asarray, (x, f, s)))
-        gx = op.grad_x(xp.asarray(g), xp.asarray(f), y)
-        want = exact.forward(*wide(x, f, s))
-    same(y, want)
-    same(gx, exact.grad_x(*wide(g, f), host(y)))
+        gradients = op.backward(*map(xp.asarray, (g, x, f)), y)
+        same(y, exact.forward(*wide(x, f, s)))
+        wanted = exact.backward(*wide(g, x, f), host(y))
+    for mine, theirs in zip(gradients, wanted):
+        same(mine, theirs, n * width)
 
 
 @given(st.integers(1, 40), seeds, st.floats(0, 1), st.integers(2, 50))

@@ -103,9 +103,11 @@ def gradient(gy, x, mean, scale, w, y=None):
 
 
 @twin("norm")
-def scale_passed(gy, y, factor):
-    """factor gy where y > 0, else 0: the gradient of y = max(x factor + shift, 0)."""
-    return gy * (y > 0) * factor.reshape(1, -1, *[1] * (gy.ndim - 2))
+def fixed_gradient(gy, x, factor, y):
+    """(gx, gradient of factor, of shift) of y = max(x factor + shift, 0), the last two (C)."""
+    g, dims = gy * (y > 0), (0, *range(2, x.ndim))
+    gx = g * factor.reshape(1, -1, *[1] * (x.ndim - 2))
+    return gx, (g * x).sum(dims), g.sum(dims)
 
 
 def _rows(x):

@@ -33,24 +33,34 @@ def gradient(gy, x, mean, scale, w, y=None):
     gys, _ = _rows(gy)
     relu = int(y is not None)
     ys = _rows(y)[0] if relu else gys  # any array, if it is not to be looked at
-    xp, n, dtype = array_module(x), rows.size // c, wide(x.dtype)
-    chunks, each = split(n, ROWS_PER_CHUNK, CHUNKS)
-    shifts, scales = xp.empty((chunks, c), dtype), xp.empty((chunks, c), dtype)
-    _over_channels("gradient_sums", n, c, chunks, [rows, gys, ys, mean], [shifts, scales], c,
-                   each, relu)
-    gb, gw = xp.empty(c, dtype), xp.empty(c, dtype)
-    _over_channels("merge_gradient_sums", n, c, 1, [shifts, scales, scale], [gb, gw], c, chunks)
-    gx = xp.empty(rows.shape, x.dtype)
-    launch("norm", "input_gradient", [rows, gys, ys, mean, scale, w, gb, gw], [gx], c, float(n),
-           relu)
+    gb, gw = _gradient_sums(rows, gys, ys, mean, scale, relu)
+    gx = array_module(x).empty(rows.shape, x.dtype)
+    launch("norm", "input_gradient", [rows, gys, ys, mean, scale, w, gb, gw], [gx], c,
+           float(rows.size // c), relu)
     return _back(gx), gw, gb
 
 
-def scale_passed(gy, y, factor):
-    gys, c = _rows(gy)
-    gx = array_module(gy).empty(gys.shape, gy.dtype)
-    launch("norm", "scale_passed", [gys, _rows(y)[0], factor], [gx], c)
-    return _back(gx)
+def fixed_gradient(gy, x, factor, y):
+    rows, c = _rows(x)
+    (gys, _), (ys, _), xp = _rows(gy), _rows(y), array_module(x)
+    zeros, ones = xp.zeros(c, factor.dtype), xp.ones(c, factor.dtype)
+    shift, scale = _gradient_sums(rows, gys, ys, zeros, ones, 1)
+    gx = xp.empty(rows.shape, x.dtype)
+    launch("norm", "scale_passed", [gys, ys, factor], [gx], c)
+    return _back(gx), scale, shift
+
+
+def _gradient_sums(rows, gys, ys, mean, scale, relu):
+    """sum gy and scale sum gy (x - mean), both (C), of the gy that passes."""
+    xp, c, dtype = array_module(rows), len(mean), wide(rows.dtype)
+    n = rows.size // c
+    chunks, each = split(n, ROWS_PER_CHUNK, CHUNKS)
+    shifts, scales = (xp.empty((chunks, c), dtype) for _ in range(2))
+    _over_channels("gradient_sums", n, c, chunks, [rows, gys, ys, mean], [shifts, scales], c,
+                   each, relu)
+    gb, gw = (xp.empty(c, dtype) for _ in range(2))
+    _over_channels("merge_gradient_sums", n, c, 1, [shifts, scales, scale], [gb, gw], c, chunks)
+    return gb, gw
 
 
 def update_running(mean, var, running_mean, running_var, momentum, n):

@@ -72,16 +72,11 @@ class ScaleShiftReLU(Function):
     def forward(self, x, f, s):
         return kernel.normalise(x, array_module(f).zeros_like(f), f, s, relu=True)
 
-    def grad_x(self, gy, f, y):
+    def backward(self, gy, x, f, y):
         if not isinstance(gy, Tensor):
-            return kernel.scale_passed(gy, y, f)
-        return gy * (y > 0) * _channels(f, gy)
-
-    def grad_f(self, gy, x, y):
-        return sum(gy * (y > 0) * x, _batch_dims(x))
-
-    def grad_s(self, gy, y):
-        return sum(gy * (y > 0), _batch_dims(gy))
+            return kernel.fixed_gradient(gy, x, f, y)
+        g, dims = gy * (y > 0), _batch_dims(x)
+        return g * _channels(f, x), sum(g * x, dims), sum(g, dims)
 
 
 def batch_norm(x, running_mean, running_var, weight, bias, training=False, momentum=0.1, eps=1e-5,
