@@ -14,6 +14,7 @@ import numpy as np
 
 from minigrad.half import is_half, widened
 from minigrad.kernels.emulator import HostModule, allocate
+from tests import fake_streams
 
 UFUNCS = """
     absolute add arctan2 bitwise_and bitwise_or cos divide equal exp expm1 floor floor_divide
@@ -123,17 +124,23 @@ def _in_place(ufunc):
 class ndarray:
     """A device array: `host` is where the stand-in really keeps it, `memory` its guarded bytes."""
 
-    def __init__(self, host, memory=None):
-        self.host, self.memory = host, memory
+    def __init__(self, host, memory=None, made=None):
+        self._host, self.memory = host, memory
+        self.made = made  # when the memory was given out, if this array was
 
-    shape = property(lambda self: self.host.shape)
-    dtype = property(lambda self: self.host.dtype)
-    ndim = property(lambda self: self.host.ndim)
-    size = property(lambda self: self.host.size)
-    itemsize = property(lambda self: self.host.itemsize)
-    nbytes = property(lambda self: self.host.nbytes)
-    strides = property(lambda self: self.host.strides)
-    flags = property(lambda self: Flags(*(getattr(self.host.flags, f) for f in Flags._fields)))
+    @property
+    def host(self):
+        fake_streams.check_arrived(self.memory)
+        return self._host
+
+    shape = property(lambda self: self._host.shape)
+    dtype = property(lambda self: self._host.dtype)
+    ndim = property(lambda self: self._host.ndim)
+    size = property(lambda self: self._host.size)
+    itemsize = property(lambda self: self._host.itemsize)
+    nbytes = property(lambda self: self._host.nbytes)
+    strides = property(lambda self: self._host.strides)
+    flags = property(lambda self: Flags(*(getattr(self._host.flags, f) for f in Flags._fields)))
     T = property(lambda self: _box(self.host.T, self.memory))
     real = property(lambda self: _box(self.host.real, self.memory))
     data = property(lambda self: SimpleNamespace(ptr=self.host.ctypes.data))
@@ -159,6 +166,14 @@ class ndarray:
 
     def get(self):
         return self.host.copy(order="K")
+
+    def set(self, arr, stream=None):
+        if not isinstance(arr, np.ndarray) or (arr.shape, arr.dtype) != (self.shape, self.dtype):
+            raise TypeError(f"set: needs a NumPy array {self.shape} of {self.dtype}")
+        if stream is None:
+            self.host[...] = arr
+        else:
+            fake_streams.copy_to_device(self, arr, stream)
 
     def item(self):
         return self.host.item()
@@ -225,7 +240,7 @@ for _name, _ufunc in {"eq": "equal", "ne": "not_equal", "lt": "less", "le": "les
 
 def empty(shape, dtype=float, order="C"):
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
-    return ndarray(*allocate(shape, dtype))
+    return ndarray(*allocate(shape, dtype), fake_streams.now())
 
 
 def empty_like(a, dtype=None, order="K", subok=None, shape=None):
@@ -285,13 +300,6 @@ class OutOfMemoryError(MemoryError):
     pass
 
 
-class _Event:
-    def record(self, stream=None):
-        pass
-
-    synchronize = record
-
-
 _pool = SimpleNamespace(used_bytes=lambda: 2**20, total_bytes=lambda: 2**21, get_limit=lambda: 0,
                         free_all_blocks=lambda: None, set_limit=lambda size=None: None)
 
@@ -308,15 +316,20 @@ for _f in (ndarray, empty, empty_like, array, asarray, argsort, ascontiguousarra
 module.max, module.min, module.abs = module.amax, module.amin, module.absolute
 module._core = SimpleNamespace(_routines_linalg=SimpleNamespace(
     COMPUTE_TYPE_TF32=7, COMPUTE_TYPE_DEFAULT=1, set_compute_type=lambda dtype, kind: None))
+module.__version__ = "14 (stand-in)"
 module.is_available = lambda: True
 module.get_default_memory_pool = lambda: _pool
 module.cuda = SimpleNamespace(
-    runtime=SimpleNamespace(memGetInfo=lambda: (2**30, 2**31)), Event=_Event,
+    runtime=SimpleNamespace(memGetInfo=lambda: (2**30, 2**31)),
+    Event=fake_streams.Event, Stream=fake_streams.Stream,
+    get_current_stream=lambda: fake_streams.NULL,
     memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
     Device=lambda: SimpleNamespace(compute_capability="80", synchronize=lambda: None))
 
 
 def install(monkeypatch):
-    """Let `import cupy` find this module."""
+    """Let `import cupy` find this module, and `import cupyx` its pinned memory."""
     monkeypatch.setitem(sys.modules, "cupy", module)
+    monkeypatch.setitem(sys.modules, "cupyx", SimpleNamespace(
+        empty_pinned=fake_streams.empty_pinned))
     return module

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 
 from minigrad.backend import to_device
 from minigrad.nn import Module
 from minigrad.tensor import Tensor, no_grad
-from minigrad.train import guard
+from minigrad.train import guard, prefetch
 from minigrad.train.metrics import Accuracy, MeanLoss, Metric, computed, fresh
 from minigrad.train.precision import check, predict, products
 
@@ -29,29 +30,44 @@ def evaluate(model: Module, loader, metrics: Mapping[str, Callable[[], Metric]] 
         raise ValueError("evaluate: the loader has no batches")
     meters = fresh({"loss": MeanLoss, "accuracy": Accuracy} if metrics is None else metrics)
     modes = [(module, module.training) for _, module in model.named_modules()]
-    epoch = loader.epoch
+    epoch, position = loader.epoch, None
 
     def names():
-        return loader.batch_names(epoch, loader.position - 1)
+        return loader.batch_names(epoch, position)
 
     model.eval()
     try:
-        with no_grad(), guard.quiet(), products(precision):
-            for batch in loader:
-                x, y = to_model(model, *batch)
+        with (no_grad(), guard.quiet(), products(precision),
+              closing(placed_batches(model, loader)) as batches):
+            for position, x, y in batches:
                 output = predict(model, x, precision)
-                where = f"evaluation, batch {loader.position}"
+                where = f"evaluation, batch {position + 1}"
                 guard.check_labels(output, y, names, where)
                 guard.check_output(model, lambda: predict(model, x, precision), x, output, names,
                                    where)
                 for meter in meters.values():
                     meter.update(output, y)
                 if each:
-                    each(loader.position, meters)
+                    each(position + 1, meters)
     finally:
         for module, mode in modes:
             module.training = mode
     return computed(meters)
+
+
+def placed_batches(model: Module, loader):
+    """(its number in the epoch, x, y) of each batch that is left, where and as the model has it.
+
+    If that is on a GPU, the loader is a batch ahead, which is on its way: see `prefetch`.
+    """
+    with closing(iter(loader)) as batches:
+        placed = ((loader.position - 1, x, y) for x, y in batches)
+        ahead = next(model.parameters()).device == "cuda"
+        with closing(prefetch.sent_ahead(placed) if ahead else placed) as placed:
+            for position, x, y in placed:
+                with guard.quiet():
+                    x, y = to_model(model, x, y)
+                yield position, x, y
 
 
 def to_model(model: Module, x, y) -> tuple:

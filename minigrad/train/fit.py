@@ -23,7 +23,7 @@ from minigrad.nn import Module
 from minigrad.ops import cross_entropy
 from minigrad.optim import Optimizer, clip_grad_norm_, clip_grad_value_
 from minigrad.train import guard
-from minigrad.train.evaluate import evaluate, to_model
+from minigrad.train.evaluate import evaluate, placed_batches
 from minigrad.train.folder import RunFolder, check_finite
 from minigrad.train.history import History
 from minigrad.train.identity import describe
@@ -126,7 +126,7 @@ def _train(run, how, disk, bar, stop, callbacks, save_every):
     """The steps of an epoch, from where the loader is."""
     epoch, started = run.train.epoch, time.perf_counter() - run.seconds
     run.model.train()
-    with closing(_groups(run.train, how.accumulate)) as groups:
+    with closing(_groups(run.model, run.train, how.accumulate)) as groups:
         for group in groups:
             with guard.quiet():
                 _step(run, how, group, epoch)
@@ -157,11 +157,10 @@ def _validate(run, how, disk, bar, stop):
     return figures
 
 
-def _groups(loader, size):
+def _groups(model, loader, size):
     """Lists of up to `size` of (position, x, y)."""
-    with closing(iter(loader)) as batches:
-        placed = ((loader.position - 1, x, y) for x, y in batches)
-        while group := list(islice(placed, size)):
+    with closing(placed_batches(model, loader)) as batches:
+        while group := list(islice(batches, size)):
             yield group
 
 
@@ -207,7 +206,6 @@ def _batch(run, how, params, batch, samples, epoch):
     """Add a batch's share of the step's gradient to `.grad`; (loss, output, target)."""
     position, x, y = batch
     model, before = run.model, random_state()
-    x, y = to_model(model, x, y)
 
     def names():
         return run.train.batch_names(epoch, position)
