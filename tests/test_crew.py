@@ -1,23 +1,32 @@
 """Trainings side by side: the same bits as one after the other, however it ends."""
 
+import errno
+import gc
 import hashlib
+import multiprocessing
+import multiprocessing.resource_tracker
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from experiments.claims import Settings, alone
+from experiments.results import UserError
 from experiments.tasks import TASKS
 from experiments.tasks import crew as crew_module
 from experiments.tasks.crew import crew
 from minigrad.weights import load
+from tests.loader_samples import left
 
 ROOT = Path(__file__).resolve().parents[1]
 TRAININGS = ["task2-with-dropout-seed0", "task2-without-dropout-seed0",
@@ -89,22 +98,73 @@ def test_where_there_is_nothing_to_be_beside(data, monkeypatch):
         assert turn is alone
 
 
-def test_a_process_that_is_killed_is_made_up_for(data, straight, tmp_path, monkeypatch, capsys):
-    """And what goes wrong in a process goes wrong in this one, with its message."""
-    begin = crew_module._Crew._next
+def launched(monkeypatch, change=lambda key, process: None):
+    """The (key, length of the chain) of every process that a crew will start."""
+    seen, begin = [], crew_module._Crew._next
 
-    def killed(self):
+    def next_one(self):
+        lengths = {key: len(chain) for key, chain in self._waiting}
         found = begin(self)
-        if found and found[0].startswith("with dropout"):
-            found[1].kill()
+        if found:
+            seen.append((found[0], lengths[found[0]]))
+            change(*found[:2])
         return found
 
-    monkeypatch.setattr(crew_module._Crew, "_next", killed)
+    monkeypatch.setattr(crew_module._Crew, "_next", next_one)
+    return seen
+
+
+def test_a_process_that_is_killed_is_made_up_for(data, straight, tmp_path, monkeypatch, capsys):
+    launched(monkeypatch, lambda key, process: key.startswith("with dropout") and process.kill())
     assert together(Settings(data=str(data), folder=tmp_path)) == straight
     assert "trained for with dropout, seed 0 was ended by signal 9" in capsys.readouterr().err
 
 
-def test_chains_of_one_key_are_one_process(data):
+def test_a_process_that_cannot_be_started_is_made_up_for(data, straight, tmp_path, monkeypatch,
+                                                         capsys):
+    def refuse(process):
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+    monkeypatch.setattr(multiprocessing.context.SpawnProcess, "start", refuse)
+    assert together(Settings(data=str(data), folder=tmp_path)) == straight
+    assert "Resource temporarily unavailable" in capsys.readouterr().err
+
+
+def test_what_goes_wrong_in_a_process_goes_wrong_here_with_its_message(data, tmp_path, capfd):
+    root = tmp_path / "photos"
+    shutil.copytree(data, root)
+    (root / "dbi/pug/3.png").write_bytes(b"no picture")
+    with pytest.raises(UserError, match="dbi/pug/3.png"):
+        together(Settings(data=str(root), folder=tmp_path / "out"), ["task2"])
+    assert capfd.readouterr().err == ""
+
+
+def test_chains_of_one_key_are_one_process(monkeypatch):
+    work = attrgetter("seed")       # any function of the settings that a process can import
+    tasks = {"a": {"x": [work], "y": [work]}, "b": {"y": [work, work], "z": [work]}}
+    monkeypatch.setattr("experiments.tasks.TASKS", {
+        name: SimpleNamespace(trainings=lambda settings, chains=chains: chains)
+        for name, chains in tasks.items()})
+    seen = launched(monkeypatch)
+    with crew(["b", "q1", "a"], Settings()) as turn, turn("no training of theirs", str):
+        assert seen == [("y", 3), ("z", 1), ("x", 1)]
+
+
+def test_a_crew_closes_what_it_opened(monkeypatch):
+    monkeypatch.setattr("experiments.tasks.TASKS", {"a": SimpleNamespace(
+        trainings=lambda settings: {key: [attrgetter("seed")] for key in "xy"})})
+    multiprocessing.resource_tracker.ensure_running()
+    gc.collect()
+    gc.disable()
+    try:
+        before = left()
+        with crew(["a"], Settings()) as turn, turn("no training of theirs", str):
+            pass
+        assert left() == before
+    finally:
+        gc.enable()
+
+
+def test_tasks_that_train_the_same_share_a_chain(data):
     settings = Settings(data=str(data))
     chains = [TASKS[name].trainings(settings) for name in TASKS]
     assert [list(c) for c in chains] == [
@@ -130,12 +190,37 @@ def run(data, out, *argv):
                             env=os.environ | {"PYTHONPATH": str(ROOT)}, start_new_session=True)
 
 
-def started(process, out):
-    """Wait until both networks of Task II are trained."""
+def wait_for(condition):
     deadline = time.monotonic() + 60
-    while len(list(out.glob("task2-*/history.jsonl"))) < 2:
-        assert process.poll() is None and time.monotonic() < deadline
+    while not condition():
+        assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.4, 0.8])
+def test_ctrl_c_at_once(seconds, data, tmp_path):
+    """While processes are starting, which have not said yet what Ctrl-C shall be to them."""
+    out = tmp_path / "out"
+    process = run(data, out, "task2", "--data", str(data), "--out", str(out))
+    wait_for(lambda: len(members(process.pid)) > 2)     # the crew's first; one is Python's own
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGINT)
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert "Traceback" not in err and "was ended by" not in err, err
+    wait_for(lambda: not members(process.pid))
+
+
+def test_ctrl_c_in_the_moment_a_training_ends(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("experiments.tasks.TASKS", {"a": SimpleNamespace(
+        trainings=lambda settings: {key: [attrgetter("seed")] for key in "xy"})})
+
+    def tell(words):
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(1.5)                         # both processes end meanwhile
+    with crew(["a"], Settings()) as turn, pytest.raises(KeyboardInterrupt, match="waiting for t"):
+        with turn("t", tell):
+            raise AssertionError("Ctrl-C was forgotten")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -143,15 +228,12 @@ def test_a_stopped_run_leaves_no_process_and_goes_on(number, data, straight, tmp
     out = tmp_path / "out"
     whole = {name: digest for name, digest in straight.items() if name.startswith("task2")}
     process = run(data, out, "task2", "--data", str(data), "--out", str(out))
-    started(process, out)
+    wait_for(lambda: len(list(out.glob("task2-*/history.jsonl"))) == 2)    # both under way
     os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
     err = process.communicate(timeout=60)[1]
     assert process.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143}.get(number, -number)
     assert "Traceback" not in err, err
-    deadline = time.monotonic() + 30
-    while alive(process.pid):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(lambda: not members(process.pid))
     assert digests(out) != whole
     again = run(data, out, "--resume", str(out))
     assert again.wait(timeout=120) in (0, 1), again.stderr.read()
@@ -159,10 +241,14 @@ def test_a_stopped_run_leaves_no_process_and_goes_on(number, data, straight, tmp
     assert digests(out) == whole
 
 
-def alive(session):
-    """Whether any process of that session runs."""
-    try:
-        os.killpg(session, 0)
-    except ProcessLookupError:
-        return False
-    return True
+def members(session):
+    """The processes of that session that are still there."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(") ")[2].split()
+        except OSError:                         # it has just ended
+            continue
+        if int(fields[3]) == session and fields[0] != "Z":
+            found.append(int(stat.parent.name))
+    return found

@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 
 from threadpoolctl import threadpool_limits
@@ -53,8 +54,9 @@ def crew(names: Sequence[str], settings: Settings) -> Iterator[Callable]:
     if size < 2:
         yield alone
         return
-    processes = _Crew(chains, settings, size)
+    processes = _Crew(chains, settings, CORES // size)
     try:
+        processes.start(size)
         yield processes.turn
     finally:
         processes.stop()
@@ -63,30 +65,35 @@ def crew(names: Sequence[str], settings: Settings) -> Iterator[Callable]:
 class _Crew:
     """Threads, each of which starts the process of the next chain when that of its last ended."""
 
-    def __init__(self, chains: Mapping[str, Chain], settings: Settings, size: int):
-        self._settings, self._threads_each = replace(settings, tell=None, turn=None), CORES // size
-        self._waiting, self._stopping = deque(chains.items()), False
+    def __init__(self, chains: Mapping[str, Chain], settings: Settings, threads_each: int):
+        self._waiting, self._threads_each = deque(chains.items()), threads_each
+        self._settings = replace(settings, tell=None, turn=None)
         self._processes, self._doing, self._done = {}, {}, set()
-        self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._work_off) for _ in range(size)]
-        for thread in self._threads:
+        self._threads, self._stopping, self._news = [], False, threading.Condition()
+
+    def start(self, size: int) -> None:
+        """Let `size` processes train from here on."""
+        resource_tracker.ensure_running()       # it would unblock signals in the thread it is for
+        for _ in range(size):
+            thread = threading.Thread(target=self._work_off)
             thread.start()
+            self._threads.append(thread)
 
     @contextmanager
     def turn(self, training: str, tell: Callable[[str], None]) -> Iterator[None]:
         """Enter when a process has made this training, or none is left that could."""
-        with Stop() as stop:
-            for thread in self._threads:
-                while thread.is_alive() and training not in self._done:
-                    if stop.requested:
-                        leave(stop.requested, f"stopped while waiting for {training}")
-                    tell("; ".join(list(self._doing.values())))
-                    thread.join(_GLANCE)
+        with Stop() as stop, self._news:
+            while not (stop.requested or training in self._done) and any(
+                    thread.is_alive() for thread in self._threads):
+                tell("; ".join(self._doing.values()))
+                self._news.wait(_GLANCE)
+            if stop.requested:
+                leave(stop.requested, f"stopped while waiting for {training}")
         yield
 
     def stop(self) -> None:
         """Let every process finish its step and save; wait for that."""
-        with self._lock:
+        with self._news:
             self._stopping = True
             for process in self._processes.values():
                 process.terminate()
@@ -94,37 +101,55 @@ class _Crew:
             thread.join()
 
     def _work_off(self):
+        # Ctrl-C is for the main process: a process inherits from its thread that it is not for it
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         while begun := self._next():
             key, process, messages = begun
             with messages:
                 while message := _received(messages):
-                    kind, words = message
-                    if kind == "done":
-                        self._done.add(words)
-                    else:
-                        self._doing[key] = words
+                    self._note(key, *message)
             process.join()
-            with self._lock:
+            with self._news:
                 del self._processes[key]
                 self._doing.pop(key, None)
             if process.exitcode < 0 and not self._stopping:
-                print(f"experiments: the process that trained for {key} was ended by signal "
-                      f"{-process.exitcode}; the main process goes on with it", file=sys.stderr)
+                _say(f"the process that trained for {key} was ended by signal {-process.exitcode}; "
+                     "the main process goes on with it")
             process.close()
+
+    def _note(self, key, kind, words):
+        with self._news:
+            if kind == "done":
+                self._done.add(words)
+                self._news.notify_all()
+            else:
+                self._doing[key] = words
 
     def _next(self):
         """(key, process, its messages) of the next chain, started; None if there is none."""
-        with self._lock:
+        with self._news:
             if self._stopping or not self._waiting:
                 return None
             key, chain = self._waiting.popleft()
             spawn = multiprocessing.get_context("spawn")    # a fork would inherit held locks
             messages, ours = spawn.Pipe(duplex=False)
-            process = self._processes[key] = spawn.Process(
-                target=_run, args=(chain, self._settings, self._threads_each, ours), daemon=True)
-            process.start()
-            ours.close()
+            process = spawn.Process(target=_run, daemon=True,
+                                    args=(chain, self._settings, self._threads_each, ours))
+            try:
+                process.start()
+            except OSError as error:
+                messages.close()
+                _say(f"cannot start a process to train for {key} ({error.strerror}); the main "
+                     "process does it")
+                return None
+            finally:
+                ours.close()
+            self._processes[key] = process
             return key, process, messages
+
+
+def _say(words):
+    print(f"experiments: {words}", file=sys.stderr)
 
 
 def _received(messages: Connection):
@@ -138,8 +163,7 @@ def _received(messages: Connection):
 # --- in a process of the crew --------------------------------------------------------------------
 
 def _run(chain: Chain, settings: Settings, threads: int, main: Connection) -> None:
-    """Do the work of a chain. It is the main process that Ctrl-C is for; SIGTERM is for us."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Do the work of a chain, until SIGTERM."""
     threading.Thread(target=_outlive, daemon=True).start()
     set_num_threads(threads)
 

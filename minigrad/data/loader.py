@@ -162,8 +162,8 @@ class DataLoader:
             if not piece.done.wait(self.timeout):
                 late = min(len(piece.outcomes), len(piece.indices) - 1)
                 name = self.dataset.name(piece.indices[late])
-                raise RuntimeError(f"DataLoader: {name} is not there after timeout={self.timeout} "
-                                   "seconds: its worker hangs, or the timeout is too short")
+                raise SampleError(f"DataLoader: {name} is not there after timeout={self.timeout} "
+                                  "seconds: its worker hangs, or the timeout is too short")
             for index, outcome in zip(piece.indices, piece.outcomes):
                 if isinstance(outcome, BaseException):
                     raise SampleError(_explained(self.dataset.name(index), outcome)) from outcome
