@@ -29,7 +29,7 @@ from pathlib import Path
 from experiments import pyramid_pictures, tasks, theory
 from experiments.claims import Settings
 from experiments.report import render
-from experiments.results import Run, UserError, new_folder, write
+from experiments.results import Run, UserError, finished, new_folder, write
 from experiments.tasks.options import (OPTIONS, add_arguments, checked, config, provide,
                                        refuse_trainings, resumed)
 from experiments.terminal import Screen, answer_lines, progress, summary_lines, surprise
@@ -51,12 +51,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         names, settings = _asked(args)
         settings = checked(settings, names, _given(args))
         folder = _folder(args)
+        before = finished(folder) if args.resume is not None else 0
         provide(settings, names)
         if folder is not None:
             write(folder / "config.json", json.dumps(config(settings, names), indent=2) + "\n")
         with nullcontext(folder) if folder else tempfile.TemporaryDirectory() as trainings:
             settings = replace(settings, folder=Path(trainings))
-            return _verify(Run(names, settings, folder), args.json)
+            return _verify(Run(names, settings, folder, before), args.json)
     except UserError as error:
         print(f"experiments: error: {error}", file=sys.stderr)
         return 2
@@ -69,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _asked(args: argparse.Namespace) -> tuple[list[str], Settings]:
-    """The questions and the settings; with --resume those of that run, if no names were given."""
+    """The questions and the settings; with --resume those of that run."""
     if args.resume is None:
         settings = Settings(**_given(args))
         names = _expand(args.names or ["all"])
@@ -78,7 +79,9 @@ def _asked(args: argparse.Namespace) -> tuple[list[str], Settings]:
                         "folder; leave out --out")
     else:
         names, settings = resumed(args.resume, _given(args))
-        names = _expand(args.names or names)
+        if args.names and _expand(args.names) != names:
+            raise UserError(f"--resume {args.resume}: that run has {' '.join(names)}; leave the "
+                            "names out, or start a new run")
     _check_image(settings.image, names)
     return names, settings
 
@@ -133,7 +136,7 @@ def _verify(run: Run, as_json: bool) -> int:
         stopped = stop.code
     finally:
         run.save()
-        if run.folder is not None:
+        if run.on_disk:
             write(run.folder / "report.html", render(run.document(), run.folder))
 
     if as_json:
@@ -144,11 +147,11 @@ def _verify(run: Run, as_json: bool) -> int:
     for line in surprises:
         print(f"experiments: {line}", file=sys.stderr)
     if stopped:
-        finished = ", ".join(answer.question for answer in run.answers) or "no question"
+        answered = ", ".join(answer.question for answer in run.answers) or "no question"
         kept = f", kept in {run.folder}" if run.folder else ""
         more = (f"; to go on: python -m experiments --resume {run.folder}"
                 if run.folder and set(run.names) & set(tasks.TASKS) else "")
-        print(f"experiments: interrupted; finished: {finished}{kept}{more}", file=sys.stderr)
+        print(f"experiments: interrupted; finished: {answered}{kept}{more}", file=sys.stderr)
         return stopped
     return 1 if surprises else 0
 

@@ -40,10 +40,16 @@ class UserError(Exception):
 
 
 class Run:
-    """The answers of one run, kept in memory and, unless `folder` is None, on disk."""
+    """The answers of one run, kept in memory and, unless `folder` is None, on disk.
 
-    def __init__(self, names: Sequence[str], settings: Settings, folder: Path | None):
+    finished: how many questions the folder holds from before, when a run is resumed: nothing is
+    written over them until as many are answered again.
+    """
+
+    def __init__(self, names: Sequence[str], settings: Settings, folder: Path | None,
+                 finished: int = 0):
         self.names, self.settings, self.folder = list(names), settings, folder
+        self.finished = finished
         self.started = datetime.now(timezone.utc)
         self.complete = False
         self.answers: list[Answer] = []
@@ -52,6 +58,11 @@ class Run:
     @property
     def claims(self) -> list[Claim]:
         return [claim for answer in self.answers for claim in answer.claims]
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether the folder holds the answers so far."""
+        return self.folder is not None and len(self.answers) >= self.finished
 
     def add(self, answer: Answer, seconds: float) -> None:
         """Keep one finished question: draw its figures, then list it in claims.json."""
@@ -72,7 +83,7 @@ class Run:
 
     def save(self) -> None:
         """Write claims.json as things stand."""
-        if self.folder is not None:
+        if self.on_disk:
             write(self.folder / "claims.json", self.to_json() + "\n")
 
     def document(self) -> dict:
@@ -94,6 +105,14 @@ class Run:
     def to_json(self) -> str:
         """The document as strict JSON in ASCII, floats with all their digits."""
         return json.dumps(self.document(), indent=2, allow_nan=False)
+
+
+def finished(folder: Path) -> int:
+    """How many questions the claims.json of a run holds; 0 if there is none that can be read."""
+    try:
+        return len(json.loads((folder / "claims.json").read_text(encoding="utf-8"))["questions"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
 
 
 def claim_record(claim: Claim, question: str) -> dict:

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -232,6 +233,7 @@ def test_a_run_resumes_with_its_own_options_or_says_what_differs(monkeypatch, ca
     capsys.readouterr()
     for argv, message in (
             (["--resume", "o", "--seed", "4"], "that run has --seed 3, not 4; leave --seed out"),
+            (["q1", "--resume", "o"], "that run has task1; leave the names out"),
             (["task1", "--data", "d", "--out", "o"], "o holds trainings of an earlier run")):
         assert main(argv) == 2
         assert message in capsys.readouterr().err
@@ -241,6 +243,33 @@ def test_a_run_resumes_with_its_own_options_or_says_what_differs(monkeypatch, ca
     Path("o/config.json").write_text("{}")
     assert main(["--resume", "o"]) == 2
     assert "o/config.json is damaged" in capsys.readouterr().err
+
+
+def test_a_resumed_run_that_is_stopped_keeps_what_was_finished(questions, capsys):
+    photos("d", *GOOD)
+    assert main(["--out", "o"]) == 0
+    files = {name: Path("o", name).read_text() for name in ("claims.json", "report.html")}
+    questions["q2"] = stopper(KeyboardInterrupt())
+    assert main(["--resume", "o"]) == 130
+    assert files == {name: Path("o", name).read_text() for name in files}
+    questions["q2"] = question(replace(Q2, title="Answered again"))
+    assert main(["--resume", "o"]) == 0
+    assert all("Answered again" in Path("o", name).read_text() for name in files)
+
+
+def test_a_run_does_not_go_on_with_other_weights(tmp_path, monkeypatch):
+    monkeypatch.setattr(tasks, "TASKS", {"task4": None})
+    file = tmp_path / "w.pth"
+    file.write_bytes(b"one")
+    (tmp_path / "config.json").write_text(json.dumps(config(Settings(weights=(str(file),)),
+                                                            ["task4"])))
+    assert resumed(str(tmp_path), {})[1].weights == (str(file),)
+    file.write_bytes(b"two")
+    with pytest.raises(UserError, match="w.pth are no longer those"):
+        resumed(str(tmp_path), {})
+    file.unlink()
+    with pytest.raises(UserError, match="cannot read .*w.pth"):
+        resumed(str(tmp_path), {})
 
 
 def test_a_run_does_not_go_on_with_pictures_drawn_in_another_way(tmp_path, monkeypatch):

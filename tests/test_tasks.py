@@ -88,12 +88,14 @@ def test_the_written_recipe_and_its_parts():
     assert (PAPER.for_small(), PAPER.split_seed) == (PAPER, 45)
     assert (PAPER.max_lr, PAPER.clip, PAPER.weight_decay, PAPER.batch, PAPER.epochs) == (
         0.015, 0.1, 1e-4, 128, 10)
+    for recipe in (QUICK, PAPER):
+        assert all(recipe.parts(photos.FEWEST)) and not all(recipe.parts(photos.FEWEST - 1))
     view = " ".join(repr(PAPER.training_view()).split())
     for step in ("Resize(size=(256, 256)", "RandomCrop(size=(224, 224), padding=4, "
                  "padding_mode=reflect)", "RandomHorizontalFlip(p=0.3)", "RandomRotation("):
         assert step in view
     scaled = ("name", "resize", "size", "padding", "batch", "epochs", "small_batch", "small_epochs",
-              "width", "pretraining", "weights")
+              "width", "save_every", "pretraining", "weights")
     assert QUICK == replace(PAPER, **{name: getattr(QUICK, name) for name in scaled})
 
 
@@ -223,12 +225,20 @@ def test_numbers_are_those_of_the_sets(answers, data):
 def test_task2_gaps_are_train_minus_photos_not_seen(answers, settings):
     for name, found in answers["task2"].numbers.items():
         unseen = (found["valid"]["correct"][0] + found["test"]["correct"][0]) / 11
-        assert found["gap at rest"] == pytest.approx(found["train"]["accuracy"] - unseen)
+        assert found["gap at rest"]["value"] == pytest.approx(found["train"]["accuracy"] - unseen)
         folder = settings.folder / f"task2-{name.replace(' ', '-')}-seed0"
         last = History.read(folder / "history.jsonl")[-1]
-        assert found["gap"] == pytest.approx(last["train"]["accuracy"] - unseen)
-        assert found["gap in validation"] == pytest.approx(
+        assert found["gap"]["value"] == pytest.approx(last["train"]["accuracy"] - unseen)
+        assert found["gap in validation"]["value"] == pytest.approx(
             last["train"]["accuracy"] - last["valid"]["accuracy"])
+        assert found["gap"]["low"] < found["gap"]["value"] < found["gap"]["high"]
+
+
+def test_the_interval_of_a_difference_is_newcombes():
+    """His example: 56 of 70 and 48 of 80, table II, method 10: 0.0524 to 0.3339."""
+    found = scores.Share.of(56 / 70, 70) - scores.Share.of(48 / 80, 80)
+    assert [round(x, 4) for x in found] == [0.2, 0.0524, 0.3339]
+    assert f"{found:.1%}" == "20.0% (5.2% to 33.4%)"
 
 
 def test_task4_counts_right_beside_wrong(answers, settings):
@@ -259,6 +269,8 @@ def test_digits_are_judged_on_real_photos_with_the_written_recipe_alone():
     assert digits("t", drawn, paper, written, {"x": [score]}) == ()
     assert digits("t", real, Settings(), written, {"x": [score]}) == ()
     near, = digits("t", real, paper, written, {"x": [score]})
+    drawn_weights = replace(paper, weights=("standin",))
+    assert digits("t", real, drawn_weights, written, {"x": [score]}) == ()
     far, = digits("t", real, paper, {"x": 0.9}, {"x": [score]})
     assert (near.verdict, far.verdict) == (HOLDS, WRONG)
     assert near.as_documented and far.as_documented         # nothing is documented
@@ -288,6 +300,27 @@ def test_a_stopped_training_goes_on_to_the_same_bits(settings, tmp_path, monkeyp
         assert len(other.history) == recipe.epochs == 2
         for name, array in straight.model.state_dict().items():
             assert np.array_equal(array, other.model.state_dict()[name]), name
+
+
+def test_a_folder_that_will_not_go_on_is_one_line(settings, tmp_path):
+    parts, recipe = photos.split(photos.find(settings).dbi, TINY), TINY.for_small()
+    here = replace(settings, folder=tmp_path)
+
+    def run(recipe):
+        training.train("task2-x", lambda: MODELS["small_cnn"](3, size=32), parts, recipe, here, 7)
+
+    run(recipe)
+    with pytest.raises(UserError, match="task2-x, seed 7: .* this is another run"):
+        run(replace(recipe, clip=3.0))
+    for file in (tmp_path / "task2-x-seed7/checkpoints").glob("step-*"):
+        file.write_bytes(file.read_bytes()[:99])
+    with pytest.raises(UserError, match="none of 2 checkpoints can be read"):
+        run(recipe)
+
+
+def test_written_counts_stand_beside_their_breeds_alone(data):
+    table = task1_look.verify(Settings(data=str(data))).tables[0]
+    assert {row[1] for row in table.rows} == {row[3] for row in table.rows} == {""}
 
 
 def test_seeds_repeat_a_training(settings, tmp_path):

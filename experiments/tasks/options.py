@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
@@ -117,6 +118,7 @@ def config(settings: Settings, names: Sequence[str]) -> dict:
 
         document["recipe"] = asdict(RECIPES[settings.profile])
         document["photos"] = _photos(settings)
+        document["weights"] = _digests(settings)
     return document
 
 
@@ -126,6 +128,17 @@ def _photos(settings: Settings) -> str | list[str]:
     from experiments.tasks.photos import fingerprint
 
     return standin.VERSION if settings.data is None else fingerprint(Path(settings.data))
+
+
+def _digests(settings: Settings) -> list[str]:
+    """The SHA-256 of each file with weights. Raises UserError for one that cannot be read."""
+    from experiments.tasks.starts import WORDS
+
+    try:
+        return [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in settings.weights
+                if file not in WORDS]
+    except OSError as error:
+        raise UserError(f"--weights: cannot read {error.filename}: {error.strerror}") from error
 
 
 def resumed(folder: str, given: dict) -> tuple[list[str], Settings]:
@@ -159,6 +172,9 @@ def resumed(folder: str, given: dict) -> tuple[list[str], Settings]:
             source = "of the stand-in" if settings.data is None else f"in {settings.data}"
             raise UserError(f"--resume {folder}: the photos {source} are no longer those that it "
                             "began with; start a new run")
+        if document.get("weights") != _digests(settings):
+            raise UserError(f"--resume {folder}: the weights in {_shown(settings.weights)} are no "
+                            "longer those that it began with; start a new run")
     return names, settings
 
 

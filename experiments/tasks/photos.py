@@ -19,7 +19,7 @@ from minigrad.data import Dataset, ImageFolder, random_split
 from minigrad.train import identity
 
 SETS = ("dbi", "sdd")
-FEWEST = 10                 # photos in a set: with fewer, a part of DBI would be empty
+FEWEST = 13                 # photos in a set: with fewer, a part of DBI would be empty
 
 
 class Photos(NamedTuple):

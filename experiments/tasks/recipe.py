@@ -39,6 +39,7 @@ class Recipe:
     valid: float = 0.1          # of those that are left
     split_seed: int = 45
     width: int = 64             # planes of the first stage of a ResNet
+    save_every: int = 1         # steps: what a power cut may cost
     pretraining: int = 30       # epochs on the drawn pictures, if weights are to come from there
     weights: str = "imagenet"   # what the fine-tuned networks start from, if nobody says
 
@@ -69,5 +70,6 @@ class Recipe:
 
 PAPER = Recipe()
 QUICK = Recipe(name="quick", resize=73, size=64, padding=1, batch=16, epochs=6, small_batch=8,
-               small_epochs=20, width=16, pretraining=8, weights="standin")
+               small_epochs=20, width=16, save_every=10, pretraining=8,
+               weights="standin")
 RECIPES = {recipe.name: recipe for recipe in (QUICK, PAPER)}

@@ -6,8 +6,10 @@ might have moved them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -82,6 +84,32 @@ def score(model: Module, dataset: Dataset, classes: Sequence[str], recipe: Recip
     answers = evaluate(model, loader, {"guesses": Guesses})["guesses"]
     names = tuple(dataset.name(i) for i in range(len(dataset)))
     return Score(tuple(classes), names, *answers)
+
+
+class Share(NamedTuple):
+    """A share of photos, or a difference of two, and its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, value: float, total: int) -> Share:
+        """With Wilson's interval, of `total` photos."""
+        return cls(value, *wilson(round(value * total), total))
+
+    def __sub__(self, other: Share) -> Share:
+        """The difference to a share of other photos, with Newcombe's interval.
+
+        d - sqrt((p - low_p)^2 + (high_q - q)^2) to d + sqrt((high_p - p)^2 + (q - low_q)^2), d = p
+        - q (R. G. Newcombe, Statistics in Medicine 17, 1998, p. 873, method 10).
+        """
+        d = self.value - other.value
+        return Share(d, d - math.hypot(self.value - self.low, other.high - other.value),
+                     d + math.hypot(self.high - self.value, other.value - other.low))
+
+    def __format__(self, form: str) -> str:
+        return f"{self.value:{form}} ({self.low:{form}} to {self.high:{form}})"
 
 
 # --- in words ------------------------------------------------------------------------------------

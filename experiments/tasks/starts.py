@@ -121,8 +121,11 @@ def _start(name, weights, source, width=64):
     def build(classes):
         model = MODELS[architecture](classes, width=width)
         head = {key: value for key, value in model.state_dict().items() if key.startswith("fc.")}
-        file = fetch(architecture) if weights == "imagenet" else weights
-        model.load_state_dict({**load(file), **head})
+        try:
+            file = fetch(architecture) if weights == "imagenet" else weights
+            model.load_state_dict({**load(file), **head})
+        except (OSError, ValueError) as error:      # WeightsError too
+            raise UserError(f"weights of {name}: {' '.join(str(error).split())}") from error
         return model
 
     return Start(name, architecture, source, width, build)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from experiments.claims import HOLDS, Answer, Claim, Settings, Table, check
+from experiments.standin import BREEDS
 from experiments.style import new_figure
 from experiments.tasks import plots
 from experiments.tasks.photos import find, title
@@ -110,7 +111,7 @@ def _breeds(sets):
     classes = next(iter(sets.values())).classes
     counts = {name: np.bincount(found.targets, minlength=len(classes))
               for name, found in sets.items()}
-    whole = len(classes) == len(WRITTEN["dbi"])
+    whole = tuple(classes) == BREEDS
     written = WRITTEN if whole else {key: ("",) * len(classes) for key in WRITTEN}
     rows = [(title(c), str(written["dbi"][i]), str(counts["DBI"][i]), str(written["sdd"][i]),
              str(counts["SDD"][i])) for i, c in enumerate(classes)]

@@ -18,7 +18,7 @@ from experiments.style import PALETTE, new_figure
 from experiments.tasks import plots, sheets
 from experiments.tasks.photos import find, split
 from experiments.tasks.recipe import Recipe
-from experiments.tasks.scores import Score, in_words, mean, numbers, score
+from experiments.tasks.scores import Score, Share, in_words, mean, numbers, score
 from experiments.tasks.telling import labelled, recipe_of, repeated
 from experiments.tasks.training import seeds, train
 from minigrad.models import small_cnn
@@ -36,30 +36,32 @@ class Trials(NamedTuple):
     valid: list[Score]
     test: list[Score]
 
-    def accuracy(self, part: str) -> float:
+    def accuracy(self, part: str) -> Share:
         """In training ("train") or validation ("valid"), in the last epoch."""
-        return float(np.mean([h[-1][part]["accuracy"] for h in self.histories]))
+        value = float(np.mean([h[-1][part]["accuracy"] for h in self.histories]))
+        return Share.of(value, getattr(self, part)[0].total)
 
     @property
-    def unseen(self) -> float:
+    def unseen(self) -> Share:
         """On all photos that were not trained on."""
-        scores = *self.valid, *self.test
-        return sum(s.correct for s in scores) / sum(s.total for s in scores)
+        total = self.valid[0].total + self.test[0].total
+        correct = sum(s.correct for s in (*self.valid, *self.test))
+        return Share.of(correct / (total * len(self.test)), total)
 
     @property
-    def gap(self) -> float:
+    def gap(self) -> Share:
         """In training minus not seen: the written gap, on more photos than those for validation."""
         return self.accuracy("train") - self.unseen
 
     @property
-    def gap_in_validation(self) -> float:
+    def gap_in_validation(self) -> Share:
         """In training minus validation in the last epoch: the written gap to the letter."""
         return self.accuracy("train") - self.accuracy("valid")
 
     @property
-    def gap_at_rest(self) -> float:
+    def gap_at_rest(self) -> Share:
         """Train minus not seen, both of the network at rest."""
-        return mean(self.train) - self.unseen
+        return Share.of(mean(self.train), self.train[0].total) - self.unseen
 
 
 def verify(settings: Settings, recipe: Recipe | None = None) -> Answer:
@@ -77,7 +79,7 @@ def verify(settings: Settings, recipe: Recipe | None = None) -> Answer:
          f"In the last epoch {off.accuracy('train'):.1%} of the training batches are guessed right "
          f"without dropout and {on.accuracy('train'):.1%} with it. Of the photos that it never saw "
          f"the one network knows {off.unseen:.1%}, the other {on.unseen:.1%}: the gap is "
-         f"{off.gap:.1%} without and {on.gap:.1%} with dropout.",
+         f"{off.gap:.1%} without and {on.gap:.1%} with dropout. In brackets are 95% intervals.",
          "That is how the answer measured it, and part of it is the measure: while the training "
          "batches are counted, dropout hides half of what the dense layers see. With both networks "
          f"at rest the gap is {off.gap_at_rest:.1%} without and {on.gap_at_rest:.1%} with dropout.",
@@ -85,7 +87,8 @@ def verify(settings: Settings, recipe: Recipe | None = None) -> Answer:
          "made without momentum. The written recipe therefore has momentum, whatever it says."),
         _claims(off, on),
         {name: {part: numbers(getattr(t, part)) for part in ("train", "valid", "test")}
-         | {"gap": t.gap, "gap in validation": t.gap_in_validation, "gap at rest": t.gap_at_rest}
+         | {"gap": t.gap._asdict(), "gap in validation": t.gap_in_validation._asdict(),
+            "gap at rest": t.gap_at_rest._asdict()}
          for name, t in trials.items()},
         {"curves": lambda: plots.curves({n: t.histories for n, t in trials.items()}),
          "gap": lambda: _gaps(trials),
@@ -136,7 +139,7 @@ def _claims(off, on):
               "Dropout hides half of what the dense layers see, so the training photos are harder "
               "to learn by heart.", HOLDS,
               check("accuracy in training, without minus with",
-                    off.accuracy("train") - on.accuracy("train"), ">", 0),
+                    off.accuracy("train").value - on.accuracy("train").value, ">", 0),
               routes={"at rest, without": mean(off.train), "at rest, with": mean(on.train)}),
         Claim("task2.gap", "dropout narrows the gap between training and validation, from 47.3% "
               "to 32.5%",
@@ -146,8 +149,8 @@ def _claims(off, on):
               "The direction is judged, by all photos not trained on, as those for validation are "
               "few. The training accuracy is that of the batches as they pass, as it was written; "
               "the digits depend on the photos.", HOLDS,
-              check("gap, without minus with dropout", off.gap - on.gap, ">", 0),
-              routes={f"{label}, {name}": getattr(t, key)
+              check("gap, without minus with dropout", off.gap.value - on.gap.value, ">", 0),
+              routes={f"{label}, {name}": getattr(t, key).value
                       for label, key in (("gap", "gap"), ("by validation", "gap_in_validation"),
                                          ("at rest", "gap_at_rest"))
                       for name, t in zip(RATES, (off, on))}))

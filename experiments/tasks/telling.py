@@ -50,12 +50,13 @@ def repeated(settings: Settings) -> str:
 
 def digits(task: str, photos: Photos, settings: Settings, written: Mapping[str, float],
            measured: Mapping[str, Sequence[Score]]) -> tuple[Claim, ...]:
-    """A claim on the written digits, where they can be judged: real photos, the written recipe.
+    """A claim on the written digits, where they can be judged: real photos, the written recipe,
+    and nothing said of the weights but that they are ImageNet's.
 
     A digit is taken to hold if it lies in the 95% interval of what was measured. No outcome is
     documented.
     """
-    if photos.drawn or settings.profile != "paper":
+    if photos.drawn or settings.profile != "paper" or settings.weights not in ((), ("imagenet",)):
         return ()
     outside = [name for name, value in written.items()
                if not interval(measured[name])[0] <= value <= interval(measured[name])[1]]

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import minigrad as mg
 from experiments.claims import Settings
+from experiments.results import UserError
 from experiments.tasks.photos import Parts
 from experiments.tasks.recipe import Recipe
 from minigrad.data import DataLoader
@@ -38,7 +39,8 @@ def train(name: str, build: Callable[[], Module], parts: Parts, recipe: Recipe, 
     """Train what `build` makes on parts.train, and look at parts.valid (if any) after each epoch.
 
     A training of this name and seed in the run's folder is taken up where it stands: one that has
-    ended is only read. Ctrl-C keeps it there, see `minigrad.train.fit`.
+    ended is only read. Ctrl-C keeps it there, see `minigrad.train.fit`. Raises UserError if that
+    folder refuses, or holds something else.
     """
     mg.manual_seed(seed)
     model = build().to(settings.device)
@@ -52,10 +54,15 @@ def train(name: str, build: Callable[[], Module], parts: Parts, recipe: Recipe, 
     folder = settings.folder and settings.folder / f"{name}-seed{seed}"
     with settings.turn(f"{name}-seed{seed}", settings.tell):
         settings.tell(f"{name}, seed {seed}")
-        history = fit(model, loader, valid, epochs=recipe.epochs, optimizer=optimizer,
-                      scheduler=scheduler, metrics={"accuracy": Accuracy}, clip_value=recipe.clip,
-                      callbacks=[Teller(settings, f"{name}, seed {seed}", recipe.epochs)],
-                      folder=folder, resume=folder is not None, progress=False)
+        try:
+            history = fit(model, loader, valid, epochs=recipe.epochs, optimizer=optimizer,
+                          scheduler=scheduler, metrics={"accuracy": Accuracy},
+                          clip_value=recipe.clip,
+                          callbacks=[Teller(settings, f"{name}, seed {seed}", recipe.epochs)],
+                          folder=folder, resume=folder is not None,
+                          save_every=recipe.save_every if folder else None, progress=False)
+        except (OSError, ValueError) as error:      # of its folder: full, damaged, another run's
+            raise UserError(f"{name}, seed {seed}: {' '.join(str(error).split())}") from error
     return Trained(model, history)
 
 
