@@ -147,6 +147,14 @@ def cross_entropy():
     return [got.get()], [-mg.ops.log_softmax(x, 1)[:, 0]]
 
 
+def half_product():
+    """The same in 16 bits, which are stored and read where 32 bits are not."""
+    x, w = np.random.default_rng(0).standard_normal((2, 8, 16, 3, 3)).astype(np.float16)
+    window = Window(3, 3, 1, 1, 1, 1)
+    got = conv.forward(*map(fake_cupy.asarray, (x, w)), window)
+    return [got.get()], [conv.forward(x.astype(np.float32), w.astype(np.float32), window)]
+
+
 def product():
     x, w = np.random.default_rng(0).standard_normal((2, 4, 20, 3, 3)).astype(np.float32)
     window = Window(3, 3, 1, 1, 1, 1)
@@ -188,7 +196,9 @@ MISTAKES = [  # file, kernels, the comparison, what is right, what is wrong
     ("loss", ["cross_entropy"], cross_entropy, "    __syncthreads();  // before", "    // before"),
     ("gemm", ["forward_narrow"], product, "    __syncthreads();  // before", "    // before"),
     ("gemm", ["forward_narrow"], product, "await_copies<1>", "await_copies<2>"),
-    ("gemm", ["forward_narrow"], product, "k * (WIDTH + PAD_N) + column,", "k * WIDTH + column,")]
+    ("gemm", ["forward_narrow"], product, "k * (WIDTH + PAD_N) + column,", "k * WIDTH + column,"),
+    ("gemm", ["forward_narrow"], half_product, "PAD_K = 16 / sizeof(T)", "PAD_K = 4"),  # alignment
+    ("gemm", ["forward_narrow"], half_product, "return __float_as_uint(x)", "return x.bits << 16")]
 
 
 @pytest.mark.parametrize("file, kernels, compare, right, wrong", MISTAKES, ids=range(len(MISTAKES)))

@@ -130,6 +130,14 @@ def test_the_activation_that_overflows_is_named():
         fit(model, loader, valid, epochs=1, precision="fp16", **how)
 
 
+def test_what_overflows_in_an_evaluation_is_named_by_repeating_it_in_that_precision():
+    model, _, valid, _ = objects()
+    model[6].weight.data[0] = 5e4       # the sum is finite in float32
+    assert math.isfinite(evaluate(model, valid)["loss"])
+    with one_line(NonFiniteError, "evaluation, batch 1", "layer '6'", "output of Linear"):
+        evaluate(model, valid, precision="fp16")
+
+
 @pytest.mark.parametrize("step", [2, 5, 20])
 def test_a_run_with_a_scaler_resumes_to_the_same_bits(tmp_path, step):
     settings = {"precision": "fp16", "epochs": 4}
