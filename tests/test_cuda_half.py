@@ -19,10 +19,12 @@ from minigrad.kernels import conv, conv_cuda, cuda, dropout_cuda, gemm_cuda, nor
 from minigrad.kernels.window import Window
 from minigrad.ops.activation import ReLU, Sigmoid, Tanh
 from minigrad.ops.norm import BatchNorm
+from minigrad.train import fit
 from tests.cuda_devices import DEVICES, host
 from tests.halves import EPS, HALVES
 from tests.test_cuda_kernels import Numbers, TOLERANCE, any_width, seeds, windows
 from tests.test_cuda_training import NETS
+from tests.training_run import objects
 
 pytestmark = [pytest.mark.parametrize("xp", DEVICES, indirect=True),
               pytest.mark.parametrize("dtype", HALVES)]
@@ -232,3 +234,17 @@ def test_ten_steps_are_the_cpus(xp, dtype):
     np.testing.assert_allclose(gpu_losses, cpu_losses, rtol=8 * EPS[dtype])
     for ours, want in zip(gpu, cpu):
         np.testing.assert_allclose(ours, want, rtol=0, atol=8 * EPS[dtype])
+
+
+def test_fit_skips_on_the_gpu_what_it_skips_on_the_cpu(xp, dtype):
+    """With a scale of 2^16 some of the first steps overflow in float16."""
+    histories = []
+    for device in ("cpu", "cuda"):
+        model, loader, valid, how = objects()
+        model.to(device)
+        histories.append(fit(model, loader, valid, epochs=1, progress=False, clip_value=1.0,
+                             precision={"float16": "fp16", "bfloat16": "bf16"}[dtype], **how)[0])
+    cpu, gpu = histories
+    assert cpu.get("skipped") == gpu.get("skipped") and (dtype == "bfloat16" or cpu["skipped"])
+    for part in ("train", "valid"):
+        np.testing.assert_allclose(gpu[part]["loss"], cpu[part]["loss"], rtol=8 * EPS[dtype])
