@@ -1,7 +1,7 @@
 """Convolution on the GPU: the functions of kernels/conv.py, by one of three routes.
 
     groups with few channels        one thread per output element (conv.cu, direct)
-    16 bits, float32 where TF32 is  implicit GEMM on the tensor cores (gemm.cu)
+    16 bits, or float32 as TF32     implicit GEMM on the tensor cores (gemm.cu)
     everything else                 columns (conv.cu), then a matrix product (cuBLAS), in float32 or
                                     float64: columns of 16 bits would be rounded before their sum
 

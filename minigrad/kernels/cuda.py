@@ -137,7 +137,7 @@ def launch(file, kernel, inputs, outputs, *numbers, size=None, blocks=None, thre
     known = {"T": dtype, "Wide<T>": wide(dtype), "float": _FLOAT32}
     xp = array_module((*inputs, *outputs)[0])
     arrays, largest = [], size
-    for a, kind in zip((*inputs, *outputs), kinds):
+    for a, kind in zip((*inputs, *outputs), kinds, strict=True):
         if a.dtype != known[kind] if kind in known else a.dtype.kind not in "iub":
             _refuse(file, kernel, inputs, outputs)
         if not a.flags.c_contiguous:

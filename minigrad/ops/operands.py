@@ -1,8 +1,8 @@
 """Bringing two operands together: torch's type promotion and NumPy's broadcasting.
 
 Broadcasting costs the formulas of the ops nothing: an input that requires a gradient is expanded to
-the common shape by an op of its own, whose backward sums the gradient back (`shape.Expand`). So is
-an operand rounded to 16 bits under `autocast`, where products and losses differ.
+the common shape by an op of its own, whose backward sums the gradient back (`shape.Expand`).
+`for_product` and `for_loss` say in which dtype ops take their operands under `autocast`.
 """
 
 from __future__ import annotations
