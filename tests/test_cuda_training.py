@@ -6,6 +6,8 @@ import pytest
 import minigrad as mg
 from minigrad import Tensor, models, nn, ops, optim
 from minigrad.models.resnet import Bottleneck, conv1x1, conv3x3
+from minigrad.train import NonFiniteError, fit
+from tests import training_run
 from tests.cuda_devices import DEVICES, host
 from tests.fake_cupy import HostDeviceMix
 from tests.one_line import one_line
@@ -133,15 +135,38 @@ def test_memory_that_is_not_there_is_one_clear_error(xp, monkeypatch):
     x = Tensor(np.ones((1, 1, 4, 4), np.float32), requires_grad=True).to("cuda")
     y = ops.max_pool2d(x, 2)
 
-    def full(shape, dtype=float):
+    def full(*arguments):
         raise xp.cuda.memory.OutOfMemoryError("Out of memory allocating 512 bytes.")
-    monkeypatch.setattr(xp, "empty", full)
+    model = nn.Linear(2, 1).to("cuda")
+    model(Tensor(np.ones((1, 2), np.float32)).to("cuda")).backward()
+    for name in ("empty", "asarray", "zeros_like"):
+        monkeypatch.setattr(xp, name, full)
     rest = ("Out of memory allocating 512 bytes; GPU memory: 1 MiB used, 2 MiB held, "
             "1024 MiB free of 2048 MiB; use a smaller batch")
     with one_line(MemoryError, "MaxPool2d: " + rest):
         ops.max_pool2d(x, 2)
     with one_line(MemoryError, "backward of MaxPool2d: ", rest):
         y.sum().backward()
+    with one_line(MemoryError, "ToDevice: " + rest):
+        nn.Linear(2, 1).to("cuda")
+    with one_line(MemoryError, "SGD.step: " + rest):
+        optim.SGD(model.parameters(), lr=1, momentum=0.9).step()
+
+
+@on_both
+@pytest.mark.parametrize("spoil, where", [
+    (lambda model: model[0].weight, "first in the weight 0.weight of layer '0' (Conv2d)"),
+    (lambda model: model[1].bias, "first in the weight 1.bias of layer '1' (BatchNorm2d)")])
+def test_what_is_not_finite_is_traced_as_on_the_cpu(xp, spoil, where):
+    messages = []
+    for device in ("cpu", "cuda"):
+        model, loader, _, how = training_run.objects()
+        model.to(device)
+        spoil(model).data[...] = np.nan
+        with pytest.raises(NonFiniteError) as caught:
+            fit(model, loader, epochs=1, progress=False, **how)
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1] and where in messages[0]
 
 
 @on_both

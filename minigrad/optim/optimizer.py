@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.backend import device_of, to_device
+from minigrad.backend import device_of, memory_error, to_device
 from minigrad.tensor import Tensor
 
 BLOCK = 1 << 15  # elements updated at once: a handful of such arrays stays in a core's cache
@@ -93,7 +93,10 @@ class Optimizer:
                     else:
                         self.update(*item, group)
                     p.counter()[0] += 1     # a graph that saved p must not run backward any more
-            self.update_together(on_gpu, group)
+            try:
+                self.update_together(on_gpu, group)
+            except MemoryError as error:    # their state is made in the first step
+                raise memory_error(error, f"{type(self).__name__}.step") from error
 
     def update_together(self, items, group):
         """Update many parameters on the GPU; a subclass may have one kernel for all of them."""
