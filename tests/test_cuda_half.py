@@ -15,10 +15,11 @@ import minigrad as mg
 from minigrad import Tensor, optim
 from minigrad.backend import keyed_generator
 from minigrad.half import number_type
-from minigrad.kernels import conv, conv_cuda, cuda, dropout_cuda, gemm_cuda, norm_cuda, pool
+from minigrad.kernels import (adaptive, conv, conv_cuda, cuda, dropout_cuda, gemm_cuda, norm_cuda,
+                              pool)
 from minigrad.kernels.window import Window
 from minigrad.ops.activation import ReLU, Sigmoid, Tanh
-from minigrad.ops.norm import BatchNorm
+from minigrad.ops.norm import BatchNorm, BatchNormReLU, ScaleShiftReLU
 from minigrad.train import fit
 from tests.cuda_devices import DEVICES, host
 from tests.halves import EPS, HALVES
@@ -163,23 +164,61 @@ def test_which_route_a_convolution_takes(xp, dtype):
         conv_cuda.forward(x, w, window)
 
 
+@pytest.mark.parametrize("kind", [BatchNorm, BatchNormReLU])
 @some
 @given(st.integers(2, 40), st.one_of(sizes, st.integers(30, 35)), sizes, seeds, st.booleans())
-def test_batch_norm_both_ways(xp, dtype, n, c, width, seed, long):
+def test_batch_norm_both_ways(xp, dtype, kind, n, c, width, seed, long):
     numbers, single = draw(seed, dtype), draw(seed + 1, "float32")
     x, w, b, g = numbers(n, c, width), single(c), single(c), numbers(n, c, width)
-    exact, op = BatchNorm(1e-3), BatchNorm(1e-3)
+    exact, op = kind(1e-3), kind(1e-3)
     with any_width(long), mock.patch.multiple(norm_cuda, ROWS_PER_CHUNK=8, CHUNKS=5):
         y = op.forward(*map(xp.asarray, (x, w, b)))
-        gradients = op.backward(*map(xp.asarray, (g, x, w)))
-    x, w, b, g = wide(x, w, b, g)
+        outputs = [y] if op.relu else []
+        gradients = op.backward(*map(xp.asarray, (g, x, w)), *outputs)
+    x, w, b, g, *outputs = wide(x, w, b, g, *map(host, outputs))
     want, terms = exact.forward(x, w, b), n * width
     scale = exact.scale.max() * (np.abs(x).max() + 1)
     for mine, theirs in zip((op.mean, op.var), (exact.mean, exact.var)):
         same(mine, theirs, "float32", terms, scale)
     same(y, want, dtype, terms, scale)
-    for mine, theirs, kind in zip(gradients, exact.backward(g, x, w), (dtype, *["float32"] * 2)):
+    dtypes, exact = (dtype, "float32", "float32"), exact.backward(g, x, w, *outputs)
+    for mine, theirs, kind in zip(gradients, exact, dtypes):
         same(mine, theirs, kind, terms, terms * scale**2 * np.abs(g).max())
+
+
+@some
+@given(sizes, sizes, sizes, seeds, st.booleans())
+def test_batch_norm_by_given_statistics_with_relu(xp, dtype, n, c, width, seed, long):
+    numbers, single, op = draw(seed, dtype), draw(seed + 1, "float32"), ScaleShiftReLU()
+    x, f, s, g = numbers(n, c, width), single(c), single(c), numbers(n, c, width)
+    dtypes = dtype, "float32", "float32"
+    with any_width(long):
+        y = op.forward(*map(xp.asarray, (x, f, s)))
+        gradients = op.backward(*map(xp.asarray, (g, x, f)), y)
+    x, f, s, g, passed = wide(x, f, s, g, host(y))
+    same(y, op.forward(x, f, s), dtype)
+    for mine, theirs, kind in zip(gradients, op.backward(g, x, f, passed), dtypes):
+        same(mine, theirs, kind, n * width, n * width * np.abs(g).max() * (np.abs(x).max() + 1))
+
+
+@some
+@given(sizes, sizes, st.tuples(*[st.integers(1, 9)] * 2), st.tuples(sizes, sizes), seeds,
+       st.booleans())
+def test_adaptive_pooling(xp, dtype, n, c, size, bins, seed, long):
+    numbers = draw(seed, dtype)
+    x, g = numbers(n, c, *size, ties=True), numbers(n, c, *bins)
+    with any_width(long):
+        a, d = xp.asarray(x), xp.asarray(g)
+        mean, spread = adaptive.average(a, bins), adaptive.average_transpose(d, size)
+        top, place = adaptive.maximum(a, bins)
+        back, picked = adaptive.scatter(d, place, size), adaptive.gather(a, place)
+    x, g = wide(x, g)
+    same(mean, adaptive.average(x, bins), dtype, 81)
+    same(spread, adaptive.average_transpose(g, size), dtype, 81)
+    want, winner = adaptive.maximum(x, bins)
+    assert (host(top) == want).all() and (host(picked) == want).all()
+    assert (host(place) == winner).all() and host(top).dtype == dtype
+    same(back, adaptive.scatter(g, winner, size), dtype, 81)
 
 
 @some

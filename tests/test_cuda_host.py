@@ -8,7 +8,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import set_float32_matmul_precision
-from minigrad.kernels import (adaptive, conv, cuda, index, loss_cuda, optim_cuda, pool, pool_cuda)
+from minigrad.kernels import adaptive, conv, cuda, index, loss_cuda, optim_cuda, pool, pool_cuda
 from minigrad.kernels.emulator import MISSING, HostModule, KernelError
 from minigrad.kernels.window import Window
 from minigrad.ops.norm import BatchNorm, BatchNormReLU, ScaleShiftReLU
@@ -178,8 +178,8 @@ MISTAKES = [  # file, kernels, the comparison, what is right, what is wrong
     ("norm", ["moments", "merge_moments", "normalise"], normalisation,
      "half][threadIdx.x]);\n        __syncthreads();", "half][threadIdx.x]);"),
     ("norm", NORMS, rectified, "relu && value <= 0", "value <= -1"),
-    ("norm", NORMS, rectified, "relu ? gy * (y > 0) : gy", "gy"),
-    ("norm", NORMS, rectified, "T g = passed(gy[i], y[i], relu);", "T g = gy[i];"),
+    ("norm", NORMS, rectified, "relu ? g * (y > 0) : g", "g"),
+    ("norm", NORMS, rectified, "Wide<T> g = passed(gy[i], y[i], relu);", "Wide<T> g = gy[i];"),
     ("norm", NORMS, rectified, "factor * (passed(gy[i], y[i], relu)", "factor * (gy[i]"),
     ("norm", NORMS, rectified, "factor[i % C]", "factor[i / C]"),
     ("adaptive", BINS, bins, "(end + parts - 1) / parts", "end / parts"),

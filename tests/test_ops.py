@@ -101,7 +101,8 @@ def test_the_same_operand_twice(name, data):
 # ---- nothing is left out -------------------------------------------------------------------------
 
 # what ops modules lend each other
-HELPERS = {"applies", "binary", "check_images", "check_same_dtype", "floating"}
+HELPERS = {"applies", "binary", "check_images", "check_same_dtype", "floating", "for_loss",
+           "for_product"}
 
 
 def public_functions(module):

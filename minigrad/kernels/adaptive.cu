@@ -17,7 +17,7 @@ __global__ void average(I size, const T* x, T* y, int C, int H, int W, int oh, i
     if (i >= size) return;
     Place<I> at(i, oh, ow, C);
     Range rows = bin(at.row, oh, H), columns = bin(at.column, ow, W);
-    T sum = 0;
+    Wide<T> sum = 0;
     for (int r = rows.start; r < rows.end; r++)
         for (int c = columns.start; c < columns.end; c++)
             sum += x[offset<I>(at.image, r, c, at.channel, H, W, C)];
@@ -31,7 +31,7 @@ __global__ void average_transpose(I size, const T* gy, T* gx, int C, int H, int 
     if (i >= size) return;
     Place<I> at(i, H, W, C);
     Range rows = bin(at.row, H, oh), columns = bin(at.column, W, ow);
-    T sum = 0;
+    Wide<T> sum = 0;
     for (int r = rows.start; r < rows.end; r++) {
         for (int c = columns.start; c < columns.end; c++) {
             Range tall = bin(r, oh, H), wide = bin(c, ow, W);
@@ -50,10 +50,10 @@ __global__ void maximum(I size, const T* x, T* y, int* place, int C, int H, int 
     Place<I> at(i, oh, ow, C);
     Range rows = bin(at.row, oh, H), columns = bin(at.column, ow, W);
     int winner = rows.start * W + columns.start;
-    T best = x[offset<I>(at.image, rows.start, columns.start, at.channel, H, W, C)];
+    Wide<T> best = x[offset<I>(at.image, rows.start, columns.start, at.channel, H, W, C)];
     for (int r = rows.start; r < rows.end; r++) {
         for (int c = columns.start; c < columns.end; c++) {
-            T value = x[offset<I>(at.image, r, c, at.channel, H, W, C)];
+            Wide<T> value = x[offset<I>(at.image, r, c, at.channel, H, W, C)];
             if (value > best || (value != value && best == best)) {
                 best = value;
                 winner = r * W + c;
@@ -72,7 +72,7 @@ __global__ void scatter(I size, const T* gy, const int* place, T* gx, int C, int
     if (i >= size) return;
     Place<I> at(i, H, W, C);
     Range rows = bin(at.row, H, oh), columns = bin(at.column, W, ow);
-    T sum = 0;
+    Wide<T> sum = 0;
     for (int r = rows.start; r < rows.end; r++) {
         for (int c = columns.start; c < columns.end; c++) {
             I from = offset<I>(at.image, r, c, at.channel, oh, ow, C);

@@ -30,8 +30,8 @@ BLOCK = 256  # threads per block, unless a kernel says otherwise
 INT_LIMIT = 2**31  # arrays with fewer elements are indexed by 32-bit integers
 TYPES = {"f": "float", "d": "double", "e": "float16", "E": "bfloat16"}  # by numpy.dtype.char
 INDICES = ("int", "long long")
-FILES = ("conv", "gemm", "pool", "norm", "loss", "elementwise", "dropout", "optim", "index",
-         "adaptive")
+FILES = ("conv", "gemm", "pool", "norm", "loss", "elementwise", "dropout", "optim",
+         "index", "adaptive")
 _FLOAT32 = np.dtype(np.float32)
 HERE = pathlib.Path(__file__).parent
 GEOMETRY = np.dtype([(name, np.int32) for name in (

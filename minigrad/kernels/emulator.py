@@ -81,7 +81,7 @@ class HostModule:
         entries = "\n".join(f"CUDA_HOST_ENTRY({i}, {e})" for i, e in enumerate(name_expressions))
         text = HEADER.read_text() + code + entries
         name = hashlib.sha256((text + " ".join(FLAGS)).encode()).hexdigest()[:24]
-        folder = pathlib.Path(tempfile.gettempdir()) / f"cuda_host_{os.getuid()}"
+        folder = pathlib.Path(tempfile.gettempdir()) / f"cuda_emulator_{os.getuid()}"
         folder.mkdir(mode=0o700, exist_ok=True)
         if folder.stat().st_uid != os.getuid():
             raise PermissionError(f"{folder} belongs to another user: remove it, or set TMPDIR")

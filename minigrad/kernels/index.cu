@@ -13,7 +13,7 @@ __global__ void sum_runs(I size, const long long* places, const long long* order
         if (places[middle] < i) k = middle + 1;
         else end = middle;
     }
-    T sum = 0;
+    Wide<T> sum = 0;
     for (; k < count && places[k] == i; k++) sum += x[order[k]];
     y[i] = sum;
 }

@@ -115,13 +115,14 @@ __global__ void normalise(I size, const T* x, const Wide<T>* mean, const Wide<T>
     if (i >= size) return;
     int c = int(i % C);
     Wide<T> value = (x[i] - mean[c]) * factor[c] + b[c];
-    y[i] = relu && value <= 0 ? Wide<T>(0) : value;
+    y[i] = relu && value <= 0 ? 0 : value;
 }
 
 // What of gy reaches the normalisation: all of it, or if `relu` that of the positive y.
 template <typename T>
 __device__ Wide<T> passed(T gy, T y, int relu) {
-    return relu ? Wide<T>(gy) * (Wide<T>(y) > 0) : Wide<T>(gy);
+    Wide<T> g = gy;
+    return relu ? g * (y > 0) : g;
 }
 
 // Of each chunk: shifts = sum gy, scales = sum gy (x - mean), both (chunks, C), of what is passed.

@@ -43,7 +43,7 @@ def gradient(gy, x, mean, scale, w, y=None):
 def fixed_gradient(gy, x, factor, y):
     rows, c = _rows(x)
     (gys, _), (ys, _), xp = _rows(gy), _rows(y), array_module(x)
-    zeros, ones = xp.zeros(c, factor.dtype), xp.ones(c, factor.dtype)
+    zeros, ones = xp.zeros(c, wide(x.dtype)), xp.ones(c, wide(x.dtype))
     shift, scale = _gradient_sums(rows, gys, ys, zeros, ones, 1)
     gx = xp.empty(rows.shape, x.dtype)
     launch("norm", "scale_passed", [gys, ys, factor], [gx], c)

@@ -15,6 +15,8 @@ from minigrad.ops.reduce import mean
 class AdaptiveAvgPool2d(Function):
     """y = the mean of each bin.  x (N, C, H, W) -> y (N, C, *size)."""
 
+    half_on_gpu = True
+
     def __init__(self, size):
         self.size = size
 
@@ -29,6 +31,8 @@ class AdaptiveAvgPool2d(Function):
 class AdaptiveAvgPoolTranspose(Function):
     """y = each g spread evenly over its bin.  g (N, C, oh, ow) -> (N, C, *size)."""
 
+    half_on_gpu = True
+
     def __init__(self, size):
         self.size = size
 
@@ -42,6 +46,8 @@ class AdaptiveAvgPoolTranspose(Function):
 
 class AdaptiveMaxPool2d(Function):
     """y = the largest of each bin.  x (N, C, H, W) -> y (N, C, *size)."""
+
+    half_on_gpu = True
 
     def __init__(self, size):
         self.size = size
@@ -58,6 +64,8 @@ class AdaptiveMaxPool2d(Function):
 class AdaptiveScatter(Function):
     """y = zeros, each g added where its bin's maximum stood: (N, C, oh, ow) -> (N, C, *size)."""
 
+    half_on_gpu = True
+
     def __init__(self, place, size):
         self.place, self.size = place, size
 
@@ -70,6 +78,8 @@ class AdaptiveScatter(Function):
 
 class AdaptiveGather(Function):
     """y = the element of x where each bin's maximum stood: AdaptiveScatter's transpose."""
+
+    half_on_gpu = True
 
     def __init__(self, place):
         self.place = place

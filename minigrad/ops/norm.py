@@ -25,8 +25,8 @@ class BatchNorm(Function):
     Fused: as a composition it would keep three arrays of the size of x instead of x alone.
     """
 
-    half_on_gpu = True
     relu = False
+    half_on_gpu = True
 
     def __init__(self, eps):
         self.eps = eps
@@ -69,6 +69,8 @@ class ScaleShiftReLU(Function):
     x (N, C, ...), f (C), s (C) -> y (N, C, ...)
     """
 
+    half_on_gpu = True
+
     def forward(self, x, f, s):
         return kernel.normalise(x, array_module(f).zeros_like(f), f, s, relu=True)
 
@@ -105,9 +107,8 @@ def batch_norm(x, running_mean, running_var, weight, bias, training=False, momen
         factor = weight / sqrt(running_var + eps)
         shift = bias - running_mean * factor
         if relu:
-            y = ScaleShiftReLU()(x, factor, shift)
-        else:
-            y = x * _channels(factor, x) + _channels(shift, x)
+            return ScaleShiftReLU()(x, factor, shift)
+        y = x * _channels(factor, x) + _channels(shift, x)
         return cast(y, x.dtype) if is_half(x) else y
     n = math.prod(x.shape) // x.shape[1]
     if n < 2:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from minigrad.backend import array_module
+from minigrad.kernels import optim_cuda
 
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -51,13 +53,14 @@ class GradScaler:
             raise RuntimeError("GradScaler.unscale_: called a second time since the last update()")
         gradients = [p.grad for group in optimizer.param_groups for p in group["params"]
                      if p.grad is not None]
-        finite = []
+        on_gpu = [g.data for g in gradients if g.device == "cuda"]
+        optim_cuda.scale(on_gpu, 1 / self._scale)
+        self._finite = math.isfinite(optim_cuda.norm(on_gpu, math.inf))
         for g in gradients:
-            g.data *= 1 / self._scale
+            if g.device == "cpu":
+                g.data *= 1 / self._scale
+                self._finite = self._finite and bool(np.isfinite(g.data).all())
             g.counter()[0] += 1
-            finite.append(array_module(g.data).isfinite(g.data).all())
-        # one look at the GPU for all of them
-        self._finite = not finite or bool(array_module(finite[0]).stack(finite).all())
 
     def step(self, optimizer):
         """optimizer.step(), and True; or False without it, if a gradient was not finite."""
