@@ -24,11 +24,14 @@ from experiments.claims import Settings, alone
 from experiments.results import UserError
 from experiments.tasks import TASKS
 from experiments.tasks import crew as crew_module
+from experiments.tasks import task2_dropout, task3_scratch
 from experiments.tasks.crew import crew
+from experiments.tasks.recipe import QUICK, RECIPES
 from minigrad.weights import load
 from tests.loader_samples import left
 
 ROOT = Path(__file__).resolve().parents[1]
+TINY = replace(QUICK, resize=36, size=32, small_epochs=12, epochs=2)
 TRAININGS = ["task2-with-dropout-seed0", "task2-without-dropout-seed0",
              "task3-resnet18-from-scratch-width16-seed0"]
 
@@ -48,8 +51,10 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def two_cores(monkeypatch):
+def small(monkeypatch):
+    """Two cores, and trainings of a second."""
     monkeypatch.setattr(crew_module, "CORES", 2)
+    monkeypatch.setitem(RECIPES, "quick", TINY)
 
 
 def digests(folder):
@@ -75,8 +80,8 @@ def together(settings, names=("task1", "task2", "task3")):
 def straight(data, tmp_path_factory):
     """What the trainings end with, made one after the other."""
     settings = Settings(data=str(data), folder=tmp_path_factory.mktemp("straight"))
-    for name in ("task2", "task3"):
-        TASKS[name].verify(settings)
+    task2_dropout.verify(settings, TINY)
+    task3_scratch.verify(settings, TINY)
     return digests(settings.folder)
 
 
@@ -178,6 +183,9 @@ COMMAND = """
 import signal, sys
 from experiments.cli import main
 from experiments.tasks import crew
+from experiments.tasks.recipe import RECIPES
+from tests.test_crew import TINY
+RECIPES["quick"] = TINY
 signal.signal(signal.SIGINT, signal.default_int_handler)
 crew.CORES = 2
 sys.exit(main())
