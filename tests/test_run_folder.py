@@ -194,6 +194,20 @@ def test_nothing_but_damage_is_refused(tmp_path):
     assert len(list(tmp_path.rglob("step*.safetensors"))) == 2
 
 
+def test_a_file_that_cannot_be_opened_for_now_is_not_taken_for_damaged(tmp_path, monkeypatch):
+    setting.train(tmp_path, epochs=2)
+    newest = tmp_path / "checkpoints/step-00000012.safetensors"
+
+    def read(path):
+        assert path == newest, "an older one was taken"
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), str(path))
+
+    with monkeypatch.context() as patch, one_line(OSError, "Too many open files", str(newest)):
+        patch.setattr(checkpoint, "read", read)
+        setting.train(tmp_path, epochs=3)
+    assert newest.exists()
+
+
 def test_weights_are_no_checkpoint(tmp_path):
     setting.train(tmp_path, epochs=1)
     with one_line(WeightsError, "best.safetensors", "no checkpoint of a training run"):

@@ -114,13 +114,14 @@ class Checkpoints:
         """(path, state) of the newest file that can be read; None if there is no file.
 
         A damaged one is renamed to `*.damaged`, with a warning that names it and the one that is
-        taken instead. Raises WeightsError if there are files, but none can be read.
+        taken instead. Raises WeightsError if all are damaged, and OSError for one that cannot be
+        opened or read (too many open files, say): it may be whole, and stays where it is.
         """
         damaged = []
         for path in reversed(self.paths()):
             try:
                 state = read(path)
-            except (WeightsError, OSError) as error:
+            except WeightsError as error:
                 damaged.append((path, error))
                 continue
             for bad, error in damaged:

@@ -40,8 +40,8 @@ class RunFolder:
         checkpoint is returned.
 
         Raises FileExistsError if there is a run and not `resume`; ValueError if that run is another
-        one; WeightsError if none of its checkpoints can be read; OSError for a folder that cannot
-        be written.
+        one; WeightsError if all of its checkpoints are damaged; OSError for a checkpoint that
+        cannot be opened, and for a folder that cannot be written.
         """
         self.identity = identity
         self.checkpoints.folder.mkdir(parents=True, exist_ok=True)
