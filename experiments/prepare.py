@@ -17,9 +17,9 @@ import difflib
 import filecmp
 import gzip
 import itertools
+import lzma
 import os
 import re
-import shutil
 import stat
 import sys
 import tarfile
@@ -146,14 +146,21 @@ def _make(name, source, target):
             os.rename(made, target)
             return counts, notes
     except OSError as error:
-        where = f" ({shown(os.fsdecode(error.filename))})" if error.filename else ""
-        raise UserError(f"cannot make {shown(str(target))}: {error.strerror or error}{where}"
-                        ) from error
+        raise UserError(f"cannot make {shown(str(target))}: {_reason(error)}") from error
 
 
 def _collect(source, made, notes):
     """Copy the images of the seven breeds, each into the folder of its breed."""
     taken = {breed: {} for breed in BREEDS}         # {name in small letters: name}
+    for path, breed, name, data in _photographs(source, notes):
+        _copy(data, made / breed, name, taken[breed], path, notes)
+
+
+def _photographs(source, notes):
+    """(path in the source, breed, name, bytes) of each image of the seven breeds.
+
+    Whatever goes wrong in here is the source's fault, and a UserError that says so.
+    """
     try:
         with ExitStack() as stack:
             for member in _members(source, stack):
@@ -168,11 +175,20 @@ def _collect(source, made, notes):
                 elif member.size > LARGEST:
                     notes.odd[f"files of more than {LARGEST >> 20} MiB"].append(member.name)
                 else:
-                    _copy(member, made / breed, name, taken[breed], notes)
-    except (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError,
+                    with member.open() as file:
+                        data = file.read(member.size)     # a bomb gives no more either
+                    yield member.name, breed, name, data
+    except (OSError, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError,
             NotImplementedError, RuntimeError, ValueError) as error:
-        raise UserError(f"cannot read {shown(str(source))}: {' '.join(str(error).split())}; give a "
-                        "whole zip, tar or tar.gz file, or a folder") from error
+        raise UserError(f"cannot read {shown(str(source))}: {_reason(error)}; give a whole zip, "
+                        "tar or tar.gz file, or a folder") from error
+
+
+def _reason(error):
+    """An exception in one line; of one of the system what happened, and to which file."""
+    if getattr(error, "strerror", None) is None:
+        return " ".join(str(error).split())
+    return error.strerror + (f" ({shown(os.fsdecode(error.filename))})" if error.filename else "")
 
 
 def _place(path, source):
@@ -193,23 +209,23 @@ def breed_of(folder: str) -> str | None:
     return close[0] if close else None
 
 
-def _copy(member, folder, name, taken, notes):
-    """Write a member's bytes as folder/name; another photograph of that name gets a number.
+def _copy(data, folder, name, taken, path, notes):
+    """Write the bytes of `path` as folder/name; another photograph of that name gets a number.
 
     Names that differ by capitals alone are one, as they are to many file systems.
     """
     stem, extension = os.path.splitext(name)
     numbered = (f"{stem}-{i}{extension}" for i in itertools.count(2))
     free = next(n for n in itertools.chain([name], numbered) if n.lower() not in taken)
-    with member.open() as source, open(folder / free, "xb") as copy:
-        shutil.copyfileobj(source, copy)
+    with open(folder / free, "xb") as copy:
+        copy.write(data)
     if free != name and filecmp.cmp(folder / free, folder / taken[name.lower()], shallow=False):
         (folder / free).unlink()
-        notes.odd["second copies"].append(member.name)
+        notes.odd["second copies"].append(path)
         return
     taken[free.lower()] = free
     if free != name:
-        notes.lines.append(f"{shown(member.name)}: another one has that name; this one is now "
+        notes.lines.append(f"{shown(path)}: another one has that name; this one is now "
                            f"{shown(free)}")
 
 

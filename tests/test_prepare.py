@@ -33,8 +33,8 @@ def photos(folders=DBI_FOLDERS, count=2, top="images/Images/", **more):
             for i in range(counts[breed])}
 
 
-def as_zip(files, *odd):
-    with zipfile.ZipFile("a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+def as_zip(files, *odd, method=zipfile.ZIP_DEFLATED):
+    with zipfile.ZipFile("a.zip", "w", method) as archive:
         for name, data in files.items():
             archive.writestr(name, data)
         for info in odd:
@@ -242,10 +242,21 @@ def test_archives_that_are_cut_off(pack, capsys):
     fails(capsys, "--dbi", str(archive), words=[str(archive)])
 
 
-def test_a_wrong_byte_in_a_zip(capsys):
-    archive = Path(as_zip(photos()))
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2,
+                                    zipfile.ZIP_LZMA])
+def test_a_wrong_byte_in_a_zip(method, capsys):
+    archive = Path(as_zip(photos(), method=method))
     data = bytearray(archive.read_bytes())
     data[100] ^= 1
+    archive.write_bytes(data)
+    fails(capsys, "--dbi", "a.zip", words=["cannot read a.zip: "])
+
+
+def test_an_offset_before_the_beginning_of_a_zip(capsys):
+    """The system refuses to go there; it is the archive that is to blame, not the output."""
+    archive = Path(as_zip(photos()))
+    data = bytearray(archive.read_bytes())
+    data[-6] += 1           # where the directory begins; all offsets are counted from there
     archive.write_bytes(data)
     fails(capsys, "--dbi", "a.zip", words=["cannot read a.zip: "])
 
