@@ -49,7 +49,8 @@ LARGEST = 64 << 20      # bytes of one photograph
 
 
 class Member(NamedTuple):
-    """A file of an archive or folder; `open` is None for what is no plain file, as a link."""
+    """A file of an archive or folder; `open` is None for what is no plain file: a link, a file
+    with holes in a tar ..."""
 
     name: str
     size: int
@@ -285,8 +286,9 @@ def _of_zip(archive):
 def _of_tar(archive):
     for info in archive:
         if not info.isdir():
+            plain = info.isreg() and not info.issparse()    # holes unpack to more than was read
             yield Member(info.name, info.size, (lambda info=info: archive.extractfile(info))
-                         if info.isreg() else None)
+                         if plain else None)
 
 
 class _Bounded:

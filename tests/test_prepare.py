@@ -193,6 +193,24 @@ def test_links_and_devices_in_a_tar(info, capsys):
     assert len(made()) == 14
 
 
+def test_files_with_holes_in_a_tar(capsys):
+    """A few bytes there may be gigabytes outside, which no limit on what is read would notice."""
+    with tarfile.open("a.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        for name, data in photos().items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+        info = tarfile.TarInfo("images/pug/holes.jpg")
+        info.pax_headers = {"GNU.sparse.map": "0,0", "GNU.sparse.size": str(LARGEST)}
+        archive.addfile(info)
+        archive.fileobj.write(link(tarfile.GNUTYPE_SPARSE, "").tobuf(tarfile.GNU_FORMAT))
+    assert Path("a.tar").stat().st_size < 200_000
+    assert run("--dbi", "a.tar") == 0
+    assert ("links or special files, left out: 2: images/pug/holes.jpg, images/pug/link.jpg"
+            in capsys.readouterr().out)
+    assert len(made()) == 14
+
+
 def test_a_link_in_a_zip_and_one_in_a_folder(capsys):
     info = zipfile.ZipInfo("images/pug/link.jpg")
     info.external_attr = 0o120777 << 16
