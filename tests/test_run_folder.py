@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from minigrad import cross_entropy
-from minigrad.data import ImageFolder, Subset, ToArray
+from minigrad.data import Compose, ImageFolder, Subset, ToArray
 from minigrad.optim import SGD, Adam
 from minigrad.optim.lr_scheduler import OneCycleLR
 from minigrad.train import checkpoint, fit, freeze, identity
@@ -111,6 +111,18 @@ def with_another_transform():
     return model, train, valid, how
 
 
+def with_a_function(name):
+    def make():
+        def flip(x, rng):
+            return ToArray()(x)[..., ::-1].copy()
+
+        flip.__qualname__ = name
+        model, train, valid, how = objects()
+        train.dataset = train.dataset.with_transform(Compose([flip]))
+        return model, train, valid, how
+    return make
+
+
 def with_frozen_layer():
     model, train, valid, how = objects()
     freeze(model, ["6"])
@@ -140,6 +152,13 @@ def test_another_run_is_refused_and_says_what_differs(tmp_path, make, settings, 
     with one_line(ValueError, "step-00000006.safetensors: this is another run", *words):
         setting.train(tmp_path, epochs=2, make=make, **settings)
     assert digest(tmp_path) == before
+
+
+def test_a_function_as_transform_is_known_by_its_name(tmp_path):
+    setting.train(tmp_path, epochs=1, make=with_a_function("flip"))
+    setting.train(tmp_path, epochs=2, make=with_a_function("flip"))
+    with one_line(ValueError, "another run", "train.transform[1]", "flip", "turn"):
+        setting.train(tmp_path, epochs=3, make=with_a_function("turn"))
 
 
 def test_another_environment_is_warned_of(tmp_path, monkeypatch, caplog):

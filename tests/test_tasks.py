@@ -16,9 +16,10 @@ from experiments.tasks import (photos, scores, starts, statistics, task1_look, t
 from experiments.tasks.recipe import PAPER, QUICK, Recipe
 from experiments.tasks.scores import Score
 from experiments.tasks.telling import digits
-from minigrad.data import random_split
+from minigrad.data import DataLoader, random_split
 from minigrad.models import MODELS
 from minigrad.train import History, wilson
+from minigrad.train.identity import describe_loader
 from minigrad.weights import load, save
 
 BREEDS = {"pug": (200, 160, 60), "border_collie": (40, 40, 160), "siberian_husky": (90, 190, 90)}
@@ -260,6 +261,17 @@ def test_task5_is_balanced(answers, data):
     assert all(("/sdd/" in both.name(i)) == target for i, target in enumerate(both.targets))
     found = answers["task5"].numbers
     assert found["train"]["total"] + found["test"]["total"] == 42 and found["test"]["total"] == 12
+
+
+def test_both_sets_of_task5_tell_how_they_are_prepared(data):
+    """Or a run with other augmentation would go on in the folder of this one."""
+    both = task5_origin.balanced(*photos.folders(data), seed=45)
+    train = photos.split(both, TINY, valid=False).train
+    views = TINY.training_view(), TINY.test_view()
+    told = [describe_loader(DataLoader(train.with_transform(view)))["transform"] for view in views]
+    for lines, view in zip(told, views):
+        assert "\n".join(lines).count(repr(view)) == 2
+    assert told[0] != told[1] and both.transform == (None, None)
 
 
 def test_digits_are_judged_on_real_photos_with_the_written_recipe_alone():

@@ -27,6 +27,11 @@ class TwoSets(Dataset):
         self.places = [(k, i) for k, dataset in enumerate(sets) for i in range(len(dataset))]
         self.targets = [k for k, _ in self.places]
 
+    @property
+    def transform(self):
+        """Those of the sets, which prepare the samples."""
+        return tuple(dataset.transform for dataset in self.sets)
+
     def get(self, index, rng):
         which, place = self.places[index]
         return self.sets[which].get(place, rng)[0], which

@@ -85,6 +85,11 @@ class Subset(Dataset):
         self.indices = [dataset._place(i) for i in indices]
         self.targets = [dataset.targets[i] for i in self.indices]
 
+    @property
+    def transform(self):
+        """That of the data set, which prepares the samples."""
+        return self.dataset.transform
+
     def get(self, index: int, rng: np.random.Generator) -> tuple:
         return self.dataset.get(self.indices[self._place(index)], rng)
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 from minigrad import __version__
 
 _LISTED = 3     # differences that a message names
+_ADDRESS = re.compile(" at 0x[0-9A-Fa-f]+")     # of a function, which is another one every time
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -48,9 +50,11 @@ def frozen_names(model) -> list[str]:
 
 def describe_loader(loader) -> dict:
     """How it makes batches, and which data there are (see `fingerprint`)."""
-    base = _base(loader.dataset)
-    transform = base.transform and (called(base.transform) if callable(base.transform) and type(
-        base.transform).__repr__ is object.__repr__ else repr(base.transform).splitlines())
+    transform = _base(loader.dataset).transform
+    if transform is not None:
+        nameless = callable(transform) and type(transform).__repr__ is object.__repr__
+        text = called(transform) if nameless else _ADDRESS.sub("", repr(transform))
+        transform = text if nameless else text.splitlines()
     return {"samples": len(loader.dataset), "batch_size": loader.batch_size,
             "shuffle": loader.shuffle, "drop_last": loader.drop_last, "seed": loader.seed,
             "on_error": loader.on_error, "transform": transform,
