@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from minigrad import cross_entropy
-from minigrad.optim import Adam
+from minigrad.optim import SGD, Adam
 from minigrad.train import Accuracy, History, Run, checkpoint, fit
 from minigrad.weights import atomic
 from tests import training_run as setting
@@ -68,6 +68,18 @@ def test_with_adam_accumulation_and_clipping(tmp_path, step):
 def test_the_number_of_workers_may_change(tmp_path, straight, workers):
     stopped(tmp_path, 21, make=lambda: objects(workers=workers))
     assert train(tmp_path) == straight
+
+
+@pytest.mark.parametrize("optimizer", [SGD, Adam])       # whose momentum, or betas, are cycled
+def test_the_same_objects_go_on(tmp_path, optimizer):
+    """As in a notebook, where the cell with `fit` alone is run again."""
+    def make():
+        return objects(optimizer=optimizer)
+
+    expected, same = train(tmp_path / "straight", make=make), make()
+    for step in (8, 30):
+        stopped(tmp_path / "stopped", step, make=lambda: same)
+    assert train(tmp_path / "stopped", make=lambda: same) == expected
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3])

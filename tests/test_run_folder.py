@@ -80,10 +80,10 @@ def with_more_dropout():
     return model, train, valid, optimized(model)
 
 
-def optimized(model, kind=SGD, lr=0.01, **settings):
+def optimized(model, kind=SGD, lr=0.01, max_lr=0.02, **settings):
     optimizer = kind(model.parameters(), lr=lr, weight_decay=1e-3)
     return {"optimizer": optimizer,
-            "scheduler": OneCycleLR(optimizer, 0.02, total_steps=60, **settings)}
+            "scheduler": OneCycleLR(optimizer, max_lr, total_steps=60, **settings)}
 
 
 def with_optimizer(*arguments, **settings):
@@ -133,6 +133,8 @@ def with_frozen_layer():
     (with_more_dropout, {}, ("model[6]", "Dropout(p=0.3)", "Dropout(p=0.5)")),
     (with_optimizer(Adam), {}, ("optimizer.class 'SGD', now 'Adam'",)),
     (with_optimizer(SGD, 0.01, pct_start=0.5), {}, ("scheduler.pct_start 0.3, now 0.5",)),
+    (with_optimizer(SGD, max_lr=0.03), {}, ("scheduler.max_lrs[0] 0.02, now 0.03",)),
+    (with_optimizer(SGD, cycle_momentum=False), {}, ("momentum 0.95, now 0",)),
     (lambda: objects(batch_size=2), {}, ("train.batch_size 4, now 2",)),
     (lambda: objects(shuffle=False), {}, ("train.shuffle True, now False",)),
     (lambda: objects(drop_last=True), {}, ("train.drop_last False, now True",)),

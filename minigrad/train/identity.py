@@ -23,21 +23,25 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 def describe(model, optimizer, scheduler, train, valid, metrics: dict, recipe: dict) -> dict:
     """All that decides what the run computes, apart from the weights and minigrad's seed.
 
-    recipe: the other settings. Functions are described by their names. Raises ValueError if the
-    optimizer trains a tensor that is not in the model.
+    recipe: the other settings. Functions are described by their names. A scheduler, and what it
+    sets in the optimizer, are described as they are at its start, however far they are: objects
+    whose training was stopped are still those of that run. Raises ValueError if the optimizer
+    trains a tensor that is not in the model.
     """
     names = {id(p): name for name, p in model.named_parameters()}
     groups = []
-    for group in optimizer.param_groups:
+    for i, group in enumerate(optimizer.param_groups):
         if not all(id(p) in names for p in group["params"]):
             raise ValueError(f"fit: the {type(optimizer).__name__} trains tensors that are not in "
                              "the model; make it from this model's parameters")
-        groups.append({**group, "params": [names[id(p)] for p in group["params"]]})
+        groups.append({**group, **(scheduler.options(0, i) if scheduler else {}),
+                       "params": [names[id(p)] for p in group["params"]]})
     return json.loads(json.dumps({      # tuples become lists, as in a file
         "model": repr(model).splitlines(),
         "frozen": frozen_names(model),
         "optimizer": {"class": type(optimizer).__name__, "param_groups": groups},
-        "scheduler": scheduler and {"class": type(scheduler).__name__, **scheduler.state_dict()},
+        "scheduler": scheduler and {
+            "class": type(scheduler).__name__, **scheduler.state_dict(), "last_epoch": 0},
         "train": describe_loader(train),
         "valid": None if valid is None else describe_loader(valid),
         "metrics": {name: called(make) for name, make in metrics.items()},
