@@ -1,6 +1,7 @@
 """Metrics against counting by hand; batches of different sizes; intervals against Wilson's."""
 
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -9,7 +10,10 @@ from hypothesis import strategies as st
 
 from minigrad import Tensor, cross_entropy, manual_seed, mse_loss, nn
 from minigrad.data import ArrayDataset, DataLoader
-from minigrad.train import Accuracy, ConfusionMatrix, MeanLoss, Metric, evaluate, wilson
+from minigrad.optim import SGD
+from minigrad.train import Accuracy, ConfusionMatrix, MeanLoss, Metric, checkpoint, evaluate, fit
+from minigrad.train import wilson
+from tests.cuda_devices import DEVICES
 from tests.one_line import one_line
 
 OUTPUT = np.array([[3, 1, 2], [1, 3, 2], [0, 0, 0], [1, 2, 3], [2, 1, 3]], np.float32)
@@ -76,9 +80,47 @@ def test_state_goes_over_to_a_new_object():
         metric, other = make(), make()
         metric.update(Tensor(OUTPUT[:2]), TARGET[:2])
         other.load_state_dict(metric.state_dict())
-        for m in (metric, other):
-            m.update(Tensor(OUTPUT[2:]), TARGET[2:])
+        metric.update(Tensor(OUTPUT[2:]), TARGET[2:])
+        between = np.sum(other.compute())
+        other.update(Tensor(OUTPUT[2:]), TARGET[2:])
         assert np.array_equal(metric.compute(), other.compute())
+        assert np.sum(other.compute()) != between, "the two share their counts"
+
+
+class Holding(Metric):
+    def __init__(self, value=None):
+        self.value, self.loss = value, cross_entropy
+
+
+@pytest.mark.parametrize("value", [
+    3, 0.5, True, "text", None, np.int64(3), np.float32(0.1), np.float64(0.1), np.bool_(True),
+    np.arange(3), np.array(2.5), [1, [np.float32(2)]], (1, (np.int8(2), "x")),
+    {"pug": np.float32(0.1), "others": (1, [2])}, [], {}], ids=repr)
+def test_values_and_their_types_go_through_a_checkpoint(tmp_path, value):
+    checkpoint.write(tmp_path / "x", Holding(value).state_dict())
+    metric = Holding()
+    metric.load_state_dict(checkpoint.read(tmp_path / "x"))
+    assert repr(metric.value) == repr(value) and metric.loss is cross_entropy
+
+
+@pytest.mark.parametrize("xp", DEVICES, indirect=True)
+def test_arrays_go_back_to_the_gpu(xp, tmp_path):
+    checkpoint.write(tmp_path / "x", Holding([xp.arange(3), xp.arange(3).sum()]).state_dict())
+    metric = Holding()
+    metric.load_state_dict(checkpoint.read(tmp_path / "x"))
+    assert all(isinstance(x, xp.ndarray) for x in metric.value)
+    assert [x.get().tolist() for x in metric.value] == [[0, 1, 2], 3]
+
+
+@pytest.mark.parametrize("value, where", [
+    (Tensor(np.zeros(1)), "value is a Tensor"), ({1, 2}, "value is a set"),
+    (Counter("a"), "value is a Counter"), ({"a": [0, {1: 2}]}, "value['a'][1] is a dict")])
+def test_what_a_checkpoint_cannot_hold_is_named_before_training(tmp_path, value, where):
+    model = nn.Linear(1, 3)
+    with one_line(TypeError, f"Holding.{where}"):
+        fit(model, loader(), epochs=1, optimizer=SGD(model.parameters(), lr=0.1),
+            metrics={"x": lambda: Holding(value)}, folder=tmp_path / "run")
+    assert not list(tmp_path.iterdir())
 
 
 # evaluate

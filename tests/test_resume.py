@@ -18,7 +18,7 @@ from minigrad.train import Accuracy, History, Run, checkpoint, fit
 from minigrad.weights import atomic
 from tests import training_run as setting
 from tests.one_line import one_line
-from tests.training_run import STEPS, StopAt, objects, train
+from tests.training_run import METRICS, STEPS, StopAt, objects, train
 
 ROOT = Path(__file__).parent.parent
 KILLS = 30 if os.environ.get("MINIGRAD_FULL") == "1" else 8
@@ -105,7 +105,7 @@ def test_stopped_within_validation(tmp_path, straight, monkeypatch, batch):
 def start(name):
     """A part of the state as it is in a run that has just begun."""
     model, loader, valid, how = objects()
-    return Run(model, how["optimizer"], how["scheduler"], loader, valid, {"accuracy": Accuracy},
+    return Run(model, how["optimizer"], how["scheduler"], loader, valid, METRICS,
                cross_entropy, None).state_dict()[name]
 
 

@@ -49,7 +49,7 @@ def test_a_finished_run_is_not_repeated(tmp_path, capsys):
     files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("step*")}
     model, train, valid, how = objects(seed=5)
     history = fit(model, train, valid, epochs=10, folder=tmp_path, resume=True, progress=True,
-                  **how)
+                  metrics=setting.METRICS, **how)
     assert "finished, after epoch 10: nothing to do" in capsys.readouterr().err
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("step*")} == files
     assert len(history) == 10 and digest(tmp_path) == expected

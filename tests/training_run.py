@@ -16,11 +16,12 @@ import numpy as np
 from PIL import Image
 
 from minigrad import manual_seed, nn
+from minigrad.backend import to_device
 from minigrad.data import ArrayDataset, Compose, DataLoader, RandomCrop, RandomHorizontalFlip
 from minigrad.data import ToArray
 from minigrad.optim import SGD
 from minigrad.optim.lr_scheduler import OneCycleLR
-from minigrad.train import fit
+from minigrad.train import Accuracy, Metric, fit
 from minigrad.train.checkpoint import Checkpoints
 
 CLASSES, EPOCHS, STEPS = 4, 10, 60
@@ -58,6 +59,26 @@ def objects(seed=1, optimizer=SGD, workers=0, **loader):
     return model, train, valid, {"optimizer": optimizer, "scheduler": scheduler}
 
 
+class Hits(Metric):
+    """A metric as people write it: its counts are of NumPy's types, or on the GPU."""
+
+    def __init__(self):
+        self.right, self.largest, self.batches = 0, 0.0, []
+
+    def update(self, output, target):
+        hits = output.data.argmax(1) == target
+        self.right += hits.sum()                        # int64
+        self.largest += output.data.max(1).sum()        # float32, and so are its roundings
+        self.batches.append(hits)
+
+    def compute(self):
+        return [float(self.right), float(self.largest),
+                [to_device(hits, "cpu").tolist() for hits in self.batches]]
+
+
+METRICS = {"accuracy": Accuracy, "hits": Hits}
+
+
 class StopAt:
     """Ctrl-C, `times` times, after step `step`."""
 
@@ -74,7 +95,7 @@ def train(folder, callbacks=(), epochs=EPOCHS, make=objects, **settings):
     """`fit` with new objects, in `folder`; the hash of what is there afterwards."""
     model, loader, valid, how = make()
     fit(model, loader, valid, epochs=epochs, folder=folder, resume=True, progress=False,
-        callbacks=callbacks, **how, **settings)
+        callbacks=callbacks, **how, **{"metrics": METRICS, **settings})
     return digest(folder)
 
 

@@ -39,11 +39,14 @@ class RunFolder:
         """Begin a run in this folder, or load into `run` where it was left; then the path of the
         checkpoint is returned.
 
-        Raises FileExistsError if there is a run and not `resume`; ValueError if that run is another
-        one; WeightsError if all of its checkpoints are damaged; OSError for a checkpoint that
-        cannot be opened, and for a folder that cannot be written.
+        Raises TypeError for a metric that cannot be saved; FileExistsError if there is a run and
+        not `resume`; ValueError if that run is another one; WeightsError if all of its checkpoints
+        are damaged; OSError for a checkpoint that cannot be opened, and for a folder that cannot be
+        written.
         """
         self.identity = identity
+        for meter in run.meters.values():
+            meter.state_dict()          # an error now, not at the first save
         self.checkpoints.folder.mkdir(parents=True, exist_ok=True)
         self.checkpoints.clean()
         there = self.checkpoints.paths()
@@ -103,7 +106,7 @@ class RunFolder:
 
 def check_finite(run: Run, state: dict | None = None) -> None:
     """NonFiniteError that names the first tensor of model and optimizer with NaN or infinity."""
-    state = state or run.state_dict()
+    state = state or {"model": run.model.state_dict(), "optimizer": run.optimizer.state_dict()}
     values = list(state["model"].items())
     for number, entries in state["optimizer"]["state"].items():
         values += [(f"{name} of parameter {number}, in the optimizer,", value)

@@ -17,7 +17,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from minigrad.backend import to_device
+from minigrad.backend import on_gpu, to_device
 from minigrad.ops import cross_entropy
 from minigrad.tensor import Tensor
 
@@ -25,7 +25,9 @@ from minigrad.tensor import Tensor
 class Metric:
     """Base class: a subclass starts at zero in `__init__`, and writes `update` and `compute`.
 
-    Its numbers and arrays are what a checkpoint in the middle of an epoch keeps of it.
+    Its attributes are what a checkpoint in the middle of an epoch keeps of it: numbers, texts,
+    arrays of NumPy and CuPy, None, and lists, tuples and dicts of them. Functions, such as a loss,
+    are no counts and left out.
     """
 
     total = 0
@@ -39,11 +41,13 @@ class Metric:
         raise NotImplementedError(f"{type(self).__name__} does not define compute")
 
     def state_dict(self) -> dict:
-        return {name: value for name, value in vars(self).items()
-                if isinstance(value, (int, float, np.ndarray))}
+        """{attribute: its value, as a checkpoint can have it}. Raises TypeError naming one that
+        cannot be saved."""
+        return {name: _saved(value, f"{type(self).__name__}.{name}")
+                for name, value in vars(self).items() if not callable(value)}
 
     def load_state_dict(self, state: Mapping) -> None:
-        vars(self).update(state)
+        vars(self).update({name: _loaded(value) for name, value in state.items()})
 
     def _mean(self, total):
         if not self.total:
@@ -118,6 +122,43 @@ def _classes(output, target):
                          f"{output.shape} and {target.shape}")
     output = output.data if isinstance(output, Tensor) else output
     return to_device(output.argmax(1), "cpu"), to_device(target, "cpu")
+
+
+def _saved(value, where):
+    """A value that `_loaded` makes again; what a checkpoint has no word for is {"$kind": ...}."""
+    if isinstance(value, (np.number, np.bool_)):        # before float, which np.float64 is too
+        return {"$scalar": np.asarray(value)}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, np.ndarray):
+        return value
+    if on_gpu(value):
+        return {"$cuda": to_device(value, "cpu")}
+    if type(value) is list:
+        return [_saved(item, f"{where}[{i}]") for i, item in enumerate(value)]
+    if type(value) is tuple:
+        return {"$tuple": _saved(list(value), where)}
+    if type(value) is dict and all(isinstance(key, str) for key in value):
+        return {key: _saved(item, f"{where}[{key!r}]") for key, item in value.items()}
+    raise TypeError(f"metric: {where} is a {type(value).__name__}, which a checkpoint cannot hold; "
+                    "count in numbers, arrays, or lists, tuples and dicts (by text) of them")
+
+
+def _loaded(value):
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if isinstance(value, list):
+        return [_loaded(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kind = next(iter(value), None)
+    if kind == "$scalar":
+        return value[kind][()]
+    if kind == "$cuda":
+        return to_device(value[kind], "cuda")
+    if kind == "$tuple":
+        return tuple(_loaded(value[kind]))
+    return {key: _loaded(item) for key, item in value.items()}
 
 
 def fresh(metrics: Mapping[str, Callable[[], Metric]]) -> dict[str, Metric]:
