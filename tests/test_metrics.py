@@ -192,6 +192,41 @@ def test_the_output_needs_no_graph():
     assert evaluate(Always(1), loader(), {"accuracy": NoGraph}) == {"accuracy": 0.3}
 
 
+class Seen(Metric):
+    """The inputs, in their order."""
+
+    def __init__(self):
+        self.targets = []
+
+    def update(self, output, target):
+        self.targets += target.tolist()
+
+    def compute(self):
+        return self.targets
+
+
+def test_it_sees_a_whole_epoch_and_leaves_the_loader_where_it_was():
+    data = DataLoader(ArrayDataset(np.zeros((10, 1), np.float32), np.arange(10) % 3), 4,
+                      workers=0, shuffle=True)
+
+    def seen(stop_at=None):
+        def each(done, meters):
+            if done == stop_at:
+                raise KeyboardInterrupt
+        return evaluate(Always(1), data, {"seen": Seen}, each)["seen"]
+
+    whole = seen()
+    assert len(whole) == 10 and (data.epoch, data.position) == (0, 0)
+    with pytest.raises(KeyboardInterrupt):
+        seen(stop_at=2)
+    assert seen() == whole
+    next(iter(data))
+    assert seen() == whole and (data.epoch, data.position) == (0, 1)
+    rest = [label for _, y in data for label in y.tolist()]
+    assert rest == whole[4:] and (data.epoch, data.position) == (1, 0)
+    assert seen() != whole, "another epoch, another order"
+
+
 def test_a_float64_model_gets_float64():
     model = nn.Linear(1, 3).to("float64")
     assert math.isfinite(evaluate(model, loader())["loss"])

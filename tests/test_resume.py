@@ -14,7 +14,7 @@ import pytest
 
 from minigrad import cross_entropy
 from minigrad.optim import SGD, Adam
-from minigrad.train import Accuracy, History, Run, checkpoint, fit
+from minigrad.train import Accuracy, History, Run, checkpoint, evaluate, fit
 from minigrad.weights import atomic
 from tests import training_run as setting
 from tests.one_line import one_line
@@ -80,6 +80,30 @@ def test_the_same_objects_go_on(tmp_path, optimizer):
     for step in (8, 30):
         stopped(tmp_path / "stopped", step, make=lambda: same)
     assert train(tmp_path / "stopped", make=lambda: same) == expected
+
+
+class Evaluate:
+    def on_epoch_end(self, run):
+        for loader in (run.train, run.valid):
+            evaluate(run.model, loader)
+
+
+class Look:
+    """What no callback should do, but resuming must not depend on it."""
+
+    def on_epoch_end(self, run):
+        assert sum(len(y) for _, y in run.train) == setting.SAMPLES
+        next(iter(run.train))
+
+
+@pytest.mark.parametrize("callback", [Evaluate(), Look()])
+def test_callbacks_may_go_over_the_loaders(tmp_path, straight, callback):
+    expected = train(tmp_path / "straight", [callback])
+    assert (expected == straight) == isinstance(callback, Evaluate)
+    for step in (6, 8, 12):
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path / "stopped", [callback, StopAt(step)])
+    assert train(tmp_path / "stopped", [callback]) == expected
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3])

@@ -134,6 +134,30 @@ def test_metrics_go_into_the_history_as_plain_numbers(tmp_path):
     assert History.read(tmp_path / "history.jsonl") == history
 
 
+def test_it_begins_with_a_whole_epoch():
+    def losses(*begun):
+        model, train, valid = network(), loader(), loader(4)
+        for one in (train, valid)[:len(begun)]:
+            next(iter(one))
+        history = fit(model, train, valid, epochs=1, optimizer=SGD(model.parameters(), lr=0.1))
+        return history[0]["train"], history[0]["valid"]
+
+    assert losses(1, 1) == losses()
+
+
+def test_every_epoch_of_validation_is_another_one():
+    model, valid, epochs = network(), loader(4, shuffle=True), []
+
+    class Watch(Accuracy):
+        def update(self, output, target):
+            epochs.extend([] if model.training else [valid.epoch])
+            super().update(output, target)
+
+    fit(model, loader(), valid, epochs=3, optimizer=SGD(model.parameters(), lr=0.1),
+        metrics={"accuracy": Watch})
+    assert epochs == [0] * 6 + [1] * 6 + [2] * 6 and (valid.epoch, valid.position) == (3, 0)
+
+
 def test_callbacks_see_steps_and_epochs():
     model, seen = network(), []
 

@@ -21,21 +21,25 @@ def evaluate(model: Module, loader, metrics: Mapping[str, Callable[[], Metric]] 
     metrics: {name: class, or function that makes a Metric}; default loss (cross entropy) and
     accuracy. Every call makes new ones. `each(batches done, metrics)` is called after every batch.
     precision: as for `fit`.
-    The modes of the model's layers are afterwards what they were. Raises ValueError for a loader
-    without batches and for a label that the model has no output for, and `NonFiniteError`; both
-    name samples.
+    It goes over the whole of the epoch that the loader is in, wherever in it that is. Afterwards
+    the loader is where it was, so another call sees the same batches, and the modes of the model's
+    layers are what they were; a loop over this loader that was under way ends in its RuntimeError.
+    Raises ValueError for a loader without batches and for a label that the model has no output for,
+    and `NonFiniteError`; both name samples.
     """
     check("evaluate", precision)
     if not len(loader):
         raise ValueError("evaluate: the loader has no batches")
     meters = fresh({"loss": MeanLoss, "accuracy": Accuracy} if metrics is None else metrics)
     modes = [(module, module.training) for _, module in model.named_modules()]
+    place = loader.state_dict()
     epoch, position = loader.epoch, None
 
     def names():
         return loader.batch_names(epoch, position)
 
     model.eval()
+    loader.load_state_dict({**place, "position": 0})
     try:
         with (no_grad(), guard.quiet(), products(precision),
               closing(placed_batches(model, loader)) as batches):
@@ -50,6 +54,7 @@ def evaluate(model: Module, loader, metrics: Mapping[str, Callable[[], Metric]] 
                 if each:
                     each(position + 1, meters)
     finally:
+        loader.load_state_dict(place)
         for module, mode in modes:
             module.training = mode
     return computed(meters)

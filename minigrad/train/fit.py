@@ -43,6 +43,8 @@ def fit(model: Module, train, valid=None, *, epochs: int, optimizer: Optimizer, 
         save_every: int | None = None, keep: int = 2, progress: bool = True) -> History:
     """Train `model` for `epochs` epochs of the loader `train`; returns the history.
 
+    The loaders begin with the epochs that they are in, at their first batches. Those of `valid` are
+    counted on as those of `train` are, so that shuffling and augmentation differ in both.
     scheduler: makes one step after every step of the optimizer.
     loss: (output, target) -> the mean over the batch.
     metrics: as in `evaluate`, beside the loss; default accuracy. Those of training are taken on the
@@ -98,6 +100,7 @@ def fit(model: Module, train, valid=None, *, epochs: int, optimizer: Optimizer, 
             improved = run.end_epoch(_validate(run, how, disk, bar, stop))
             bar.epoch(run.history[-1])
             _call(callbacks, "on_epoch_end", run)
+            run.rewind()            # they may have gone over the loaders
             check_finite(run)
             if disk:
                 disk.save_epoch(run, improved, last=_finished(run, epochs, patience))
@@ -153,6 +156,7 @@ def _validate(run, how, disk, bar, stop):
 
     started = time.perf_counter()
     figures = evaluate(run.model, run.valid, run.metrics, each, how.precision)
+    run.valid.epoch += 1            # where evaluate has left it, or every epoch would be the same
     run.seconds += time.perf_counter() - started
     return figures
 

@@ -44,11 +44,15 @@ class Run:
                  if there is not None for name in self.metrics]
         if self.monitor not in known:
             raise ValueError(f"fit: monitor {self.monitor!r} is none of {', '.join(known)}")
-        self.places = self._places()
+        self.rewind()
 
-    def _places(self):
-        return {name: loader.state_dict() for name, loader in
-                (("train", self.train), ("valid", self.valid)) if loader is not None}
+    def rewind(self) -> None:
+        """Put the loaders at the start of the epochs that they are in, and note these places."""
+        self.places = {}
+        for name, loader in (("train", self.train), ("valid", self.valid)):
+            if loader is not None:
+                self.places[name] = {**loader.state_dict(), "position": 0}
+                loader.load_state_dict(self.places[name])
 
     def end_epoch(self, valid: dict | None) -> bool:
         """Add the line of the epoch to the history; True if it is the best so far."""
@@ -60,7 +64,7 @@ class Run:
         self.history.append(line)
         self.epoch += 1
         self.meters, self.seconds, self.skipped = fresh(self.metrics), 0.0, 0
-        self.places = self._places()
+        self.rewind()
         value = lookup(line, self.monitor)
         improved = better(self.monitor, value, self.best and self.best["value"])
         if improved:
