@@ -17,6 +17,7 @@ from minigrad.train import param_groups, progress
 from minigrad.weights import load
 from tests import training_run as setting
 from tests.one_line import one_line
+from tests.strict_json import strict
 from tests.training_run import StopAt, objects
 
 fit = partial(fit, progress=False)
@@ -298,6 +299,15 @@ def test_history_says_what_there_is(tmp_path):
         History.read(tmp_path / "h")
 
 
+def test_a_history_is_json_also_where_a_figure_is_not_finite(tmp_path):
+    history = History([{"epoch": 1, "train": {"loss": 2.5, "each": (1, np.nan, np.inf, -np.inf)}}])
+    history.save(tmp_path / "h")
+    assert strict((tmp_path / "h").read_text())["train"]["each"] == [1, "nan", "inf", "-inf"]
+    assert repr(History.read(tmp_path / "h").column("train.each")) == "[[1, nan, inf, -inf]]"
+    (tmp_path / "h").write_text('{"train": {"loss": NaN}}')     # as it was written before
+    assert np.isnan(History.read(tmp_path / "h").column("train.loss")[0])
+
+
 # Errors before training
 
 @pytest.mark.parametrize("settings, error, words", [
@@ -306,6 +316,11 @@ def test_history_says_what_there_is(tmp_path):
     ({"save_every": -1}, ValueError, ("save_every",)),
     ({"resume": True}, ValueError, ("resume", "folder")),
     ({"monitor": "valid.loss"}, ValueError, ("'valid.loss'", "train.loss, train.accuracy")),
+    ({"metrics": {"loss": Accuracy}}, ValueError, ("'loss'", "another name")),
+    ({"metrics": {"matrix": lambda: ConfusionMatrix(3)}, "monitor": "train.matrix"}, ValueError,
+     ("'train.matrix'", "none of train.loss,")),
+    ({"epochs": None}, ValueError, ("epochs", "None")),
+    ({"epochs": np.int64(0)}, ValueError, ("epochs", "0")),
     ({"metrics": {"accuracy": Accuracy()}}, TypeError, ("'accuracy'",)),
     ({"callbacks": [print]}, TypeError, ("on_step_end",)),
     ({"optimizer": SGD(network().parameters(), lr=0.1)}, ValueError, ("not in the model",)),
@@ -317,6 +332,25 @@ def test_settings_that_make_no_sense(settings, error, words):
         fit(model, loader(), **{"epochs": 2, "optimizer": optimizer,
                                 "scheduler": OneCycleLR(optimizer, 1, total_steps=60), **settings})
     assert largest_difference(arrays(model), before) == 0
+
+
+def test_counts_may_be_of_any_integer_type(tmp_path):
+    model = network()
+    counts = {name: np.int64(2) for name in ("epochs", "accumulate", "patience", "save_every",
+                                             "keep")}
+    assert len(fit(model, loader(), optimizer=SGD(model.parameters(), lr=0.1), folder=tmp_path,
+                   **counts)) == 2
+
+
+def test_a_figure_that_is_no_number_cannot_be_watched():
+    class Share(Accuracy):
+        def compute(self):
+            return [super().compute()]
+
+    model = network()
+    with one_line(TypeError, "monitor 'train.share' is a list, not a number"):
+        fit(model, loader(), epochs=1, optimizer=SGD(model.parameters(), lr=0.1),
+            metrics={"share": Share}, monitor="train.share")
 
 
 # Progress

@@ -62,6 +62,8 @@ def objects(seed=1, optimizer=SGD, workers=0, **loader):
 class Hits(Metric):
     """A metric as people write it: its counts are of NumPy's types, or on the GPU."""
 
+    single = False
+
     def __init__(self):
         self.right, self.largest, self.batches = 0, 0.0, []
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
+from numbers import Integral
 from typing import NamedTuple
 
 from minigrad.backend import random_state, set_random_state
@@ -74,8 +75,9 @@ def fit(model: Module, train, valid=None, *, epochs: int, optimizer: Optimizer, 
     infinity appears, ValueError for a label that the model has no output for; nothing of that
     step is kept.
     """
-    _check(train, epochs, accumulate, scheduler, callbacks, patience=patience,
-           save_every=save_every, keep=keep)
+    epochs, accumulate, keep = _counts(epochs=epochs, accumulate=accumulate, keep=keep)
+    patience, save_every = _counts(none=True, patience=patience, save_every=save_every)
+    _check(train, epochs, accumulate, scheduler, callbacks)
     check("fit", precision)
     if resume and folder is None:
         raise ValueError("fit: resume needs the folder of the run")
@@ -246,11 +248,16 @@ def _call(callbacks, method, run):
             getattr(callback, method)(run)
 
 
-def _check(train, epochs, accumulate, scheduler, callbacks, **counts):
-    """The errors that need no start of training to be found."""
-    for name, value in {"epochs": epochs, "accumulate": accumulate, **counts}.items():
-        if value is not None and (not isinstance(value, int) or value < 1):
+def _counts(none=False, **named):
+    """The values as Python's integers, which JSON knows; None too, if that may be."""
+    for name, value in named.items():
+        if not (none and value is None) and (not isinstance(value, Integral) or value < 1):
             raise ValueError(f"fit: {name} must be a positive integer, got {value!r}")
+    return [None if value is None else int(value) for value in named.values()]
+
+
+def _check(train, epochs, accumulate, scheduler, callbacks):
+    """The errors that need no start of training to be found."""
     steps = epochs * math.ceil(len(train) / accumulate)
     planned = getattr(scheduler, "total_steps", steps)
     if planned < steps:

@@ -37,8 +37,12 @@ class History(list):
         return best
 
     def save(self, path: str | os.PathLike) -> None:
-        """Replace the file `path` as a whole, so that no crash leaves half a line."""
-        write_file(path, ["".join(json.dumps(line) + "\n" for line in self).encode()])
+        """Replace the file `path` as a whole, so that no crash leaves half a line.
+
+        Of nan and the infinities, which JSON lacks, there are the texts "nan", "inf" and "-inf".
+        """
+        lines = (json.dumps(_replaced(line, _as_text), allow_nan=False) + "\n" for line in self)
+        write_file(path, ["".join(lines).encode()])
 
     @classmethod
     def read(cls, path: str | os.PathLike) -> History:
@@ -47,10 +51,27 @@ class History(list):
         with open(path, encoding="utf-8") as file:
             for number, line in enumerate(file, 1):
                 try:
-                    lines.append(json.loads(line))
+                    lines.append(_replaced(json.loads(line), _as_number))
                 except ValueError as error:
                     raise ValueError(f"{os.fspath(path)}, line {number}: {error}") from None
         return lines
+
+
+def _replaced(value, change):
+    """The same tree, with `change` made to each value in it."""
+    if isinstance(value, dict):
+        return {key: _replaced(entry, change) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_replaced(entry, change) for entry in value]
+    return change(value)
+
+
+def _as_text(value):
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _as_number(value):
+    return float(value) if value in ("nan", "inf", "-inf") else value
 
 
 def lookup(line: dict, name: str):

@@ -27,10 +27,11 @@ class Metric:
 
     Its attributes are what a checkpoint in the middle of an epoch keeps of it: numbers, texts,
     arrays of NumPy and CuPy, None, and lists, tuples and dicts of them. Functions, such as a loss,
-    are no counts and left out.
+    are no counts and left out. A subclass whose figure is more than one number says so by
+    `single = False`: it cannot be watched.
     """
 
-    total = 0
+    total, single = 0, True
 
     def update(self, output: Tensor, target: np.ndarray) -> None:
         """Count one batch: output (N, C) of the model, target (N,) classes."""
@@ -97,6 +98,8 @@ class ConfusionMatrix(Metric):
     As it needs to know the number of classes, its entry in `metrics` is a function:
     {"confusion": lambda: ConfusionMatrix(7)}.
     """
+
+    single = False
 
     def __init__(self, num_classes: int):
         self.matrix = np.zeros((num_classes, num_classes), np.int64)

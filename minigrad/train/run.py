@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from numbers import Real
 
 from minigrad.backend import random_state, set_random_state
 from minigrad.optim import GradScaler
@@ -37,13 +38,16 @@ class Run:
         self.step = self.epoch = self.waited = 0
         self.history, self.best, self.seconds, self.lr = History(), None, 0.0, []
         self.scaler, self.skipped = scaler, 0
+        if "loss" in metrics:
+            raise ValueError("fit: the metric 'loss' is the loss itself; give yours another name")
         self.metrics = {"loss": lambda: MeanLoss(loss), **metrics}
         self.meters = fresh(self.metrics)
         self.monitor = monitor or ("train.loss" if valid is None else "valid.loss")
         known = [f"{part}.{name}" for part, there in (("train", train), ("valid", valid))
-                 if there is not None for name in self.metrics]
+                 if there is not None for name, meter in self.meters.items() if meter.single]
         if self.monitor not in known:
-            raise ValueError(f"fit: monitor {self.monitor!r} is none of {', '.join(known)}")
+            raise ValueError(f"fit: monitor {self.monitor!r} is none of {', '.join(known)}, the "
+                             "figures of one number")
         self.rewind()
 
     def rewind(self) -> None:
@@ -66,6 +70,9 @@ class Run:
         self.meters, self.seconds, self.skipped = fresh(self.metrics), 0.0, 0
         self.rewind()
         value = lookup(line, self.monitor)
+        if not isinstance(value, Real):
+            raise TypeError(f"fit: monitor {self.monitor!r} is a {type(value).__name__}, not a "
+                            "number; watch another figure")
         improved = better(self.monitor, value, self.best and self.best["value"])
         if improved:
             self.best, self.waited = {"epoch": self.epoch, "value": value}, 0
