@@ -15,10 +15,11 @@ from minigrad import cross_entropy
 from minigrad.data import Compose, ImageFolder, Subset, ToArray
 from minigrad.optim import SGD, Adam
 from minigrad.optim.lr_scheduler import OneCycleLR
-from minigrad.train import checkpoint, fit, freeze, identity
+from minigrad.train import History, checkpoint, fit, freeze, identity
 from minigrad.weights import WeightsError, atomic
 from tests import training_run as setting
 from tests.one_line import one_line
+from tests.strict_json import strict
 from tests.training_run import StopAt, digest, objects
 
 ROOT = Path(__file__).parent.parent
@@ -183,6 +184,28 @@ def test_photographs_are_known_by_name_size_and_class(tmp_path):
     with open(tmp_path / "moved/a/0.png", "ab") as file:
         file.write(b"x")
     assert identity.fingerprint(ImageFolder(tmp_path / "moved")) != first
+
+
+# History
+
+def test_history_says_what_there_is(tmp_path):
+    history = History([{"epoch": 1, "train": {"loss": 2.0}}])
+    with one_line(KeyError, "'valid.loss'", "epoch, train.loss"):
+        history.column("valid.loss")
+    with one_line(ValueError, "no epoch"):
+        History().best("train.loss")
+    (tmp_path / "h").write_text('{"epoch": 1}\n{"epo')
+    with one_line(ValueError, str(tmp_path / "h"), "line 2"):
+        History.read(tmp_path / "h")
+
+
+def test_a_history_is_json_also_where_a_figure_is_not_finite(tmp_path):
+    history = History([{"epoch": 1, "train": {"loss": 2.5, "each": (1, np.nan, np.inf, -np.inf)}}])
+    history.save(tmp_path / "h")
+    assert strict((tmp_path / "h").read_text())["train"]["each"] == [1, "nan", "inf", "-inf"]
+    assert repr(History.read(tmp_path / "h").column("train.each")) == "[[1, nan, inf, -inf]]"
+    (tmp_path / "h").write_text('{"train": {"loss": NaN}}')     # as it was written before
+    assert np.isnan(History.read(tmp_path / "h").column("train.loss")[0])
 
 
 # Damage, and disks that refuse

@@ -17,7 +17,6 @@ from minigrad.train import param_groups, progress
 from minigrad.weights import load
 from tests import training_run as setting
 from tests.one_line import one_line
-from tests.strict_json import strict
 from tests.training_run import StopAt, objects
 
 fit = partial(fit, progress=False)
@@ -284,28 +283,6 @@ def test_the_best_weights_are_a_file_for_every_reader_of_weights(tmp_path):
     assert weights.metadata == {"epoch": str(best["epoch"]),
                                 "valid.loss": repr(best["valid"]["loss"])}
     assert best["epoch"] < 6 and largest_difference(kept[best["epoch"]], weights) == 0
-
-
-# History
-
-def test_history_says_what_there_is(tmp_path):
-    history = History([{"epoch": 1, "train": {"loss": 2.0}}])
-    with one_line(KeyError, "'valid.loss'", "epoch, train.loss"):
-        history.column("valid.loss")
-    with one_line(ValueError, "no epoch"):
-        History().best("train.loss")
-    (tmp_path / "h").write_text('{"epoch": 1}\n{"epo')
-    with one_line(ValueError, str(tmp_path / "h"), "line 2"):
-        History.read(tmp_path / "h")
-
-
-def test_a_history_is_json_also_where_a_figure_is_not_finite(tmp_path):
-    history = History([{"epoch": 1, "train": {"loss": 2.5, "each": (1, np.nan, np.inf, -np.inf)}}])
-    history.save(tmp_path / "h")
-    assert strict((tmp_path / "h").read_text())["train"]["each"] == [1, "nan", "inf", "-inf"]
-    assert repr(History.read(tmp_path / "h").column("train.each")) == "[[1, nan, inf, -inf]]"
-    (tmp_path / "h").write_text('{"train": {"loss": NaN}}')     # as it was written before
-    assert np.isnan(History.read(tmp_path / "h").column("train.loss")[0])
 
 
 # Errors before training
