@@ -2,13 +2,15 @@
 
 import contextlib
 import math
+from unittest import mock
 
 import numpy as np
 import pytest
 
 import minigrad as mg
 from minigrad import set_float32_matmul_precision
-from minigrad.kernels import adaptive, conv, cuda, index, loss_cuda, optim_cuda, pool, pool_cuda
+from minigrad.kernels import (adaptive, conv, cuda, index, loss_cuda, optim_cuda, pool, pool_cuda,
+                              reduce, reduce_cuda)
 from minigrad.kernels.emulator import MISSING, HostModule, KernelError
 from minigrad.kernels.window import Window
 from minigrad.ops.norm import BatchNorm, BatchNormReLU, ScaleShiftReLU
@@ -124,6 +126,18 @@ def added_at():
     return [index.add_at(*map(fake_cupy.asarray, (x, at)), (8,)).get()], [index.add_at(x, at, 8)]
 
 
+def reduced(of=reduce.sum):
+    x = np.random.default_rng(0).standard_normal((2, 61, 35)).astype(np.float32)
+    x[0, 7, 3] = np.nan
+    with mock.patch.object(reduce_cuda, "PER_THREAD", 1):
+        got = [of(fake_cupy.asarray(x), axis).get() for axis in (1, (1, 2), (0, 2))]
+    return got, [of(x, axis) for axis in (1, (1, 2), (0, 2))]
+
+
+def largest():
+    return reduced(reduce.amax)
+
+
 def normalisation():
     x, w, b = np.random.default_rng(0).standard_normal((3, 40, 33)).astype(np.float32)
     got = BatchNorm(1e-5).forward(*map(fake_cupy.asarray, (x, w[0], b[0])))
@@ -193,6 +207,13 @@ MISTAKES = [  # file, kernels, the comparison, what is right, what is wrong
     ("optim", NORM, norm_of_all, "min(start + CHUNK, sizes[owner])", "start + CHUNK"),
     ("index", ["sum_runs"], added_at, "k = middle + 1", "k = middle + 2"),
     ("index", ["sum_runs"], added_at, "x[order[k]]", "x[k]"),
+    ("reduce", ["sum"], reduced, "= total;\n    __syncthreads();", "= total;"),
+    ("reduce", ["sum"], reduced, "        __syncthreads();\n    }\n    if", "    }\n    if"),
+    ("reduce", ["sum"], reduced, "numbers[k * inner]", "numbers[k]"),
+    ("reduce", ["sum"], reduced, "x + outer * n * inner", "x + outer * each * inner"),
+    ("reduce", ["sum"], reduced, "half * step", "half"),
+    ("reduce", ["sum"], reduced, "n - begin < each ? n : begin + each", "begin + each"),
+    ("reduce", ["amax"], largest, "x != x || ", ""),  # NaN loses
     ("loss", ["cross_entropy"], cross_entropy, "    __syncthreads();  // before", "    // before"),
     ("gemm", ["forward_narrow"], product, "    __syncthreads();  // before", "    // before"),
     ("gemm", ["forward_narrow"], product, "await_copies<1>", "await_copies<2>"),

@@ -31,7 +31,7 @@ INT_LIMIT = 2**31  # arrays with fewer elements are indexed by 32-bit integers
 TYPES = {"f": "float", "d": "double", "e": "float16", "E": "bfloat16"}  # by numpy.dtype.char
 INDICES = ("int", "long long")
 FILES = ("conv", "gemm", "pool", "norm", "loss", "elementwise", "dropout", "optim",
-         "index", "adaptive")
+         "index", "adaptive", "reduce")
 _FLOAT32 = np.dtype(np.float32)
 HERE = pathlib.Path(__file__).parent
 GEOMETRY = np.dtype([(name, np.int32) for name in (
@@ -189,6 +189,13 @@ def images(xp, shape, dtype):
     return memory.transpose(0, 3, 1, 2), memory
 
 
+def memory_order(x):
+    """The axes of x from the one whose neighbours lie farthest apart to the nearest."""
+    if x.flags.c_contiguous:
+        return tuple(range(x.ndim))
+    return tuple(sorted(range(x.ndim), key=lambda d: (-abs(x.strides[d]), d)))
+
+
 def in_memory_order(x, *others):
     """Arrays of one shape with axes permuted so that x is in C order; and the way back.
 
@@ -197,7 +204,7 @@ def in_memory_order(x, *others):
     """
     if x.flags.c_contiguous:
         return (x, *others), lambda y: y
-    axes = tuple(sorted(range(x.ndim), key=lambda d: (-abs(x.strides[d]), d)))
+    axes = memory_order(x)
     back = tuple(np.argsort(axes).tolist())
     return [a.transpose(axes) for a in (x, *others)], lambda y: y.transpose(back)
 

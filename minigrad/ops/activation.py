@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.function import Function
+from minigrad.kernels import reduce
 from minigrad.kernels.cuda import fused
 from minigrad.ops.arithmetic import exp, expm1, where
 from minigrad.ops.operands import for_loss
@@ -84,7 +85,7 @@ class Softmax(Function):
 
     def forward(self, x):
         e = np.exp(x - _finite_max(x, self.dim))
-        return e / e.sum(axis=self.dim, keepdims=True)
+        return e / reduce.sum(e, self.dim, keepdims=True)
 
     def backward(self, gy, y):
         return y * (gy - sum(gy * y, self.dim, keepdim=True))
@@ -98,7 +99,7 @@ class LogSoftmax(Function):
 
     def forward(self, x):
         d = x - _finite_max(x, self.dim)
-        return d - np.log(np.exp(d).sum(axis=self.dim, keepdims=True))
+        return d - np.log(reduce.sum(np.exp(d), self.dim, keepdims=True))
 
     def backward(self, gy, y):
         return gy - exp(y) * sum(gy, self.dim, keepdim=True)

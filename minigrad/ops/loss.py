@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from minigrad.backend import array_module, device_of, to_device
+from minigrad.kernels import reduce
 from minigrad.ops import fused_loss
 from minigrad.ops.activation import log_softmax, softplus
 from minigrad.ops.arithmetic import where
@@ -107,7 +108,7 @@ def _reduce(loss, reduction, total=None):
 
 def _total(weights):
     """Their sum as a number; nan instead of 0, so that an empty mean is nan as in torch."""
-    return float(weights.sum().real) or math.nan
+    return float(reduce.sum(weights).real) or math.nan
 
 
 def _same_shape(name, x, y):

@@ -9,6 +9,7 @@ import numpy as np
 
 from minigrad.backend import device_of, to_device
 from minigrad.function import Function
+from minigrad.kernels import reduce as kernel
 from minigrad.ops.arithmetic import exp, where
 from minigrad.ops.compare import Elementwise
 from minigrad.ops.shape import expand, getitem, reshape
@@ -31,9 +32,11 @@ class Reduction(Function):
 class Sum(Reduction):
     """y = sum_i x_i."""
 
+    half_on_gpu = True
+
     def forward(self, x):
         self.from_shape = x.shape
-        return x.sum(axis=self.dim, keepdims=self.keepdim)
+        return kernel.sum(x, self.dim, self.keepdim)
 
     def backward(self, gy):
         return expand(reshape(gy, self.kept(self.from_shape)), self.from_shape)
@@ -43,7 +46,7 @@ class Amax(Reduction):
     """y = max_i x_i; equal maxima share the gradient. NaN wins."""
 
     def forward(self, x):
-        return x.max(axis=self.dim, keepdims=self.keepdim)
+        return kernel.amax(x, self.dim, self.keepdim)
 
     def backward(self, gy, x, y):
         kept = self.kept(x.shape)
@@ -60,7 +63,7 @@ class Amin(Amax):
     """y = min_i x_i; equal minima share the gradient. NaN wins."""
 
     def forward(self, x):
-        return x.min(axis=self.dim, keepdims=self.keepdim)
+        return kernel.amin(x, self.dim, self.keepdim)
 
 
 class LogSumExp(Reduction):
@@ -68,8 +71,8 @@ class LogSumExp(Reduction):
 
     def forward(self, x):
         self.top = _finite_max(x, self.dim)
-        y = np.log(np.exp(x - self.top).sum(axis=self.dim, keepdims=True)) + self.top
-        return y if self.keepdim else y.reshape(x.sum(axis=self.dim).shape)
+        y = np.log(kernel.sum(np.exp(x - self.top), self.dim, keepdims=True)) + self.top
+        return y if self.keepdim else y.squeeze(self.dim)
 
     def backward(self, gy, x):
         e = exp(x - self.top)  # e^(x - y) would carry the rounding of a large y
@@ -79,8 +82,8 @@ class LogSumExp(Reduction):
 def _finite_max(x, dim):
     """The largest x along dim, kept, or 0 where that is infinite; by real part if complex."""
     if not x.size:
-        return x.real.sum(axis=dim, keepdims=True)
-    top = x.real.max(axis=dim, keepdims=True)
+        return kernel.sum(x.real, dim, keepdims=True)
+    top = kernel.amax(x.real, dim, keepdims=True)
     return np.where(np.isfinite(top), top, 0)
 
 

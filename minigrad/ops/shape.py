@@ -15,6 +15,7 @@ from minigrad.backend import array_module
 from minigrad.function import Function
 from minigrad.half import number_type
 from minigrad.kernels import index as kernel
+from minigrad.kernels import reduce
 from minigrad.tensor import Tensor
 
 
@@ -68,6 +69,8 @@ class Expand(Function):
 class SumTo(Function):
     """y = x summed over the axes along which `shape` would be repeated: Expand's transpose."""
 
+    half_on_gpu = True
+
     def __init__(self, shape):
         self.shape = shape
 
@@ -75,7 +78,7 @@ class SumTo(Function):
         self.from_shape = x.shape
         lead = x.ndim - len(self.shape)
         stretched = [lead + i for i, n in enumerate(self.shape) if n == 1 != x.shape[lead + i]]
-        return x.sum(axis=(*range(lead), *stretched)).reshape(self.shape)
+        return reduce.sum(x, (*range(lead), *stretched)).reshape(self.shape)
 
     def backward(self, gy):
         return expand(gy, self.from_shape)

@@ -14,7 +14,7 @@ import numpy as np
 
 from minigrad.backend import array_module, on_gpu, to_device
 from minigrad.function import trace
-from minigrad.kernels import optim_cuda
+from minigrad.kernels import optim_cuda, reduce
 from minigrad.nn import Module
 from minigrad.tensor import Tensor
 
@@ -181,6 +181,7 @@ def _sample(array):
 
 def _largest(model):
     """(name, size) of the weight of the largest absolute value; NaN counts as the largest."""
-    sizes = {name: float(abs(p.data).max()) for name, p in model.named_parameters() if p.numel()}
+    sizes = {name: float(reduce.amax(abs(p.data)))
+             for name, p in model.named_parameters() if p.numel()}
     name = max(sizes, key=lambda name: (math.isnan(sizes[name]), sizes[name]))
     return name, sizes[name]
