@@ -22,8 +22,8 @@ struct Sum {  // with what rounding has lost of it: Kahan, Communications of the
     }
 
     __device__ void merge(const Sum& b) {
+        add(-b.lost);  // first: beside a large number some of it would be lost again
         add(b.value);
-        add(-b.lost);
     }
 };
 
