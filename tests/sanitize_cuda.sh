@@ -10,5 +10,5 @@ for tool in memcheck racecheck initcheck synccheck; do
     echo "== $tool"
     compute-sanitizer --tool "$tool" --error-exitcode 1 --target-processes all \
         "${PYTHON:-python}" -m pytest -m gpu -x tests/test_cuda_kernels.py tests/test_cuda_gemm.py \
-        tests/test_cuda_sums.py
+        tests/test_cuda_sums.py tests/test_cuda_reduce.py
 done
