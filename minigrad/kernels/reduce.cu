@@ -1,13 +1,14 @@
 // Sums and extrema over one axis of an array (outer, n, inner); specification: kernels/reduce.py.
 //
 // y (outer, chunks, inner) holds an element for each chunk of `each` numbers along that axis; a
-// second launch on y joins the chunks. Several threads share an element of y: each goes through
-// every so-manieth number of the chunk, and they join theirs in shared memory, in a fixed order.
+// second launch on y joins the chunks. Several threads share an element of y: each takes numbers
+// a fixed distance apart, and they join theirs in shared memory, in a fixed order.
 
 const int THREADS = 256;
 
 struct Axis {
-    long long n, chunks, each, inner, along;  // along: whether neighbouring threads share an element
+    long long n, chunks, each, inner;
+    long long along;  // whether neighbouring threads share an element of y, or make neighbours
 };
 
 template <typename T>
