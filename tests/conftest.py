@@ -2,6 +2,7 @@
 "once" draws a few, for tools that slow everything down."""
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -11,6 +12,9 @@ settings.register_profile("ci", derandomize=True, max_examples=100, database=Non
 settings.register_profile("nightly", max_examples=2000, print_blob=True, **_COMMON)
 settings.register_profile("once", derandomize=True, max_examples=3, database=None, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+# A shell's background command starts with Ctrl-C ignored, and so would all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="module")
