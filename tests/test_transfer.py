@@ -6,8 +6,8 @@ of four others, and so is a fresh one, by the coursework's recipe: 5 epochs, SGD
 accuracies on the 4000 test photographs of the four.
 
 The files lie beside the project, in ../shared, and the tests skip without them. Three seeds and all
-test photographs (a quarter of an hour) with MINIGRAD_FULL=1 in the environment. PyTorch's figures, from the
-same weights, batches and recipe, were made by
+test photographs (a quarter of an hour) with MINIGRAD_FULL=1 in the environment. PyTorch's figures,
+from the same weights, batches and recipe, were made by
 
     python -m tests.test_transfer           needs PyTorch and torchvision
 """
