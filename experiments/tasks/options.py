@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
@@ -133,10 +132,10 @@ def _photos(settings: Settings) -> str | list[str]:
 def _digests(settings: Settings) -> list[str]:
     """The SHA-256 of each file with weights. Raises UserError for one that cannot be read."""
     from experiments.tasks.starts import WORDS
+    from minigrad.weights.download import file_sha256
 
     try:
-        return [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in settings.weights
-                if file not in WORDS]
+        return [file_sha256(file) for file in settings.weights if file not in WORDS]
     except OSError as error:
         raise UserError(f"--weights: cannot read {error.filename}: {error.strerror}") from error
 
@@ -163,9 +162,7 @@ def resumed(folder: str, given: dict) -> tuple[list[str], Settings]:
             raise UserError(f"--resume {folder}: that run has --{name} {_shown(kept[name])}, not "
                             f"{_shown(value)}; leave --{name} out, or start a new run")
     if "recipe" in document:
-        from experiments.tasks.recipe import RECIPES
-
-        if document["recipe"] != asdict(RECIPES[settings.profile]):
+        if not _same_recipe(document["recipe"], settings.profile):
             raise UserError(f"--resume {folder}: the recipe of {settings.profile} is no longer the "
                             "one that it began with; start a new run")
         if document.get("photos") != _photos(settings):
@@ -176,6 +173,16 @@ def resumed(folder: str, given: dict) -> tuple[list[str], Settings]:
             raise UserError(f"--resume {folder}: the weights in {_shown(settings.weights)} are no "
                             "longer those that it began with; start a new run")
     return names, settings
+
+
+def _same_recipe(kept: dict, profile: str) -> bool:
+    """Whether the recipe is still the one kept; what that does not have yet counts as default."""
+    from experiments.tasks.recipe import RECIPES, Recipe
+
+    try:
+        return Recipe(**kept) == RECIPES[profile]
+    except TypeError:               # an entry that recipes no longer have
+        return False
 
 
 def _shown(value: object) -> str:

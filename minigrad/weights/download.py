@@ -46,12 +46,12 @@ def fetch(architecture: str, version: str | None = None) -> Path:
         if not target.exists():
             url = official.URL + name
             _download(url, partial, target)
-            if not _sha256(partial).startswith(digest):
+            if not file_sha256(partial).startswith(digest):
                 partial.unlink()
                 raise WeightsError(f"{url}: what came does not have the SHA-256 {digest}, and was "
                                    "deleted; try again")
             os.replace(partial, target)
-        elif not _sha256(target).startswith(digest):
+        elif not file_sha256(target).startswith(digest):
             raise WeightsError(f"{target}: its SHA-256 is not {digest}, so it is damaged or "
                                "another file; delete it, then it is downloaded anew")
     finally:
@@ -65,7 +65,8 @@ def cache_folder() -> Path:
     return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "minigrad" / "weights"
 
 
-def _sha256(path):
+def file_sha256(path: str | os.PathLike) -> str:
+    """The SHA-256 of a file, in hexadecimal digits, read block by block."""
     digest = sha256()
     with open(path, "rb") as file:
         while block := file.read(_BLOCK):
