@@ -192,8 +192,8 @@ sys.exit(main())
 """
 
 
-def run(data, out, *argv):
-    return subprocess.Popen([sys.executable, "-c", COMMAND, *argv], cwd=out.parent, text=True,
+def run(out, *argv, script=COMMAND):
+    return subprocess.Popen([sys.executable, "-c", script, *argv], cwd=out.parent, text=True,
                             stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
                             env=os.environ | {"PYTHONPATH": str(ROOT)}, start_new_session=True)
 
@@ -209,7 +209,7 @@ def wait_for(condition):
 def test_ctrl_c_at_once(seconds, data, tmp_path):
     """While processes are starting, which have not said yet what Ctrl-C shall be to them."""
     out = tmp_path / "out"
-    process = run(data, out, "task2", "--data", str(data), "--out", str(out))
+    process = run(out, "task2", "--data", str(data), "--out", str(out))
     wait_for(lambda: len(members(process.pid)) > 2)     # the crew's first; one is Python's own
     time.sleep(seconds)
     os.killpg(process.pid, signal.SIGINT)
@@ -219,7 +219,7 @@ def test_ctrl_c_at_once(seconds, data, tmp_path):
     wait_for(lambda: not members(process.pid))
 
 
-def test_ctrl_c_in_the_moment_a_training_ends(data, tmp_path, monkeypatch):
+def test_ctrl_c_in_the_moment_a_training_ends(monkeypatch):
     monkeypatch.setattr("experiments.tasks.TASKS", {"a": SimpleNamespace(
         trainings=lambda settings: {key: [attrgetter("seed")] for key in "xy"})})
 
@@ -235,7 +235,7 @@ def test_ctrl_c_in_the_moment_a_training_ends(data, tmp_path, monkeypatch):
 def test_a_stopped_run_leaves_no_process_and_goes_on(number, data, straight, tmp_path):
     out = tmp_path / "out"
     whole = {name: digest for name, digest in straight.items() if name.startswith("task2")}
-    process = run(data, out, "task2", "--data", str(data), "--out", str(out))
+    process = run(out, "task2", "--data", str(data), "--out", str(out))
     wait_for(lambda: len(list(out.glob("task2-*/history.jsonl"))) == 2)    # both under way
     os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
     err = process.communicate(timeout=60)[1]
@@ -243,10 +243,37 @@ def test_a_stopped_run_leaves_no_process_and_goes_on(number, data, straight, tmp
     assert "Traceback" not in err, err
     wait_for(lambda: not members(process.pid))
     assert digests(out) != whole
-    again = run(data, out, "--resume", str(out))
+    again = run(out, "--resume", str(out))
     assert again.wait(timeout=120) in (0, 1), again.stderr.read()
     again.stderr.close()
     assert digests(out) == whole
+
+
+def sleep(settings):
+    """Work that says nothing, and so does not notice by itself that nobody listens any more."""
+    time.sleep(600)
+
+
+ORPHANS = """
+from types import SimpleNamespace
+from experiments import tasks
+from experiments.claims import Settings
+from experiments.tasks import crew
+from tests.test_crew import sleep
+crew.CORES = 2
+tasks.TASKS = {"a": SimpleNamespace(trainings=lambda settings: {"x": [sleep], "y": [sleep]})}
+with crew.crew(["a"], Settings()) as turn, turn("t", str):
+    pass
+"""
+
+
+def test_processes_do_not_outlive_the_main_one(tmp_path):
+    process = run(tmp_path / "out", script=ORPHANS)
+    wait_for(lambda: len(members(process.pid)) == 4)    # it, two of the crew, Python's own
+    time.sleep(2)                               # until they are at work
+    process.kill()
+    process.communicate(timeout=60)
+    wait_for(lambda: not members(process.pid))
 
 
 def members(session):

@@ -228,3 +228,12 @@ def test_an_index_may_be_a_list_an_array_or_a_tensor(index):
     y, (gx,) = gradients(lambda x: x[index], [10, 20, 30])
     np.testing.assert_array_equal(y.data, [30, 10, 30])
     np.testing.assert_array_equal(gx, [1, 0, 2])
+
+
+def test_adaptive_bins_overlap_and_keep_to_themselves():
+    """7 -> 4 means rows 0-2, 1-4, 3-6, 5-7; infinity stays in the bins that it lies in."""
+    x = np.eye(7).reshape(7, 1, 7, 1)
+    rows = mg.adaptive_avg_pool2d(x, (4, 1))[:, 0, :, 0].T
+    assert [np.flatnonzero(row).tolist() for row in rows] == [[0, 1], [1, 2, 3], [3, 4, 5], [5, 6]]
+    x = np.array([1.0, 2, np.inf]).reshape(1, 1, 1, 3)
+    assert mg.adaptive_avg_pool2d(x, (1, 2)).ravel().tolist() == [1.5, np.inf]

@@ -20,6 +20,8 @@ from experiments.standin.photos import DOMAINS, Taking, dog_photo, wide_photo
 from experiments.standin.wide import CLASSES
 from experiments.terminal import LOG_INTERVAL, is_live
 from minigrad.backend import keyed_generator
+from minigrad.kernels.threads import CORES
+from minigrad.weights.download import cache_folder, file_sha256
 
 # of the drawings: other sources, another folder
 VERSION = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(
@@ -70,7 +72,7 @@ def ensure(profile: str, seed: int = 0, cache: str | os.PathLike | None = None,
     """
     if profile not in PROFILES:
         raise ValueError(f"stand-in: unknown profile {profile!r}: use {' or '.join(PROFILES)}")
-    cache = _user_cache() if cache is None else Path(cache)
+    cache = cache_folder().parent if cache is None else Path(cache)
     folder = cache / f"standin-{VERSION}-{profile}-{seed}"
     flaw = _flaw(folder)
     if flaw is None:
@@ -82,7 +84,7 @@ def ensure(profile: str, seed: int = 0, cache: str | os.PathLike | None = None,
         _remove_abandoned(cache)
         work = Path(tempfile.mkdtemp(prefix=".standin-", dir=cache))
         try:
-            _draw_all(work / "new", PROFILES[profile], seed, workers or _cores(), progress)
+            _draw_all(work / "new", PROFILES[profile], seed, workers or CORES, progress)
             _replace(folder, work)
         finally:
             shutil.rmtree(work, ignore_errors=True)
@@ -155,7 +157,7 @@ def _draw_all(folder: Path, profile: Profile, seed: int, workers: int, progress:
             worker.kill()
             worker.wait()
             worker.stderr.close()
-    sums = (f"{_sha256(path)}  {path.relative_to(folder).as_posix()}\n"
+    sums = (f"{file_sha256(path)}  {path.relative_to(folder).as_posix()}\n"
             for path in sorted(folder.glob("*/*/*.jpg")))
     (folder / SUMS).write_text("".join(sums), encoding="ascii")
 
@@ -198,15 +200,11 @@ def _flaw(folder: Path) -> str | None:
         lines = (folder / SUMS).read_text(encoding="ascii").splitlines()
         for line in lines:
             digest, name = line.split("  ", 1)
-            if _sha256(folder / name) != digest:
+            if file_sha256(folder / name) != digest:
                 return f"{folder / name} is damaged"
     except (OSError, ValueError) as error:
         return f"{folder} is incomplete ({getattr(error, 'strerror', None) or 'unreadable list'})"
     return None if lines else f"{folder} is empty"
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _remove_abandoned(cache: Path) -> None:
@@ -214,12 +212,3 @@ def _remove_abandoned(cache: Path) -> None:
     for path in cache.glob(".standin-*"):
         if time.time() - path.stat().st_mtime > _ABANDONED:
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _user_cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "minigrad"
-
-
-def _cores() -> int:
-    usable = getattr(os, "sched_getaffinity", None)     # not on every system
-    return len(usable(0)) if usable else os.cpu_count() or 1
