@@ -19,9 +19,10 @@ LAYERS = (
     ["minigrad.ops"],
     ["minigrad.autograd"],
     ["minigrad.nn", "minigrad.optim", "minigrad.gradcheck", "minigrad.profile", "minigrad.draw"],
-    ["minigrad.models", "minigrad.weights"],
+    ["minigrad.weights", "minigrad.data"],
+    ["minigrad.models"],
     ["minigrad"],
-    ["minigrad.data", "minigrad.train"],
+    ["minigrad.train"],
     ["pyramids"],
     ["experiments"],
 )

@@ -3,22 +3,26 @@
     resnet18(num_classes=7)                     fresh weights
     resnet50(weights="resnet50-11ad3fa6.pth")   those of a file, see `minigrad.weights.load`
     preprocess("resnet50", "imagenet")(image)   an image as those weights were trained to see it
+    load("runs/first")                          what was trained, with class names, preprocessing
 
 `MODELS` has every builder by its name.
 """
 
+from minigrad.models.architecture import architecture, build
 from minigrad.models.cifar import (cifar_resnet20, cifar_resnet32, cifar_resnet44, cifar_resnet56,
                                    cifar_resnet110)
 from minigrad.models.images import Preprocess, preprocess
 from minigrad.models.lenet import lenet5
+from minigrad.models.load import Loaded, load, locate
 from minigrad.models.pretrained import recognise
 from minigrad.models.resnet import (resnet18, resnet34, resnet50, resnet101, resnet152,
                                     resnext50_32x4d, resnext101_32x8d, resnext101_64x4d,
                                     wide_resnet50_2, wide_resnet101_2)
 from minigrad.models.small_cnn import small_cnn
 
-MODELS = {build.__name__: build for build in (
+MODELS = {builder.__name__: builder for builder in (
     lenet5, small_cnn, resnet18, resnet34, resnet50, resnet101, resnet152, resnext50_32x4d,
     resnext101_32x8d, resnext101_64x4d, wide_resnet50_2, wide_resnet101_2, cifar_resnet20,
     cifar_resnet32, cifar_resnet44, cifar_resnet56, cifar_resnet110)}
-__all__ = [*MODELS, "MODELS", "Preprocess", "preprocess", "recognise"]
+__all__ = [*MODELS, "MODELS", "Loaded", "Preprocess", "architecture", "build", "load", "locate",
+           "preprocess", "recognise"]

@@ -8,6 +8,7 @@ Modules are named as in Y. Idelbayev's weights files (github.com/akamaster/pytor
 from __future__ import annotations
 
 from minigrad import nn
+from minigrad.models.architecture import recorded
 from minigrad.models.pretrained import pretrained
 from minigrad.models.resnet import conv3x3
 from minigrad.ops import pad, relu
@@ -71,26 +72,31 @@ def _cifar_resnet(depth, num_classes, weights):
 # Arguments as in `pretrained`; the parameters are counted with 10 classes.
 
 
+@recorded
 def cifar_resnet20(num_classes=None, weights=None):
-    """20 layers: 269 722 parameters."""
+    """20 layers: 269 722 parameters; the last layer is `linear`."""
     return _cifar_resnet(20, num_classes, weights)
 
 
+@recorded
 def cifar_resnet32(num_classes=None, weights=None):
-    """32 layers: 464 154 parameters."""
+    """32 layers: 464 154 parameters; the last layer is `linear`."""
     return _cifar_resnet(32, num_classes, weights)
 
 
+@recorded
 def cifar_resnet44(num_classes=None, weights=None):
-    """44 layers: 658 586 parameters."""
+    """44 layers: 658 586 parameters; the last layer is `linear`."""
     return _cifar_resnet(44, num_classes, weights)
 
 
+@recorded
 def cifar_resnet56(num_classes=None, weights=None):
-    """56 layers: 853 018 parameters."""
+    """56 layers: 853 018 parameters; the last layer is `linear`."""
     return _cifar_resnet(56, num_classes, weights)
 
 
+@recorded
 def cifar_resnet110(num_classes=None, weights=None):
-    """110 layers: 1 727 962 parameters."""
+    """110 layers: 1 727 962 parameters; the last layer is `linear`."""
     return _cifar_resnet(110, num_classes, weights)

@@ -11,6 +11,7 @@ import numpy as np
 
 from minigrad import nn, ops
 from minigrad.backend import generator
+from minigrad.models.architecture import recorded
 from minigrad.models.pretrained import pretrained
 
 # Table I of the paper: the maps of S2 that each map of C3 sees. In this order: every run of three
@@ -23,14 +24,15 @@ C3_SOURCES = (
 )
 
 
+@recorded
 def lenet5(num_classes=None, variant="modern", weights=None):
     """LeNet-5 for grey images, x (N, 1, 32, 32) -> one score per class, (N, num_classes).
 
     "modern" (61706 parameters): ReLU, max pooling, every C3 map sees every S2 map, linear output.
     "1998" (60000 trainable parameters): A tanh(S a), trainable subsampling, the paper's partial
     connections, and fixed codes of +-1 at the output, 840 numbers that are not trained.
-    Highest score wins; cross_entropy trains either. num_classes (10 if None) and weights: see
-    `pretrained`. Raises ValueError for another variant and, when run, for images of another size.
+    Highest score wins; cross_entropy trains either. The last layer is `output`. num_classes (10 if
+    None) and weights: see `pretrained`. Raises ValueError for another variant and, when run, for images of another size.
     """
     builders = {"modern": _modern, "1998": _original}
     if variant not in builders:

@@ -54,17 +54,21 @@ def pretrained(architecture: str, build: Callable[[int], Module], head: str,
 
 
 def recognise(state) -> str | None:
-    """The architecture of {name: array} by its names and one shape; None if unknown."""
+    """The architecture of {name: array} by its names and two shapes; None if unknown.
+
+    A ResNet of another width than the published is known, too.
+    """
     blocks = {tuple(name.split(".")[:2]) for name in state if name.startswith("layer")}
     stages = tuple(sum(stage == f"layer{i}" for stage, _ in blocks) for i in range(1, 5))
-    middle = state.get("layer1.0.conv2.weight")
-    if middle is None:
+    first, middle = state.get("conv1.weight"), state.get("layer1.0.conv2.weight")
+    if first is None or middle is None or not first.size or first.ndim != 4 or middle.ndim != 4:
         return None
-    return _FAMILY.get((stages, "layer1.0.conv3.weight" in state, middle.shape[:2]))
+    channels = tuple(n * 64 // len(first) for n in middle.shape[:2])
+    return _FAMILY.get((stages, "layer1.0.conv3.weight" in state, channels))
 
 
 # Blocks per stage; whether a block has three convolutions; channels out and per group in of its
-# second one.
+# second one, where the network's first convolution has 64.
 _FAMILY = {
     ((2, 2, 2, 2), False, (64, 64)): "resnet18",
     ((3, 4, 6, 3), False, (64, 64)): "resnet34",
@@ -76,5 +80,5 @@ _FAMILY = {
     ((3, 4, 23, 3), True, (256, 4)): "resnext101_64x4d",
     ((3, 4, 6, 3), True, (128, 128)): "wide_resnet50_2",
     ((3, 4, 23, 3), True, (128, 128)): "wide_resnet101_2",
-    **{((n, n, n, 0), False, (16, 16)): f"cifar_resnet{6 * n + 2}" for n in (3, 5, 7, 9, 18)},
+    **{((n, n, n, 0), False, (64, 64)): f"cifar_resnet{6 * n + 2}" for n in (3, 5, 7, 9, 18)},
 }

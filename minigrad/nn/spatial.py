@@ -62,6 +62,10 @@ class ConvTranspose2d(_Convolution):
         return ops.conv_transpose2d(x, self.weight, self.bias, self.stride, self.padding,
                                     self.output_padding, self.groups, self.dilation)
 
+    def extra_repr(self):
+        more = f", output_padding={self.output_padding}" if self.output_padding else ""
+        return super().extra_repr() + more
+
 
 class MaxPool2d(Module):
     """Largest element of each window."""

@@ -1,0 +1,222 @@
+"""A trained network from a file or a run's folder, ready to be asked.
+
+    found = load("runs/first")                  # the best epoch of that run
+    x = found.preprocess(read_image("new.jpg"))
+    scores = found.model(mg.Tensor(x[None]))
+    found.classes                               # what the scores stand for
+
+`fit` writes into its `best.safetensors` what the network is, its class names and how photographs
+are prepared. Other files lack some of it or all; `about` says what, and what to do.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from minigrad import weights
+from minigrad.data.specs import from_spec
+from minigrad.models.architecture import architecture, build, num_outputs
+from minigrad.models.pretrained import recognise
+from minigrad.nn import Module
+from minigrad.weights import WeightsError
+from minigrad.weights.errors import shown
+
+_BEST, _STEP = "best.safetensors", re.compile(r"step-(\d{8,})\.safetensors")
+_TRAINING, _PREFIX = "training", "model."       # of a step file: its metadata, its weights' names
+_SLACK = 10_000                 # numbers that a file may lack: old ones have no counts of batches
+_HEADS = {"lenet5": "output", "small_cnn": "17"}
+_log = logging.getLogger(__name__)
+
+
+class Loaded(NamedTuple):
+    """`model`, in evaluation mode, and what the file records beside its weights.
+
+    classes: the names of its outputs, in their order, or None; preprocess: photograph -> array, as
+    in validation, or None; about: a few lines on what was loaded, what is missing and what to do;
+    path: the file; architecture: see `architecture`, None for a network of the user's own class.
+    """
+
+    model: Module
+    classes: list[str] | None
+    preprocess: Callable | None
+    about: str
+    path: str
+    architecture: dict | None
+
+
+def load(path: str | os.PathLike, model: Module | str | None = None) -> Loaded:
+    """The network whose weights are in a file, or in the folder of a run (see `locate`).
+
+    It is built as the file records; without a record as a ResNet of torchvision's or for CIFAR, if
+    the tensors are those of one; or it is `model`: a network, or the name of one in `MODELS`, whose
+    sizes then are those of the tensors. Nothing in the file is executed.
+
+    Raises WeightsError for a file that cannot be read, does not fit, does not say what it is of, or
+    has another number of class names than outputs; OSError if it cannot be opened; ValueError for a
+    name that is not in `MODELS`.
+    """
+    path = locate(path)
+    state = weights.load(path)
+    facts = _facts(path, state.metadata)
+    if _TRAINING in state.metadata:
+        arrays = {name.removeprefix(_PREFIX): array for name, array in state.items()
+                  if name.startswith(_PREFIX)}
+    else:
+        arrays = dict(state)
+    try:
+        classes = _classes(facts.get("classes"))
+        preprocess = None if facts.get("preprocessing") is None else from_spec(
+            facts["preprocessing"])
+        if not isinstance(model, Module):
+            model = _built(model, facts.get("architecture"), arrays)
+        model.load_state_dict(arrays)
+        spec = architecture(model)
+        outputs = None if spec is None else num_outputs(model)
+        if classes is not None and outputs not in (None, len(classes)):
+            raise WeightsError(f"it records {len(classes)} class names, and its network has "
+                               f"{outputs} outputs")
+    except ValueError as error:
+        raise WeightsError(f"{path}: {error}") from None
+    about = _about(path, state.metadata, facts, spec or {"name": type(model).__name__}, classes,
+                   preprocess)
+    _log.info("%s", about)
+    return Loaded(model.eval(), classes, preprocess, about, path, spec)
+
+
+def locate(path: str | os.PathLike) -> str:
+    """The file that a path stands for: itself, or in the folder of a run `best.safetensors`, or
+    else the newest checkpoint.
+
+    The folder may hold a run in a folder of its own. Raises WeightsError if there is none, or are
+    several.
+    """
+    path = os.path.expanduser(os.fsdecode(path))
+    if not os.path.isdir(path):
+        return path
+    found = _in_run(path)
+    if found:
+        return found
+    inner = {entry.name: file for entry in os.scandir(path)
+             if entry.is_dir() and (file := _in_run(entry.path))}
+    if not inner:
+        raise WeightsError(f"{path}: there are no weights in this folder, neither checkpoints/"
+                           f"{_BEST} nor a step file")
+    if len(inner) > 1:
+        raise WeightsError(f"{path}: there are {len(inner)} trainings in this folder; name one: "
+                           f"{', '.join(sorted(inner))}")
+    return inner.popitem()[1]
+
+
+def _in_run(folder):
+    """The best file of a run, or its newest step file; None if it has neither."""
+    for place in (Path(folder, "checkpoints"), Path(folder)):
+        if (place / _BEST).is_file():
+            return str(place / _BEST)
+        steps = [(int(match[1]), str(file)) for file in place.glob("step-*")
+                 if (match := _STEP.fullmatch(file.name))]
+        if steps:
+            return max(steps)[1]
+    return None
+
+
+# --- what is recorded ----------------------------------------------------------------------------
+
+def _facts(path, metadata):
+    """What `fit` has recorded: in the file itself or, for a step file, in config.json."""
+    if _TRAINING not in metadata:
+        recorded = metadata if "minigrad" in metadata else {}
+        where = path
+    else:
+        where = Path(path).absolute().parent.parent / "config.json"
+        try:
+            recorded = json.loads(where.read_text(encoding="utf-8"))
+        except OSError:                 # the file was taken out of its folder
+            return {}
+        except ValueError as error:
+            raise WeightsError(f"{where}: no JSON: {error}") from None
+    facts = {}
+    for name in ("classes", "preprocessing", "architecture"):
+        value = recorded.get(name)
+        try:
+            facts[name] = json.loads(value) if isinstance(value, str) else value
+        except (ValueError, RecursionError):
+            raise WeightsError(f"{where}: what it records as {name} is no JSON") from None
+    return facts
+
+
+def _classes(names):
+    if names is not None and (not isinstance(names, list) or not names
+                              or not all(isinstance(name, str) for name in names)):
+        raise WeightsError("what it records as classes is no list of names")
+    return names
+
+
+def _built(name, spec, arrays):
+    """The network of the name, of the record, or of the tensors' names."""
+    if name is not None:
+        spec = told(name, arrays)
+    elif spec is None:
+        name = recognise(arrays)
+        if name is None:
+            raise WeightsError("it does not record of which network it is: it was written by an "
+                               "earlier version, by another program, or of a class of your own; "
+                               "give the network, or its name in MODELS, as model=")
+        spec = told(name, arrays)
+    return build(spec, 2 * sum(array.size for array in arrays.values()) + _SLACK)
+
+
+def told(name: str, arrays) -> dict:
+    """The description of a network of `MODELS` that has these tensors, by their shapes.
+
+    Raises ValueError for another name, WeightsError if the tensors are not of such a network.
+    """
+    from minigrad.models import MODELS      # they are not there yet when this module is read
+
+    if name not in MODELS:
+        raise ValueError(f"no network {name!r}; there are: {', '.join(MODELS)}")
+    found = recognise(arrays)
+    if found not in (name, None):
+        raise WeightsError(f"these are weights of {found}, not of {name}")
+    family = "linear" if name.startswith("cifar") else "fc"
+    head = _HEADS.get(name, family)
+    try:
+        last = arrays.get(f"{head}.codes", arrays.get(f"{head}.weight"))
+        arguments = {"num_classes": len(last)}
+        if name == "lenet5":
+            arguments["variant"] = "1998" if "s2.weight" in arrays else "modern"
+        elif name == "small_cnn":
+            arguments |= {"dropout": 0.5, "size": 4 * math.isqrt(arrays["14.weight"].shape[1] // 8)}
+        elif family == "fc":
+            arguments["width"] = len(arrays["conv1.weight"])
+    except (KeyError, TypeError, IndexError):
+        some = ", ".join(shown(tensor) for tensor in list(arrays)[:3])
+        raise WeightsError(f"these are no weights of {name}; its tensors are {some}, ..."
+                           ) from None
+    return {"name": name, "arguments": arguments}
+
+
+def _about(path, metadata, facts, spec, classes, preprocess):
+    """Lines for people: what was loaded, and what is missing."""
+    name = spec.get("name") or spec["layer"]
+    figures = [f"{key} {value}" for key, value in metadata.items()
+               if key in ("epoch", "minigrad") or key.endswith((".loss", ".accuracy"))]
+    lines = [f"{path}: {', '.join([name, *figures])}"]
+    if classes is not None:
+        lines.append(f"{len(classes)} classes: {', '.join(map(shown, classes))}")
+    if preprocess is not None:
+        lines.append(f"preprocessing: {' '.join(repr(preprocess).split())}")
+    missing = {
+        "class names": classes is None and "output i is the i-th of your classes in sorted order, "
+                                           "if they were folders",
+        "preprocessing": preprocess is None and "prepare photographs as they were for validation, "
+                                                "or, for official weights, by models.preprocess",
+        "architecture": not facts.get("architecture") and "it was told from the tensors, or given"}
+    return "\n".join(lines + [f"no {what} recorded: {advice}" for what, advice in missing.items()
+                              if advice])
