@@ -1,7 +1,7 @@
 """What a network is made of, in JSON's types: written beside its weights, built again from there.
 
     architecture(resnet18(7))                       {"name": "resnet18", "arguments": {...}}
-    architecture(nn.Sequential(nn.Linear(2, 3)))    {"name": "Sequential", "layers": ["Linear(2, 3)"]}
+    architecture(nn.Sequential(nn.Linear(2, 3)))    {"name": "Sequential", "layers": [...]}
     build({"name": "resnet18", "arguments": {"num_classes": 7, "width": 64}})
 
 A description may come from a file that nobody vouches for. Nothing in it is run: names are looked

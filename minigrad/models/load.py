@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from minigrad import weights
-from minigrad.data.specs import from_spec
+from minigrad.data.specs import from_spec, spec_text
 from minigrad.models.architecture import architecture, build, num_outputs
 from minigrad.models.pretrained import recognise
 from minigrad.nn import Module
@@ -211,7 +211,7 @@ def _about(path, metadata, facts, spec, classes, preprocess):
     if classes is not None:
         lines.append(f"{len(classes)} classes: {', '.join(map(shown, classes))}")
     if preprocess is not None:
-        lines.append(f"preprocessing: {' '.join(repr(preprocess).split())}")
+        lines.append(f"preprocessing: {spec_text(facts['preprocessing'])}")
     missing = {
         "class names": classes is None and "output i is the i-th of your classes in sorted order, "
                                            "if they were folders",
