@@ -23,7 +23,6 @@ _SLUGS = dict(zip(MARKS, ("holds", "corrected", "wrong", "open")))
 
 def render(document: dict, folder: Path) -> str:
     """The page, in HTML; `folder` is where the document's figure files lie."""
-    css = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
     claims = {q["question"]: [c for c in document["claims"] if c["question"] == q["question"]]
               for q in document["questions"]}
     contents = "".join(
@@ -32,18 +31,7 @@ def render(document: dict, folder: Path) -> str:
         for q in document["questions"])
     questions = "".join(_question(q, claims[q["question"]], folder)
                         for q in document["questions"])
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>minigrad: the written answers, verified</title>
-<style>
-{css}</style>
-</head>
-<body>
-<header>
+    return skeleton("minigrad: the written answers, verified", f"""<header>
 <p class="kicker">minigrad experiments</p>
 <h1>What was written, what was measured</h1>
 {_outcome(document)}
@@ -56,7 +44,24 @@ def render(document: dict, folder: Path) -> str:
 </nav>
 <main>
 {questions}</main>
-</body>
+""")
+
+
+def skeleton(title: str, body: str, style: str = "") -> str:
+    """A page that stands alone: the style sheet, and more `style`, are in it."""
+    css = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{escape(title)}</title>
+<style>
+{css}{style}</style>
+</head>
+<body>
+{body}</body>
 </html>
 """
 
@@ -93,8 +98,8 @@ def _origin(document: dict) -> str:
 def _question(question: dict, claims: list[dict], folder: Path) -> str:
     name = escape(question["question"])
     story = "".join(f"<p>{escape(p)}</p>\n" for p in question["story"])
-    tables = "".join(_captioned(t) for t in question["tables"])
-    figures = "".join(_figure(f, folder) for f in question["figures"])
+    tables = "".join(captioned(t) for t in question["tables"])
+    figures = "".join(figure(f, folder) for f in question["figures"])
     numbers = {k: v for k, v in question["numbers"].items() if not isinstance(v, (dict, list))}
     rows = [(escape(key), _code(value)) for key, value in numbers.items()]
     more = f"""<details class="numbers"><summary>Further numbers</summary>
@@ -109,7 +114,7 @@ def _question(question: dict, claims: list[dict], folder: Path) -> str:
 """
 
 
-def _captioned(table: dict) -> str:
+def captioned(table: dict) -> str:
     """A table of the answer; intervals, 0.1 to 0.2, stay on one line."""
     rows = [tuple(escape(cell).replace(" to ", "&nbsp;to&nbsp;") for cell in row)
             for row in table["rows"]]
@@ -121,8 +126,9 @@ def _captioned(table: dict) -> str:
 """
 
 
-def _figure(figure: dict, folder: Path) -> str:
-    pictures = {Path(name).suffix: (folder / name).read_bytes() for name in figure["files"]}
+def figure(record: dict, folder: Path) -> str:
+    """A figure of a run, with its caption; its files lie in `folder`."""
+    pictures = {Path(name).suffix: (folder / name).read_bytes() for name in record["files"]}
     svg, png = pictures.get(".svg"), pictures.get(".png")
     if svg is None:
         (suffix, data), size = *pictures.items(), ""
@@ -132,7 +138,7 @@ def _figure(figure: dict, folder: Path) -> str:
         kind, data, size = "png", png, f' width="{width}"'
     else:
         kind, data, size = "svg+xml", svg, ""
-    caption = escape(figure["caption"])
+    caption = escape(record["caption"])
     film = ' class="film"' if kind == "gif" else ""
     return f"""<figure{film}>
 <div class="picture" tabindex="0" role="group" aria-label="Figure, scrolls sideways if narrow">

@@ -10,8 +10,10 @@ from PIL import Image
 import minigrad as mg
 from experiments import classify
 from experiments.cli import main
-from minigrad.models import cifar_resnet20, resnet18
-from minigrad.weights import save
+from minigrad.data import Compose, Normalize, Resize, ToArray
+from minigrad.data.specs import to_spec
+from minigrad.models import architecture, cifar_resnet20, resnet18, small_cnn
+from minigrad.weights import load, save
 
 
 @pytest.fixture(autouse=True)
@@ -113,8 +115,8 @@ def test_size_and_model_reach_the_model(capsys, monkeypatch):
     mg.manual_seed(0)
     save("resnet.safetensors", resnet18(4).state_dict())
     seen = []
-    monkeypatch.setattr(classify, "guesses", lambda model, prepare, photo, names: seen.append(
-        prepare(Image.fromarray(photo)).shape) or [classify.Guess("a", 1.0)])
+    monkeypatch.setattr(classify, "guesses", lambda network, photo: seen.append(
+        network.prepare(photo).shape) or [classify.Guess("a", 1.0)])
     for more in (["weights.safetensors"], ["resnet.safetensors"],
                  ["resnet.safetensors", "--size", "64", "--arch", "resnet18"]):
         assert main(["classify", "photo.png", "--out", "o", "--weights", *more]) == 0
@@ -123,12 +125,14 @@ def test_size_and_model_reach_the_model(capsys, monkeypatch):
 
 @pytest.mark.parametrize("argv, message", [
     (["missing.jpg"], "cannot read image missing.jpg: No such file"),
-    (["bad.txt"], "cannot read image bad.txt: cannot identify image file"),
+    (["bad.txt"], "cannot read image bad.txt: it is no JPEG, PNG, GIF"),
     (["photo.png", "--weights", "missing.pth"], "cannot read weights missing.pth: No such file"),
     (["photo.png", "--weights", "bad.txt"], "bad.txt: neither a file of torch.save nor"),
-    (["photo.png", "--weights", "other.safetensors"], "tensors are not those of a ResNet"),
+    (["photo.png", "--weights", "other.safetensors"], "say which it is with --arch NAME or"),
     (["photo.png", "--arch", "resnet18"], "are weights of cifar_resnet20, not of resnet18"),
-    (["photo.png", "--arch", "lenet5"], "--arch lenet5: use one of resnet18 resnet34"),
+    (["photo.png", "--arch", "lenet5"], "are weights of cifar_resnet20, not of lenet5"),
+    (["photo.png", "--arch", "resnet"], "--arch resnet: use one of lenet5 small_cnn resnet18"),
+    (["photo.png", "--colours", "plain"], "--colours is for --size"),
     (["photo.png", "--weights", "imagenet"], "say of which model with --arch"),
     (["photo.png", "--classes", "bad.txt"], "bad.txt has 1 names, and the model 10 classes"),
     (["photo.png", "--classes", "missing.txt"], "cannot read classes missing.txt: No such file"),
@@ -149,3 +153,229 @@ def test_mistakes_of_classify(argv, message, capsys):
     assert out == "" and message in err, err
     assert err.startswith("experiments: error: ") and err.count("\n") == 1
     assert not Path("results").exists()
+
+
+# --- what the weights record ---------------------------------------------------------------------
+
+PETS = ["cat", "dog", "ünder the bed"]
+
+
+def record(favourite=1, classes=PETS, path="run/checkpoints/best.safetensors", size=16, **more):
+    """The best file of a run as `fit` writes it: a small_cnn that always answers `favourite`."""
+    make()
+    mg.manual_seed(0)
+    model = small_cnn(len(classes), size=size)
+    model[17].weight.data *= 0
+    model[17].bias.data[favourite] = 5
+    view = Compose([Resize((size, size)), ToArray(), Normalize((0.5,) * 3, (0.25,) * 3)])
+    about = {"minigrad": "9.9", "classes": json.dumps(classes),
+             "architecture": json.dumps(architecture(model)),
+             "preprocessing": json.dumps(to_spec(view)), **more}
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    save(path, model.state_dict(), {key: text for key, text in about.items() if text})
+    return model
+
+
+def said(capsys):
+    out, err = capsys.readouterr()
+    assert "Traceback" not in err
+    return out, [line.rpartition("  ")[0].strip(" █░") for line in out.splitlines()
+                 if line.startswith("  ") and line.endswith("%")]
+
+
+@pytest.mark.parametrize("weights", ["run", "run/checkpoints/best.safetensors"])
+def test_recorded_weights_need_no_option(weights, capsys):
+    record(favourite=2)
+    assert main(["classify", "photo.png", "--weights", weights, "--out", "o"]) == 0
+    out, names = said(capsys)
+    assert names[0] == "ünder the bed" and set(names) == set(PETS)
+    html = Path("o/classify.html").read_text()
+    for text in (out, html):
+        assert "small_cnn, weights run/checkpoints/best.safetensors" in text
+        assert "3 names, recorded with the weights" in text
+        assert "16 x 16, mean 0.5 0.5 0.5, std 0.25 0.25 0.25, recorded with the weights" in text
+
+
+@pytest.mark.parametrize("names, message", [
+    (["dog", "cat", "ünder the bed"], "its order contradicts the weights, which record class 0 as "
+                                      "'cat', not 'dog'; leave --classes out"),
+    (["Katze", "Hund", "x"], "its names are not those that the weights record, 'cat', 'dog'"),
+    (["cat", "dog"], "its names are not those that the weights record")])
+def test_names_that_contradict_the_recorded_ones(names, message, capsys):
+    record()
+    Path("names.txt").write_text("\n".join(names))
+    assert main(["classify", "photo.png", "--weights", "run", "--classes", "names.txt"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and message in err and err.count("\n") == 1
+
+
+def test_names_and_size_that_agree_are_taken(capsys):
+    record()
+    Path("names.txt").write_text("\n".join(PETS))
+    assert main(["classify", "photo.png", "--weights", "run", "--classes", "names.txt",
+                 "--size", "16"]) == 0
+    assert said(capsys)[1][0] == "dog"
+
+
+@pytest.mark.parametrize("more, message", [
+    (["--size", "32"], "--size 32 contradicts the weights, which record their preprocessing: 16 x"),
+    (["--size", "16", "--colours", "plain"], "--colours is for --size, where the weights record"),
+    (["--arch", "lenet5"], "these are no weights of lenet5")])
+def test_options_that_contradict_what_is_recorded(more, message, capsys):
+    record()
+    assert main(["classify", "photo.png", "--weights", "run", *more]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_another_number_of_recorded_names(capsys):
+    record(classes=PETS)
+    mg.manual_seed(0)
+    state = small_cnn(4, size=16).state_dict()
+    save("w.safetensors", state, {"minigrad": "9.9", "classes": json.dumps(PETS)})
+    assert main(["classify", "photo.png", "--weights", "w.safetensors", "--arch", "small_cnn",
+                 "--size", "16"]) == 2
+    assert "it records 3 class names, and its network has 4 outputs" in capsys.readouterr().err
+
+
+def test_what_is_missing_is_named_with_the_option_that_gives_it(capsys):
+    record(path="w.safetensors", classes=PETS, preprocessing="", architecture="")
+    assert main(["classify", "photo.png", "--weights", "w.safetensors"]) == 2
+    assert "say which it is with --arch NAME or --arch FILE.py:NAME" in capsys.readouterr().err
+    more = ["--weights", "w.safetensors", "--arch", "small_cnn"]
+    assert main(["classify", "photo.png", *more]) == 2
+    assert "give their size in training with --size N" in capsys.readouterr().err
+    assert main(["classify", "photo.png", *more, "--size", "20"]) == 2
+    assert "may need another --size" in capsys.readouterr().err
+    assert main(["classify", "photo.png", *more, "--size", "16", "--colours", "plain"]) == 0
+    out, names = said(capsys)
+    assert names[0] == "dog" and "16 x 16, values 0 to 1, as --size asks" in out
+
+
+def test_an_earlier_run_of_the_tasks(capsys):
+    make()
+    run = next((Path(__file__).parent / "fixtures" / "earlier" / "run").glob("task2-*"))
+    assert main(["classify", "photo.png", "--weights", str(run), "--arch", "small_cnn", "--size",
+                 "64", "--colours", "plain"]) == 0
+    out, names = said(capsys)
+    assert set(names) == {"class 0", "class 1"}
+    assert "no names are recorded with the weights; give them with --classes FILE" in out
+
+
+# --- networks of one's own -----------------------------------------------------------------------
+
+OWN = """
+from helper import SIDE
+from minigrad import nn
+class Own(nn.Module):
+    def __init__(self, num_classes=3):
+        self.head = nn.Linear(3 * SIDE * SIDE, num_classes)
+    def forward(self, x):
+        return self.head(x.reshape(len(x), -1))
+def four(): return Own(4)
+def by_number(n): return Own(n)
+made = Own(3)
+word = "no network"
+def wrong(): raise KeyError("no\\nluck")
+def text(): return "Own"
+"""
+
+
+def own(**without):
+    from minigrad import nn
+    record(architecture="")
+    Path("my nets.py").write_text(OWN)
+    Path("helper.py").write_text("SIDE = 16")
+    head = nn.Linear(3 * 16 * 16, 3)
+    head.bias.data[:] = 0, 0, 9
+    about = {**load("run/checkpoints/best.safetensors").metadata, **without}
+    save("run/checkpoints/best.safetensors", {
+        "head.weight": head.weight.data * 0, "head.bias": head.bias.data},
+        {key: text for key, text in about.items() if text})
+
+
+@pytest.mark.parametrize("name", ["Own", "by_number", "made"])
+def test_a_network_from_the_users_file(name, capsys):
+    own()
+    assert main(["classify", "photo.png", "--weights", "run", "--arch", f"my nets.py:{name}"]) == 0
+    out, names = said(capsys)
+    assert names[0] == "ünder the bed" and f"my nets.py:{name}, weights run" in out
+
+
+@pytest.mark.parametrize("arch, message", [
+    ("my nets.py:four", "wrong shapes or dtypes: head.weight"),
+    ("my nets.py:word", "it is a str, neither a network nor a class"),
+    ("my nets.py:wrong", "KeyError: 'no\\nluck' (my nets.py, line 13)"),
+    ("my nets.py:text", "it made a str, not an nn.Module"),
+    ("my nets.py:Other", "there is no 'Other' in the file; it has Own, four, by_number, made, wrong"),
+    ("missing.py:Own", "there is no file missing.py"),
+    ("broken.py:Own", "the file cannot be run: SyntaxError")])
+def test_mistakes_with_own_networks(arch, message, capsys):
+    own()
+    Path("broken.py").write_text("class")
+    assert main(["classify", "photo.png", "--weights", "run", "--arch", arch]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and message in err and err.count("\n") == 1, err
+
+
+def test_an_own_network_without_recorded_classes(capsys):
+    own(minigrad="")
+    argv = ["classify", "photo.png", "--weights", "run", "--arch", "my nets.py:by_number"]
+    assert main(argv) == 2
+    assert "give their names with --classes FILE" in capsys.readouterr().err
+    Path("two.txt").write_text("a\nb\n")
+    assert main([*argv, "--classes", "two.txt"]) == 2
+    assert "wrong shapes" in capsys.readouterr().err
+    Path("three.txt").write_text("a\nb\nc\n")
+    assert main([*argv, "--classes", "three.txt"]) == 0
+    assert said(capsys)[1][0] == "c"
+    assert main([*argv[:-1], "my nets.py:made", "--classes", "two.txt"]) == 2
+    assert "there are 2 names, and the network has 3 outputs" in capsys.readouterr().err
+
+
+# --- photographs that cannot be read, and narrow screens -----------------------------------------
+
+def test_a_corrupt_photo_does_not_stop_the_list(capsys):
+    record()
+    Path("cut <b>.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
+    assert main(["classify", "cut <b>.jpg", "photo.png", "missing.jpg", "photo.png", "--weights",
+                 "run", "--out", "o"]) == 1
+    out, err = capsys.readouterr()
+    places = [out.index(text) for text in ("cut <b>.jpg: it is damaged or cut off", "photo.png",
+                                           "missing.jpg: No such file")]
+    assert places == sorted(places) and out.rindex("photo.png") > places[-1]
+    assert err.splitlines()[-1] == "experiments: 2 of 4 photographs cannot be read"
+    html = Path("o/classify.html").read_text()
+    assert html.count("data:image/jpeg") == 2 and html.count('class="claim wrong"') == 2
+    assert "cut &lt;b&gt;.jpg: it is damaged" in html and "<b>" not in html
+
+
+def test_no_photo_that_can_be_read(capsys):
+    record()
+    assert main(["classify", "a.jpg", "b.jpg", "--weights", "run"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and not Path("results").exists()
+    assert err == ("experiments: error: none of 2 photographs can be read; the first: cannot read "
+                   "image a.jpg: No such file or directory\n")
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_lines_fit_the_screen(columns, monkeypatch, capsys):
+    names = ["a", "golden retriever", "a very long name of a class that does not fit in 40 columns",
+             "e\x1b[31m"]
+    record(classes=names)
+    Path("cut.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert main(["classify", "photo.png", "cut.jpg", "--weights", "run"]) == 1
+    out = capsys.readouterr().out
+    lines = [line for line in out.splitlines() if not line.startswith("Page: ")]
+    assert max(map(len, lines)) <= min(columns, 80)
+    assert "\x1b" not in out and "'e\\x1b[31m'" in out
+
+
+def test_bars_where_there_is_room(monkeypatch, capsys):
+    record()
+    for columns, bar in ((40, 15), (80, 30), (200, 30)):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        assert main(["classify", "photo.png", "--weights", "run"]) == 0
+        lines = [line for line in capsys.readouterr().out.splitlines() if line.endswith("%")]
+        assert {line.count("█") + line.count("░") for line in lines} == {bar}

@@ -51,11 +51,13 @@ class Loaded(NamedTuple):
     architecture: dict | None
 
 
-def load(path: str | os.PathLike, model: Module | str | None = None) -> Loaded:
+def load(path: str | os.PathLike,
+         model: Module | str | Callable[[int | None], Module] | None = None) -> Loaded:
     """The network whose weights are in a file, or in the folder of a run (see `locate`).
 
     It is built as the file records; without a record as a ResNet of torchvision's or for CIFAR, if
-    the tensors are those of one; or it is `model`: a network, or the name of one in `MODELS`, whose
+    the tensors are those of one; or it is `model`: a network; a function that makes one of the
+    number of recorded class names, None if there are none; or the name of one in `MODELS`, whose
     sizes then are those of the tensors. Nothing in the file is executed.
 
     Raises WeightsError for a file that cannot be read, does not fit, does not say what it is of, or
@@ -74,6 +76,8 @@ def load(path: str | os.PathLike, model: Module | str | None = None) -> Loaded:
         classes = _classes(facts.get("classes"))
         preprocess = None if facts.get("preprocessing") is None else from_spec(
             facts["preprocessing"])
+        if callable(model) and not isinstance(model, Module):
+            model = model(None if classes is None else len(classes))
         if not isinstance(model, Module):
             model = _built(model, facts.get("architecture"), arrays)
         model.load_state_dict(arrays)
