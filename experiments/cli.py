@@ -38,6 +38,7 @@ PAGES = {"pyramids": pyramid_pictures}          # more to verify than the theory
 WITH_PHOTO = "q1", "pyramids"
 COMMANDS = {"summary": "what a model costs, layer by layer",    # each is a module of experiments
             "classify": "what is in a photograph, by a model with weights from a file",
+            "check": "whether every photo of a folder can be read, before training on it",
             "prepare": "the photo folders of the tasks, made of the two published archives"}
 
 

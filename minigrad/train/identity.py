@@ -61,6 +61,7 @@ def describe_loader(loader) -> dict:
         transform = text if nameless else text.splitlines()
     return {"samples": len(loader.dataset), "batch_size": loader.batch_size,
             "shuffle": loader.shuffle, "drop_last": loader.drop_last, "seed": loader.seed,
+            "sampler": None if loader.sampler is None else repr(loader.sampler),
             "on_error": loader.on_error, "transform": transform,
             "fingerprint": fingerprint(loader.dataset)}
 
