@@ -177,28 +177,31 @@ def test_step_files_of_earlier_versions_too():
 
 # --- folders -------------------------------------------------------------------------------------
 
-def step_file(path, model, step):
-    write(path, {"step": step, "model": model.state_dict(),
+def step_file(path, model, step, **about):
+    write(path, {"step": step, "model": model.state_dict(), **about,
                  "optimizer": {"state": {"0": {"model.x": np.zeros(2)}}}})
 
 
-def test_a_step_file_has_its_records_in_the_folder_of_its_run():
+def test_the_newest_step_file_has_its_records():
     model = resnet18(3, width=8).eval()
     Path("run/checkpoints").mkdir(parents=True)
+    about = {"minigrad": "9.9", "classes": PETS, "preprocessing": to_spec(VIEW),
+             "architecture": architecture(model)}
     for step in (9, 100000000):
-        step_file(f"run/checkpoints/step-{step:08d}.safetensors", model, step)
-    recorded = facts(model)
-    Path("run/config.json").write_text(json.dumps(
-        {**recorded, "classes": PETS, "environment": {"minigrad": "9.9"}}))
+        step_file(f"run/checkpoints/step-{step:08d}.safetensors", model, step, about=about)
     found = load("run")
     assert found.path.endswith("step-100000000.safetensors")
     assert found.classes == PETS and found.architecture == architecture(model)
+    assert repr(found.preprocess) == repr(VIEW)
     assert np.array_equal(found.model(images()).data, model(images()).data)
-    shutil.move(found.path, "alone.safetensors")
-    assert load("alone.safetensors").classes is None
-    Path("run/config.json").write_text("{")
-    with one_line(WeightsError, "config.json: no JSON"):
-        load("run")
+
+
+@pytest.mark.parametrize("text", ["[", "[1]", "{}", '{"state": 7}', '{"state": {"about": [1]}}',
+                                  "[" * 9999])
+def test_a_damaged_step_file(text):
+    save("x.safetensors", {"model.x": np.zeros(1, np.float32)}, {"training": text})
+    with one_line(WeightsError, "x.safetensors: no checkpoint of a training run"):
+        load("x.safetensors")
 
 
 def test_the_best_epoch_of_a_run_comes_first():

@@ -73,7 +73,7 @@ def checked(settings: Settings, names: Sequence[str], given: Collection[str]) ->
         from experiments.tasks.starts import check_weights
 
         check_weights(settings.weights)
-    return replace(settings, device=_device(settings.device))
+    return replace(settings, device=usable_device(settings.device))
 
 
 def provide(settings: Settings, names: Sequence[str]) -> None:
@@ -91,7 +91,7 @@ def provide(settings: Settings, names: Sequence[str]) -> None:
         download(settings)
 
 
-def _device(name: str) -> str:
+def usable_device(name: str) -> str:
     """cpu or cuda. Raises UserError for a cuda that does not work here."""
     if name == "cpu":
         return name

@@ -116,13 +116,24 @@ def _form(model):
             tuple(id(module) for module in modules if "forward" in vars(module)))
 
 
+def last_layer(model: nn.Module) -> tuple[str, nn.Module] | None:
+    """(dotted name, layer) of the last that has parameters; None if none has.
+
+    In the order of assignment: in a network of one's own it need not be the last that runs.
+    """
+    for name, module in reversed(list(model.named_modules())):
+        if any(isinstance(value, nn.Parameter) for value in vars(module).values()):
+            return name, module
+    return None
+
+
 def num_outputs(model: nn.Module) -> int | None:
     """The outputs of the last layer that has parameters; None if there is none such."""
-    for _, module in reversed(list(model.named_modules())):
-        own = [value for value in vars(module).values() if isinstance(value, nn.Parameter)]
-        if own:
-            return int(own[0].shape[isinstance(module, nn.ConvTranspose2d)])
-    return None
+    found = last_layer(model)
+    if found is None:
+        return None
+    weight = next(p for p in vars(found[1]).values() if isinstance(p, nn.Parameter))
+    return int(weight.shape[isinstance(found[1], nn.ConvTranspose2d)])
 
 
 # --- building ------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from minigrad.weights import WeightsError
 from minigrad.weights.errors import shown
 
 _BEST, _STEP = "best.safetensors", re.compile(r"step-(\d{8,})\.safetensors")
+_RECORDED = "classes", "preprocessing", "architecture"
 _TRAINING, _PREFIX = "training", "model."       # of a step file: its metadata, its weights' names
 _SLACK = 10_000                 # numbers that a file may lack: old ones have no counts of batches
 _HEADS = {"lenet5": "output", "small_cnn": "17"}
@@ -133,25 +134,19 @@ def _in_run(folder):
 # --- what is recorded ----------------------------------------------------------------------------
 
 def _facts(path, metadata):
-    """What `fit` has recorded: in the file itself or, for a step file, in config.json."""
-    if _TRAINING not in metadata:
-        recorded = metadata if "minigrad" in metadata else {}
-        where = path
-    else:
-        where = Path(path).absolute().parent.parent / "config.json"
-        try:
-            recorded = json.loads(where.read_text(encoding="utf-8"))
-        except OSError:                 # the file was taken out of its folder
-            return {}
-        except ValueError as error:
-            raise WeightsError(f"{where}: no JSON: {error}") from None
+    """What `fit` has recorded, in JSON types: in the metadata or, of a step file, in its state."""
     facts = {}
-    for name in ("classes", "preprocessing", "architecture"):
-        value = recorded.get(name)
+    if _TRAINING in metadata:
         try:
-            facts[name] = json.loads(value) if isinstance(value, str) else value
+            facts = json.loads(metadata[_TRAINING])["state"].get("about", {})
+            return {name: facts.get(name) for name in _RECORDED}
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            raise WeightsError(f"{path}: no checkpoint of a training run") from None
+    for name in _RECORDED if "minigrad" in metadata else ():
+        try:
+            facts[name] = json.loads(metadata[name]) if name in metadata else None
         except (ValueError, RecursionError):
-            raise WeightsError(f"{where}: what it records as {name} is no JSON") from None
+            raise WeightsError(f"{path}: what it records as {name} is no JSON") from None
     return facts
 
 

@@ -1,0 +1,90 @@
+"""How to train on so many photos, on two cores in minutes, where the user has not said it.
+
+    plan = Plan(arch="resnet18", weights="imagenet").settled()      # size, learning rate
+    plan = plan.for_photos(212)                                     # batch, epochs
+    plan.training_view(), plan.test_view()
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from minigrad.data import (MEAN, STD, CenterCrop, ColorJitter, Compose, Normalize,
+                           RandomHorizontalFlip, RandomResizedCrop, Resize, ToArray)
+
+SCRATCH, TUNED, FROZEN = 1200, 300, 400         # steps of a training, about
+_EPOCHS = {SCRATCH: (12, 60), TUNED: (4, 20), FROZEN: (6, 30)}      # fewest and most
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that decides about a training, in JSON types; None: not settled yet.
+
+    weights: "none", "imagenet" or a file; freeze: only the last layer learns; size: side of what
+    the network sees, in pixels; lr: the highest learning rate, that of the last layer; valid: the
+    share of the photos for validation, None for the usual.
+    """
+
+    arch: str
+    weights: str = "none"
+    freeze: bool = False
+    size: int | None = None
+    batch: int | None = None
+    epochs: int | None = None
+    lr: float | None = None
+    seed: int = 0
+    valid: float | None = None
+    on_error: str = "raise"
+    device: str = "cpu"
+
+    @property
+    def tuned(self) -> bool:
+        """Whether it starts from weights."""
+        return self.weights != "none"
+
+    @property
+    def side(self) -> int:
+        """The shorter side of a photo before it is cropped: an eighth more than `size`."""
+        return self.size + self.size // 8
+
+    @property
+    def body_lr(self) -> float:
+        """The highest learning rate of all layers but the last."""
+        return self.lr / 10 if self.tuned else self.lr
+
+    def training_view(self) -> Compose:
+        """A window of random size and place, mirrored or not, in light a little different."""
+        return Compose([Resize(self.side), RandomResizedCrop(self.size, scale=(0.5, 1.0)),
+                        RandomHorizontalFlip(), ColorJitter(0.2, 0.2, 0.2), *self._numbers()])
+
+    def test_view(self) -> Compose:
+        """The middle of the photo."""
+        return Compose([Resize(self.side), CenterCrop(self.size), *self._numbers()])
+
+    def _numbers(self):
+        return ToArray(), Normalize(MEAN, STD)
+
+    def settled(self) -> Plan:
+        """With the size and learning rate of the network, where they are not given."""
+        size = {"small_cnn": 64}.get(self.arch, 32 if self.arch.startswith("cifar") else 64 if
+                                     ".py:" in self.arch else 128)
+        lr = 3e-3 if self.freeze else 1e-3 if self.tuned or self.arch != "small_cnn" else 2e-3
+        return replace(self, size=self.size or size, lr=self.lr or lr)
+
+    def for_photos(self, count: int) -> Plan:
+        """With batch and epochs for `count` photos in training, where they are not given."""
+        batch = self.batch or (8 if count < 100 else 16 if count < 400 else 32)
+        steps = FROZEN if self.freeze else TUNED if self.tuned else SCRATCH
+        fewest, most = _EPOCHS[steps]
+        epochs = self.epochs or min(max(round(steps * batch / count), fewest), most)
+        return replace(self, batch=batch, epochs=epochs)
+
+    def in_words(self) -> str:
+        """What is done, in a sentence."""
+        start = ("from scratch" if not self.tuned else
+                 "from ImageNet's weights" if self.weights == "imagenet" else
+                 f"from {self.weights}")
+        how = ", the last layer alone" if self.freeze else ""
+        return (f"{self.arch} {start}{how}, photos of {self.size} x {self.size} pixels, "
+                f"{self.epochs} epochs in batches of {self.batch}, learning rate up to "
+                f"{self.lr:g}")

@@ -1,0 +1,194 @@
+"""`python -m experiments train FOLDER`: a network for the user's own photos.
+
+The folder of a run holds `config.json` (what was asked for and chosen), `training/` (see
+`minigrad.train.fit`), `figures/` and `report.html`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+import textwrap
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+from experiments.results import UserError, new_folder, versions, write
+from experiments.terminal import Screen
+
+OPTIONS = ("arch", "weights", "freeze", "size", "batch", "epochs", "lr", "seed", "valid",
+           "on_error", "device")
+TRAINING = "training"               # the folder of the training inside of the run's
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", nargs="?", metavar="FOLDER",
+                        help="a folder of photos for each class; or train/ with such folders, and "
+                             "valid/ and test/ beside it")
+    parser.add_argument("--arch", metavar="NAME",
+                        help="the network: small_cnn (the default), resnet18, cifar_resnet20, ...; "
+                             "or FILE.py:NAME, a network, class or function of your own: this "
+                             "runs the file")
+    parser.add_argument("--weights", metavar="FILE",
+                        help="what it starts from: none (the default), imagenet (the official "
+                             "weights, downloaded once), or a file or the folder of a training")
+    parser.add_argument("--freeze", action="store_const", const=True,
+                        help="train the last layer alone, which is quick; needs --weights")
+    parser.add_argument("--out", metavar="DIR",
+                        help="folder for all that comes of it (default: a new results/train-TIME)")
+    parser.add_argument("--epochs", type=_positive, metavar="N",
+                        help="times to see every photo (default: by their number)")
+    parser.add_argument("--batch", type=_positive, metavar="N",
+                        help="photos per step (default: by their number, 8 to 32)")
+    parser.add_argument("--lr", type=_rate, metavar="X",
+                        help="highest learning rate, that of the last layer (default: by network)")
+    parser.add_argument("--size", type=_positive, metavar="N",
+                        help="side in pixels of what the network sees (default: 64, or 128 for a "
+                             "ResNet)")
+    parser.add_argument("--seed", type=_seed, metavar="N",
+                        help="seed of everything random (default: 0)")
+    parser.add_argument("--valid", type=_share, metavar="SHARE",
+                        help="share of the photos for validation, and as many for the test "
+                             "(default: 0.15)")
+    parser.add_argument("--on-error", choices=("raise", "skip"),
+                        help="what to do if photos cannot be read: say so and stop (the default), "
+                             "or leave them out")
+    parser.add_argument("--device", choices=("cpu", "cuda", "auto"),
+                        help="where to train (default: cpu)")
+    parser.add_argument("--resume", metavar="DIR",
+                        help="go on with the training in this folder, as it was begun")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, or go on with it; write the report; say how to use the network.
+
+    Ctrl-C and SIGTERM keep the training, and the last line says how to go on.
+    """
+    root, plan, typed, folder = (_new if args.resume is None else _resumed)(args)
+    try:
+        return _train(root, plan, typed, folder)
+    except KeyboardInterrupt:
+        return _stopped(folder, 130)
+    except SystemExit as stop:              # a signal, which `fit` turns into this
+        return _stopped(folder, stop.code)
+    finally:
+        with suppress(OSError):             # it stays if there is anything in it
+            folder.rmdir()
+
+
+def _stopped(folder, status):
+    way = (f"; to go on: python -m experiments train --resume {shlex.quote(str(folder))}"
+           if (folder / "config.json").exists() else "")
+    print(f"experiments: interrupted{way}", file=sys.stderr)
+    return status
+
+
+def _new(args):
+    """(path of the photos, plan so far, options typed, folder of the run) of a new training."""
+    from experiments.own_photos.choice import choose
+
+    if args.folder is None:
+        raise UserError("train: which photos? Give a folder that has one for each class, or "
+                        "--resume DIR")
+    plan = choose(_given(args))
+    if not Path(args.folder).expanduser().is_dir():         # before there is a folder for results
+        raise UserError(f"{args.folder}: there is no such folder; give one that has a folder of "
+                        "photos for each class")
+    folder = new_folder("train", args.out)
+    if (folder / "config.json").exists():
+        raise UserError(f"{folder} holds a training already: go on with it by --resume {folder}, "
+                        "or give another folder with --out DIR")
+    return args.folder, plan, _given(args), folder
+
+
+def _given(args):
+    """The options of the plan that were typed."""
+    return {name: getattr(args, name) for name in OPTIONS if getattr(args, name) is not None}
+
+
+def _resumed(args):
+    """The same of the training in the folder --resume. Raises UserError if other options are given.
+    """
+    from experiments.own_photos.plan import Plan
+
+    if args.out is not None:
+        raise UserError(f"--out {args.out} and --resume {args.resume}: a training goes on in its "
+                        "own folder; leave out --out")
+    path = Path(args.resume) / "config.json"
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        photos, plan, typed = document["photos"], Plan(**document["plan"]), document["options"]
+    except OSError as error:
+        raise UserError(f"--resume {args.resume}: there is no training to go on with, cannot read "
+                        f"{path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"--resume {args.resume}: {path} is not of this command, or damaged "
+                        f"({error}); start a new training") from error
+    for name, value in _given(args).items():
+        kept = getattr(plan, name)
+        if value != kept and value != typed.get(name):
+            option = f"--{name.replace('_', '-')}"
+            raise UserError(f"--resume {args.resume}: that training has {option} {kept}, not "
+                            f"{value}; leave {option} out, or start a new training")
+    return args.folder or photos, plan, typed, Path(args.resume)
+
+
+def _train(root, plan, typed, folder):
+    from experiments.own_photos.page import Outcome, report, story
+    from experiments.own_photos.photos import find
+    from experiments.own_photos.training import trained
+
+    photos = find(root, plan.side, plan.valid, plan.seed, plan.on_error)
+    plan = plan.for_photos(len(photos.train))
+    write(folder / "config.json", json.dumps(
+        {"command": "train", "photos": str(Path(root).expanduser().absolute()),
+         "options": typed, "plan": asdict(plan), "versions": versions()}, indent=1) + "\n")
+    screen = Screen(sys.stdout)
+    screen.print(_wrapped(screen, f"{root}: {plan.in_words()}"))
+    model, history = trained(plan, photos, folder / TRAINING)
+    outcome = Outcome.of(str(root), model, history, photos, plan, folder)
+    report(outcome)
+    for line in story(outcome):
+        screen.print(["", *_wrapped(screen, line)])
+    screen.print(["", "To use it:", f"  {outcome.command}", "",
+                  f"Report: {folder / 'report.html'}"])
+    return 0
+
+
+def _wrapped(screen, text):
+    return textwrap.wrap(text, min(screen.width, 100), break_long_words=False,
+                         break_on_hyphens=False)
+
+
+# --- the values of options -----------------------------------------------------------------------
+
+def _positive(text):
+    if not (text.isdecimal() and 1 <= int(text) <= 1_000_000):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
+    return int(text)
+
+
+def _seed(text):
+    if not (text.isdecimal() and int(text) < 2**32):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 4294967295")
+    return int(text)
+
+
+def _share(text):
+    return _number(text, 0, 0.4, "a share above 0, of 0.4 at most")
+
+
+def _rate(text):
+    return _number(text, 0, 10, "a learning rate above 0, of 10 at most")
+
+
+def _number(text, low, high, what):
+    try:
+        value = float(text)
+    except ValueError:
+        value = low
+    if not low < value <= high:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
+    return value
