@@ -37,7 +37,7 @@ from experiments.terminal import Screen, answer_lines, progress, summary_lines, 
 PAGES = {"pyramids": pyramid_pictures}          # more to verify than the theory questions
 WITH_PHOTO = "q1", "pyramids"
 COMMANDS = {"summary": "what a model costs, layer by layer",    # each is a module of experiments
-                    "train": "a network for your own folder of photos",
+            "train": "a network for your own folder of photos",
             "classify": "what is in a photograph, by a network that was trained",
             "check": "whether every photo of a folder can be read, before training on it",
             "prepare": "the photo folders of the tasks, made of the two published archives"}

@@ -68,7 +68,9 @@ class Small(Dataset):
     def get(self, index: int, rng: np.random.Generator) -> tuple:
         place = self._place(index)
         photo, (path, label) = self.kept[place], self.samples[place]
-        return self._prepared(self.shrink(read_image(path)) if photo is None else photo, rng), label
+        if photo is None:
+            photo = self.shrink(read_image(path))
+        return self._prepared(photo, rng, place), label
 
     def name(self, index: int) -> str:
         return self.samples[self._place(index)][0]

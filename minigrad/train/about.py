@@ -17,6 +17,8 @@ import os
 from pathlib import Path
 
 from minigrad import __version__
+from minigrad.data.specs import to_spec
+from minigrad.models import architecture
 from minigrad.nn import Module
 from minigrad.train.checkpoint import read
 from minigrad.weights import WeightsError, load
@@ -26,7 +28,9 @@ _log = logging.getLogger(__name__)
 
 def about(model: Module, train, valid) -> dict:
     """The entries above, in JSON types, for the network and the loaders that it is trained with."""
-    known = {"minigrad": __version__, "classes": train.dataset.classes}
+    views = [to_spec(loader.dataset.transform) for loader in (valid, train) if loader is not None]
+    known = {"minigrad": __version__, "classes": train.dataset.classes, "preprocessing": views[0],
+             "architecture": architecture(model)}
     return {name: value for name, value in known.items() if value is not None}
 
 
