@@ -24,7 +24,7 @@ def own_network(arch: str, num_classes: int | None):
     """
     from minigrad.nn import Module
 
-    made = _named(arch)
+    made = named(arch)
     if isinstance(made, Module):
         return made
     if not callable(made):
@@ -43,8 +43,8 @@ def own_network(arch: str, num_classes: int | None):
     return model
 
 
-def _named(arch):
-    """What NAME is in the file, which is run."""
+def named(arch):
+    """What NAME is in the file, which is run. Raises UserError if there is none."""
     file, _, name = arch.rpartition(":")
     path = Path(file).expanduser().resolve()
     if not path.is_file():

@@ -6,7 +6,7 @@ import difflib
 from dataclasses import replace
 from pathlib import Path
 
-from experiments.own_network import is_own
+from experiments.own_network import is_own, named
 from experiments.own_photos.plan import Plan
 from experiments.results import UserError
 from experiments.tasks.options import usable_device
@@ -36,6 +36,7 @@ def choose(given: dict) -> Plan:
         raise UserError("--freeze: without --weights there is nothing that is worth freezing; give "
                         "--weights imagenet or a file, or leave it out")
     if is_own(plan.arch):
+        named(plan.arch)
         file, _, name = plan.arch.rpartition(":")
         plan = replace(plan, arch=f"{Path(file).expanduser().absolute()}:{name}")
     plan = plan.settled()

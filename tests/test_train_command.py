@@ -1,0 +1,389 @@
+"""`python -m experiments train`: photos, choices, reports, going on, mistakes in one line."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import minigrad as mg
+from experiments.cli import main
+from experiments.own_photos import choice, photos, training
+from experiments.own_photos.plan import Plan
+from experiments.results import UserError
+from minigrad.data import ImageFolder
+from minigrad.models import load, resnet18, small_cnn
+from minigrad.train import History
+from minigrad.weights import save
+from tests import odd_photos
+
+ROOT = Path(__file__).resolve().parents[1]
+FAST = ["--size", "16", "--epochs", "6", "--batch", "8", "--seed", "3"]
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+
+def quietly(capsys, *argv):
+    """(exit status, stdout, stderr) of a command."""
+    status = main(list(map(str, argv)))
+    out, err = capsys.readouterr()
+    assert "Traceback" not in err
+    return status, out, err
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A folder with odd photos, and the run that was trained on them."""
+    place = tmp_path_factory.mktemp("train command")
+    odd_photos.make(place / "my photos", each=12)
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments", "train", "my photos", "--out", "my run", *FAST,
+         "--on-error", "skip"], cwd=place, env=os.environ | {"PYTHONPATH": str(ROOT)}, text=True,
+        capture_output=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return place / "my run", done
+
+
+# --- the whole way -------------------------------------------------------------------------------
+
+def test_it_says_what_it_does_and_what_came_out(run):
+    folder, done = run
+    out = " ".join(done.stdout.split())
+    assert "small_cnn from scratch, photos of 16 x 16 pixels, 6 epochs in batches of 8" in out
+    assert re.search(r"\d of 5 test photos are right: \d\.\d{3} \(\d\.\d{3} to \d\.\d{3}\)", out)
+    assert "1 photos could not be read and were left out" in out
+    assert "Left out, no photos that are read: 1 .db, 1 .heic; 1 .heic: photographs of" in out
+    assert "epoch 6/6: train loss" in done.stderr and "Traceback" not in done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[-1] == "Report: my run/report.html"
+    assert lines[-3] == "  python -m experiments classify PHOTO --weights 'my run'"
+
+
+def test_its_command_classifies(run, monkeypatch, capsys):
+    folder, done = run
+    monkeypatch.chdir(folder.parent)
+    photo = "my photos/two words/7 100%.jpeg"
+    status, out, _ = quietly(capsys, "classify", photo, "--weights", "my run")
+    assert status == 0 and "3 names, recorded with the weights" in out
+    assert "16 x 16, mean 0.485 0.456 0.406" in out
+    for name in odd_photos.CLASSES:
+        assert name in out
+
+
+def test_the_network_learnt_the_colours(run):
+    folder, _ = run
+    found = load(folder)
+    assert found.classes == sorted(odd_photos.CLASSES)
+    whole = ImageFolder(folder.parent / "my photos")
+    right = total = 0
+    for path, label in whole.samples:
+        if odd_photos.BROKEN not in path and "sixteen" not in path:
+            x = found.preprocess(Image.open(path).convert("RGB"))
+            right += int(found.model(mg.Tensor(x[None])).data.argmax()) == label
+            total += 1
+    assert total == 33 and right > 0.8 * total
+
+
+class Page(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.words, self.images, self.links = [], [], []
+        self.feed(text)
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        if tag == "img":
+            self.images.append(attributes)
+        self.links += [attributes[name] for name in ("src", "href") if name in attributes]
+
+    def handle_data(self, data):
+        if self.lasttag != "style":
+            self.words.append(data)
+
+
+def test_the_report(run):
+    folder, done = run
+    page = Page((folder / "report.html").read_text())
+    assert "my photos: 3 classes" in page.text and len(page.images) == 4
+    assert all(link.startswith("data:") for link in page.links)
+    sentence = re.search(r"\d of 5 test photos are right", page.text)
+    assert sentence and sentence[0] in " ".join(done.stdout.split())
+    assert "über $5.jpg" in page.text and "damaged or cut off" in page.text
+    assert "26 for training, 5 for validation, 5 for the test" in page.text
+    assert "python -m experiments classify PHOTO --weights 'my run'" in page.text
+    for name in odd_photos.CLASSES:
+        assert re.search(re.escape(name) + r" \d \d \d \d of \d \d\.\d{3} \(", page.text), name
+    for claim in ("claim", "verdict"):
+        assert claim not in page.text
+
+
+def test_the_folder(run):
+    folder, _ = run
+    assert {path.name for path in folder.iterdir()} == {"config.json", "training", "figures",
+                                                        "report.html"}
+    document = json.loads((folder / "config.json").read_text())
+    assert document["command"] == "train" and document["plan"]["epochs"] == 6
+    lines = History.read(folder / "training" / "history.jsonl")
+    assert lines.column("epoch") == list(range(1, 7))
+    best = load(folder)
+    assert f"epoch {lines.best('valid.loss')['epoch']}" in best.about
+
+
+def test_a_finished_run_is_only_told_again(run, tmp_path, capsys):
+    folder, done = run
+    shutil.copytree(folder.parent, tmp_path / "copy", dirs_exist_ok=True)
+    os.chdir(tmp_path / "copy")
+    before = Path("my run/training/history.jsonl").read_bytes()
+    status, out, _ = quietly(capsys, "train", "my photos", "--resume", "my run", "--epochs", 6)
+    assert status == 0 and out == done.stdout
+    assert Path("my run/training/history.jsonl").read_bytes() == before
+
+
+# --- stopping ------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_training_goes_on_to_the_same_weights(run, number, status, tmp_path, capsys):
+    odd_photos.make("my photos", each=12)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "experiments", "train", "my photos", "--out", "a b", *FAST,
+         "--on-error", "skip"], env=os.environ | {"PYTHONPATH": str(ROOT)}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    history, deadline = Path("a b/training/history.jsonl"), time.monotonic() + 120
+    while not history.exists():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == status, err
+    way = "python -m experiments train --resume 'a b'"
+    assert err.splitlines()[-1] == f"experiments: interrupted; to go on: {way}"
+    assert "Traceback" not in err and not Path("a b/report.html").exists()
+    assert quietly(capsys, "train", "--resume", "a b")[0] == 0
+    undisturbed = load(run[0]).model.state_dict()
+    for name, array in load("a b").model.state_dict().items():
+        assert np.array_equal(array, undisturbed[name]), name
+
+
+# --- mistakes ------------------------------------------------------------------------------------
+
+def mistaken(capsys, *argv):
+    status, out, err = quietly(capsys, "train", *argv)
+    last = err.splitlines()[-1]
+    assert status == 2 and out == "" and last.startswith("experiments: error: "), err
+    return last
+
+
+@pytest.mark.parametrize("argv, message", [
+    ([], "which photos? Give a folder that has one for each class, or --resume DIR"),
+    (["missing"], "missing: there is no such folder"),
+    (["my photos"], "1 of 25 photos cannot be read: cannot read image my photos/größe ß/über $5"),
+    (["my photos"], "leave them out with --on-error skip"),
+    (["my photos", "--arch", "resnt18"], "unknown network: did you mean resnet18?"),
+    (["my photos", "--arch", "lenet5"], "for grey pictures of 32x32; use small_cnn"),
+    (["my photos", "--arch", "x.py:Net"], "there is no file"),
+    (["my photos", "--arch", "nets.py:Nets"], "no 'Nets' in the file; it has Net, plain"),
+    (["my photos", "--freeze"], "give --weights imagenet or a file, or leave it out"),
+    (["my photos", "--weights", "missing.pth"], "there is no such file or folder"),
+    (["my photos", "--weights", "imagenet", "--arch", "small_cnn"], "there are none for small_cnn"),
+    (["my photos", "--size", "30"], "small_cnn needs a multiple of 4"),
+    (["my photos", "--size", "0"], "'0' is not a positive whole number"),
+    (["my photos", "--epochs", "-1"], "--epochs"),
+    (["my photos", "--lr", "x"], "'x' is not a learning rate above 0"),
+    (["my photos", "--lr", "nan"], "'nan' is not a learning rate above 0"),
+    (["my photos", "--valid", "0.5"], "'0.5' is not a share above 0, of 0.4 at most"),
+    (["my photos", "--out", "file"], "cannot write results to file: it is a file"),
+    (["one class"], "there is one class only, 'a'"),
+    (["too few"], "class 'b' has 3 photos that can be read; there must be 4 or more"),
+    (["--resume", "missing"], "no training to go on with, cannot read missing/config.json: No such"),
+    (["--resume", "my photos", "--out", "x"], "a training goes on in its own folder"),
+    (["--resume", "broken"], "broken/config.json is not of this command, or damaged"),
+])
+def test_mistakes(argv, message, capsys):
+    odd_photos.make("my photos")
+    Path("file").touch()
+    for folder, counts in (("one class", {"a": 5}), ("too few", {"a": 5, "b": 3})):
+        for name, count in counts.items():
+            Path(folder, name).mkdir(parents=True)
+            for i in range(count):
+                Image.new("RGB", (20, 20)).save(Path(folder, name, f"{i}.png"))
+    Path("nets.py").write_text(OWN)
+    Path("broken").mkdir()
+    Path("broken/config.json").write_text('{"photos": 1}')
+    assert message in mistaken(capsys, *argv)
+    assert not Path("results").exists() or not list(Path("results").iterdir())
+
+
+@pytest.mark.parametrize("more, message", [
+    (["--epochs", "7"], "that training has --epochs 6, not 7; leave --epochs out"),
+    (["--arch", "resnet18"], "has --arch small_cnn, not resnet18"),
+    (["--on-error", "raise"], "has --on-error skip, not raise"),
+    (["--lr", "0.5"], "has --lr 0.002, not 0.5")])
+def test_options_that_contradict_those_of_the_training(run, more, message, monkeypatch, capsys):
+    monkeypatch.chdir(run[0].parent)
+    assert message in mistaken(capsys, "--resume", "my run", *more)
+
+
+def test_a_second_training_in_a_folder_is_refused(run, monkeypatch, capsys):
+    monkeypatch.chdir(run[0].parent)
+    assert "holds a training already: go on with it by --resume my run" in mistaken(
+        capsys, "my photos", "--out", "my run")
+
+
+def test_changed_photos_are_noticed(run, tmp_path, capsys):
+    shutil.copytree(run[0].parent, tmp_path / "copy")
+    os.chdir(tmp_path / "copy")
+    next(Path("my photos/two words").glob("4*")).unlink()
+    assert "this is another run" in quietly(capsys, "train", "my photos", "--resume", "my run")[2]
+
+
+# --- parts ---------------------------------------------------------------------------------------
+
+def folders(root, **parts):
+    for part, count in parts.items():
+        for name, level in (("dark", 30), ("light", 220)):
+            Path(root, part, name).mkdir(parents=True)
+            for i in range(count):
+                Image.new("RGB", (20, 20), (level, i, 0)).save(Path(root, part, name, f"{i}.png"))
+
+
+@pytest.mark.parametrize("there, sizes", [
+    (dict(train=6, valid=2, test=3), (12, 4, 6)), (dict(train=6, val=2), (12, 4, None)),
+    (dict(train=10, test=3), (17, 3, 6))])
+def test_folders_that_are_cut_already(there, sizes):
+    folders("set", **there)
+    found = photos.find("set", 18, None, 0, "raise")
+    assert tuple(part and len(part) for part in found[:3]) == sizes
+    assert found.classes == ["dark", "light"] and found.own_parts
+    used = [part.name(i) for part in found[:3] if part for i in range(len(part))]
+    assert len(set(used)) == len(used)
+    for name, part in zip(("train", "test"), (found.train, found.test)):
+        assert part is None or all(f"set/{name}/" in part.name(i) for i in range(len(part)))
+
+
+def test_the_parts_have_their_share_of_every_class_and_no_photo_twice():
+    folders("outer", one=20)
+    found = photos.find("outer/one", 18, 0.2, 0, "raise")
+    assert [sorted(map(part.targets.count, (0, 1))) for part in found[:3]] == [
+        [12, 12], [4, 4], [4, 4]]
+    assert len({part.name(i) for part in found[:3] for i in range(len(part))}) == 40
+
+
+def test_a_cut_folder_with_other_classes_or_another_share():
+    folders("set", train=5, valid=2)
+    with pytest.raises(UserError, match="--valid: set has a folder valid of its own"):
+        photos.find("set", 18, 0.2, 0, "raise")
+    Path("set/valid/dark").rename("set/valid/grey")
+    with pytest.raises(UserError, match="classes of the training photos; the difference is 'dark'"):
+        photos.find("set", 18, None, 0, "raise")
+
+
+def test_without_test_photos_the_report_says_who_judges(capsys):
+    folders("set", train=6, valid=3)
+    status, out, _ = quietly(capsys, "train", "set", "--out", "o", *FAST)
+    assert status == 0 and "of 6 validation photos are right" in " ".join(out.split())
+    assert "the validation photos chose the epoch" in " ".join(out.split())
+    assert "12 for training, 6 for validation, as they lie" in Page(
+        Path("o/report.html").read_text()).text
+
+
+def test_kept_photos_are_as_those_read_each_time(monkeypatch):
+    odd_photos.make("my photos")
+    folder, view = ImageFolder("my photos"), Plan("small_cnn", size=16, lr=1.0).test_view()
+    kept = photos.Small(folder, 18, lambda words: None).with_transform(view)
+    monkeypatch.setattr(photos, "_KEPT", 0)
+    read = photos.Small(folder, 18, lambda words: None).with_transform(view)
+    plain = folder.with_transform(view)
+    assert not any(read.kept) and all(kept.kept) and len(kept) == len(read) == 24
+    for i in range(24):
+        place = plain.samples.index(kept.samples[i])
+        assert np.array_equal(kept[i][0], read[i][0]) and kept[i][1] == read[i][1]
+        assert np.array_equal(kept[i][0], plain[place][0])
+
+
+# --- choices -------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("count, batch, epochs", [
+    (25, 8, 60), (150, 16, 60), (392, 16, 49), (1000, 32, 38), (3000, 32, 13), (9000, 32, 12)])
+def test_more_photos_need_fewer_epochs(count, batch, epochs):
+    plan = Plan("small_cnn").settled().for_photos(count)
+    assert (plan.batch, plan.epochs) == (batch, epochs)
+    assert Plan("small_cnn", epochs=3, batch=5).for_photos(count).epochs == 3
+
+
+def test_choices_by_network_and_weights(tmp_path):
+    assert choice.choose({}).arch == "small_cnn" and choice.choose({}).size == 64
+    tuned = choice.choose({"weights": "imagenet"})
+    assert (tuned.arch, tuned.size, tuned.body_lr) == ("resnet18", 128, tuned.lr / 10)
+    assert choice.choose({"arch": "cifar_resnet20"}).size == 32
+    save("w.safetensors", small_cnn(3, size=20).state_dict())
+    with pytest.raises(UserError, match="give --arch"):
+        choice.choose({"weights": "w.safetensors"})
+    plan = choice.choose({"weights": "w.safetensors", "arch": "small_cnn"})
+    assert plan.size == 20 and plan.weights == str(tmp_path / "w.safetensors")
+
+
+def test_only_the_last_layer_learns_if_the_rest_is_frozen(run):
+    start = load(run[0]).model.state_dict()
+    plan = choice.choose({"weights": str(run[0]), "freeze": True})
+    assert (plan.arch, plan.size) == ("small_cnn", 16)
+    folders("outer", one=12)
+    found = photos.find("outer/one", plan.side, None, 0, "raise")
+    model, history = training.trained(Plan(**{**asdict(plan), "epochs": 2, "batch": 4}), found,
+                                      Path("frozen"))
+    for name, array in model.state_dict().items():
+        if not name.startswith("17.") and "running" not in name and "tracked" not in name:
+            assert np.array_equal(array, start[name]), name
+    assert len(model[17].weight) == 2 and history[-1]["epoch"] == 2
+
+
+def test_the_body_of_a_network_with_weights_learns_more_slowly():
+    save("w.safetensors", resnet18(5, width=64).state_dict())
+    plan = choice.choose({"weights": "w.safetensors"})
+    model = training.build(plan, 3)
+    groups = training._groups(plan, model)
+    assert [group["lr"] for group in groups] == [1e-3, 1e-4]
+    assert [len(p.data) for p in groups[0]["params"]] == [3, 3]
+
+
+OWN = """
+from minigrad import nn
+class Net(nn.Module):
+    def __init__(self, num_classes):
+        self.body = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten())
+        self.head = nn.Linear(48, num_classes)
+    def forward(self, x):
+        return self.head(self.body(x))
+def plain(n):
+    return nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(48, n))
+"""
+
+
+@pytest.mark.parametrize("name", ["Net", "plain"])
+def test_a_network_of_ones_own(name, capsys):
+    """A Sequential of the library's layers is recorded; a class has to be named again."""
+    folders("outer", one=8)
+    Path("nets.py").write_text(OWN)
+    status, out, _ = quietly(capsys, "train", "outer/one", "--arch", f"nets.py:{name}", "--out",
+                             "o", "--size", 16, "--epochs", 20, "--lr", 0.05)
+    assert status == 0
+    command = next(line for line in out.splitlines() if "classify" in line).split()[3:]
+    assert ("--arch" in command) == (name == "Net")
+    command[command.index("PHOTO")] = "outer/one/light/3.png"
+    status, out, _ = quietly(capsys, *command)
+    assert status == 0 and [line for line in out.splitlines() if "%" in line][0].startswith(
+        "  light")
+    assert quietly(capsys, "train", "--resume", "o")[0] == 0
