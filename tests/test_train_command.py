@@ -208,7 +208,7 @@ def mistaken(capsys, *argv):
     (["my photos", "--out", "file"], "cannot write results to file: it is a file"),
     (["one class"], "there is one class only, 'a'"),
     (["too few"], "class 'b' has 3 photos that can be read; there must be 4 or more"),
-    (["--resume", "missing"], "no training to go on with, cannot read missing/config.json: No such"),
+    (["--resume", "missing"], "no training to go on with, cannot read missing/config.json"),
     (["--resume", "my photos", "--out", "x"], "a training goes on in its own folder"),
     (["--resume", "broken"], "broken/config.json is not of this command, or damaged"),
 ])
