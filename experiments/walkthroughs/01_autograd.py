@@ -265,7 +265,7 @@ except mg.GradcheckError as error:
 # ## 7. What it is for
 #
 # Two spirals, wound around each other, one blue, one orange: no straight line tells them apart. A
-# network of two hidden layers, some four thousand weights, starts with no idea. All it ever gets is
+# network of two hidden layers, some thousand weights, starts with no idea. All it ever gets is
 # the gradient of one number, and it goes a small step downhill, six hundred times:
 #
 # $$L = -\frac1N \sum_i y_i \log s(f(x_i)) + (1 - y_i) \log (1 - s(f(x_i)))$$
@@ -285,7 +285,7 @@ def train(net, points, labels, steps, keep=()):
     """The answers on a grid at the steps in `keep`, all losses, and the share of points right."""
     side = np.linspace(-1.2, 1.2, 97, dtype=np.float32)
     grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
-    optimizer = optim.Adam(net.parameters(), lr=0.005)
+    optimizer = optim.Adam(net.parameters(), lr=0.01)
     kept, losses = {}, []
     for step in range(steps + 1):
         if step in keep:
@@ -302,7 +302,7 @@ def train(net, points, labels, steps, keep=()):
 
 mg.manual_seed(0)
 points, labels = spirals()
-net = nn.Sequential(nn.Linear(2, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 1))
+net = nn.Sequential(nn.Linear(2, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh(), nn.Linear(32, 1))
 kept, losses, right = train(net, points, labels, 600, keep=(0, 50, 80, 120, 200, 600))
 print(f"{sum(p.numel() for p in net.parameters())} weights, loss {losses[0]:.3f} -> "
       f"{losses[-1]:.4f}, {right:.1%} of the points right")
@@ -374,7 +374,7 @@ show(figure)
 #
 # ```python
 # mg.manual_seed(0)
-# flat = nn.Sequential(nn.Linear(2, 64), nn.Linear(64, 64), nn.Linear(64, 1))
+# flat = nn.Sequential(nn.Linear(2, 32), nn.Linear(32, 32), nn.Linear(32, 1))
 # kept, losses, right = train(flat, points, labels, 600)
 # print(f"loss {losses[-1]:.3f}, {right:.1%} of the points right")
 # ```

@@ -263,13 +263,13 @@ target = pyramids.gaussian_pyramid(grey)[2][8:72, 30:94] / 255
 wanted = dp.laplacian_pyramid(mg.Tensor(target), 4)
 guess = np.zeros_like(target)
 views = {}
-for step in range(401):
+for step in range(201):
     x = mg.Tensor(guess, requires_grad=True)
     loss = sum(((level - goal) ** 2).sum()
                for level, goal in zip(dp.laplacian_pyramid(x, 4), wanted))
-    if step % 100 == 0:
+    if step % 50 == 0:
         print(f"step {step:3}: loss {loss.item():.6f}, error {np.abs(guess - target).max():.4f}")
-    if step in (1, 5, 20, 60, 400):
+    if step in (1, 5, 20, 60, 200):
         views[f"step {step}"] = guess
     (gradient,) = mg.grad(loss, x)
     guess = guess - 0.8 * gradient.numpy()
@@ -325,7 +325,7 @@ show_images({**views, "target": target}, 1.8, 0, 1)
 #
 # ```python
 # guess = np.zeros_like(target)
-# for step in range(401):
+# for step in range(201):
 #     x = mg.Tensor(guess, requires_grad=True)
 #     levels = dp.laplacian_pyramid(x, 4)[:-1]
 #     (gradient,) = mg.grad(sum(((a - b) ** 2).sum() for a, b in zip(levels, wanted)), x)
