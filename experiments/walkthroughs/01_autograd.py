@@ -268,7 +268,7 @@ except mg.GradcheckError as error:
 # network of two hidden layers, some thousand weights, starts with no idea. All it ever gets is
 # the gradient of one number, and it goes a small step downhill, six hundred times:
 #
-# $$L = -\frac1N \sum_i y_i \log s(f(x_i)) + (1 - y_i) \log (1 - s(f(x_i)))$$
+# $$L = -\frac1N \sum_i \bigl( y_i \log s(f(x_i)) + (1 - y_i) \log (1 - s(f(x_i))) \bigr)$$
 
 
 # %%

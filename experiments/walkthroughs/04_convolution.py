@@ -260,10 +260,10 @@ for name, a in (("x, from outside", x), ("y, made by conv2d", y)):
     print(f"{name:20}shape {a.shape}, steps in numbers {tuple(s // 4 for s in a.strides)}")
 
 # %% [markdown]
-# Two things get simpler. A row of the columns is then made of runs of C numbers (for a 3x3 filter
-# nine runs), which are copied as a whole, instead of 9 C lone numbers from all over the memory. And
-# a 1x1 convolution needs no copy at all: the image *is* the matrix, with a pixel per row. In
-# ResNet-50 two of three convolutions are 1x1.
+# Two things get simpler. What a 3x3 window reads is then three runs of 3 C numbers, which are copied
+# as a whole, instead of 3 C runs of three numbers from all over the memory. And a 1x1 convolution
+# needs no copy at all: the image *is* the matrix, with a pixel per row. In ResNet-50 two of three
+# convolutions are 1x1.
 
 # %%
 flat = y.transpose(0, 2, 3, 1).reshape(-1, 16)
