@@ -286,8 +286,7 @@ def test_a_full_disk_on_the_way_is_reported_and_training_goes_on(tmp_path, monke
     assert str(folder) in first and last.startswith(f"{folder}: the disk refused 2 files")
 
 
-def test_a_disk_that_stays_full_ends_in_an_error_and_keeps_the_last_good(tmp_path, monkeypatch,
-                                                                     caplog):
+def test_a_disk_that_stays_full_is_an_error_at_the_end(tmp_path, monkeypatch, caplog):
     expected = setting.train(tmp_path / "straight")
 
     class Fill:

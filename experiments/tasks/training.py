@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -18,7 +19,9 @@ from minigrad.data import DataLoader
 from minigrad.nn import Module
 from minigrad.optim import SGD
 from minigrad.optim.lr_scheduler import OneCycleLR
-from minigrad.train import Accuracy, History, fit
+from minigrad.train import Accuracy, History, NotSavedError, fit
+
+_PATIENCE = 20.0        # seconds
 
 
 class Trained(NamedTuple):
@@ -39,8 +42,9 @@ def train(name: str, build: Callable[[], Module], parts: Parts, recipe: Recipe, 
     """Train what `build` makes on parts.train, and look at parts.valid (if any) after each epoch.
 
     A training of this name and seed in the run's folder is taken up where it stands: one that has
-    ended is only read. Ctrl-C keeps it there, see `minigrad.train.fit`. Raises UserError if that
-    folder refuses, or holds something else.
+    ended is only read. Ctrl-C keeps it there, see `minigrad.train.fit`. If its end cannot be
+    saved, `settings.lost` is told, and the network is returned all the same. Raises UserError if
+    that folder cannot be written at the beginning, or holds something else.
     """
     mg.manual_seed(seed)
     model = build().to(settings.device)
@@ -55,15 +59,32 @@ def train(name: str, build: Callable[[], Module], parts: Parts, recipe: Recipe, 
     with settings.turn(f"{name}-seed{seed}", settings.tell):
         settings.tell(f"{name}, seed {seed}")
         try:
-            history = fit(model, loader, valid, epochs=recipe.epochs, optimizer=optimizer,
-                          scheduler=scheduler, metrics={"accuracy": Accuracy},
-                          clip_value=recipe.clip,
-                          callbacks=[Teller(settings, f"{name}, seed {seed}", recipe.epochs)],
-                          folder=folder, resume=folder is not None,
-                          save_every=recipe.save_every if folder else None, progress=False)
+            history = _once_free(lambda: fit(
+                model, loader, valid, epochs=recipe.epochs, optimizer=optimizer,
+                scheduler=scheduler, metrics={"accuracy": Accuracy}, clip_value=recipe.clip,
+                callbacks=[Teller(settings, f"{name}, seed {seed}", recipe.epochs)],
+                folder=folder, resume=folder is not None,
+                save_every=recipe.save_every if folder else None, progress=False))
+        except NotSavedError as error:
+            history = error.history
+            settings.lost(str(error))
         except (OSError, ValueError) as error:      # of its folder: full, damaged, another run's
             raise UserError(f"{name}, seed {seed}: {' '.join(str(error).split())}") from error
     return Trained(model, history)
+
+
+def _once_free(action):
+    """What `action` gives, once no other process is at work on this training.
+
+    That can only be one that a killed run has left behind: it ends after the step that it is at.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return action()
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
 
 
 class Teller:

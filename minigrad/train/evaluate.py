@@ -29,7 +29,7 @@ def evaluate(model: Module, loader, metrics: Mapping[str, Callable[[], Metric]] 
     that the model has no output for, and `NonFiniteError`; the last two name samples.
     """
     check("evaluate", precision)
-    check_loader("evaluate", loader)
+    check_loader("evaluate: the loader", loader)
     if not len(loader):
         raise ValueError("evaluate: the loader has no batches")
     meters = fresh({"loss": MeanLoss, "accuracy": Accuracy} if metrics is None else metrics)
@@ -71,7 +71,7 @@ def check_loader(what: str, loader) -> None:
         way = f"DataLoader(the {kind}, batch_size=32, shuffle=True) makes batches of it"
     else:
         way = "DataLoader(ArrayDataset(x, y), batch_size=32, shuffle=True) makes one of two arrays"
-    raise TypeError(f"{what} must be a DataLoader, got a {kind}; {way}")
+    raise TypeError(f"{what} must be a DataLoader, got {kind}; {way}")
 
 
 def placed_batches(model: Module, loader):

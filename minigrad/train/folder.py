@@ -130,8 +130,7 @@ class RunFolder:
         try:
             best = load(self._best)
             right = best.metadata.get("epoch") == str(run.best["epoch"])
-        except (OSError, WeightsError) as error:
-            _log.warning("%s", error)
+        except (OSError, WeightsError):
             right = False
         at_its_end = (run.best["epoch"], 0) == (run.epoch, run.places["train"]["position"])
         if at_its_end:                      # the process was killed between two files, say
