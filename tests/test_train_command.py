@@ -63,9 +63,10 @@ def test_it_says_what_it_does_and_what_came_out(run):
     folder, done = run
     out = " ".join(done.stdout.split())
     assert "small_cnn from scratch, photos of 16 x 16 pixels, 6 epochs in batches of 8" in out
-    assert re.search(r"\d of 5 test photos are right: \d\.\d{3} \(\d\.\d{3} to \d\.\d{3}\)", out)
-    assert "1 photos could not be read and were left out" in out
-    assert "Left out, no photos that are read: 1 .db, 1 .heic; 1 .heic: photographs of" in out
+    assert re.search(r"\d of 5 test photos are right, a share of \d\.\d{3} with a 95% interval "
+                     r"from \d\.\d{3} to \d\.\d{3}\. Who always", out)
+    assert "Left out, because they cannot be read: 1 photo, listed in the report." in out
+    assert "Left out for their extension: 1 .db, 1 .heic (1 .heic: photographs of" in out
     assert "epoch 6/6: train loss" in done.stderr and "Traceback" not in done.stderr
     lines = done.stdout.splitlines()
     assert lines[-1] == "Report: my run/report.html"
@@ -118,7 +119,8 @@ class Page(HTMLParser):
 def test_the_report(run):
     folder, done = run
     page = Page((folder / "report.html").read_text())
-    assert "my photos: 3 classes" in page.text and len(page.images) == 4
+    assert "my photos: 3 classes" in page.text
+    assert len(page.images) in (3, 4)           # without mistakes, no sheet of them
     assert all(link.startswith("data:") for link in page.links)
     sentence = re.search(r"\d of 5 test photos are right", page.text)
     assert sentence and sentence[0] in " ".join(done.stdout.split())

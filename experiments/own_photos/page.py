@@ -16,12 +16,16 @@ from experiments.own_photos.plan import Plan
 from experiments.report import captioned, figure, skeleton
 from experiments.results import save_figure, versions, write
 from experiments.tasks import plots, sheets
-from experiments.tasks.scores import Score, Share, in_words, score
+from experiments.tasks.scores import Score, Share, score
 from minigrad.models import architecture
 from minigrad.nn import Module
-from minigrad.train import History
+from minigrad.train import History, wilson
 
 MOST_DRAWN = 30                 # classes in a confusion matrix that can still be read
+_STYLE = """
+body { display: block; max-width: 50rem; }
+@media (max-width: 40rem) { .picture img { width: auto; max-width: 38rem; } }
+"""
 
 
 @dataclass(frozen=True)
@@ -64,18 +68,20 @@ def story(outcome: Outcome) -> list[str]:
     """What came out, in sentences."""
     found, photos = outcome.score, outcome.photos
     most = max(map(found.targets.tolist().count, range(len(found.classes))))
-    lines = [f"{found.correct} of {found.total} {outcome.part} photos are right: "
-             f"{in_words([found])}, the 95% interval. Who always says the commonest class is right "
-             f"in {most / found.total:.3f}. The weights are those of epoch {outcome.best['epoch']} "
-             f"of {outcome.plan.epochs}, the best on the {len(photos.valid)} validation photos."]
+    low, high = wilson(found.correct, found.total)
+    lines = [f"{found.correct} of {found.total} {outcome.part} photos are right, a share of "
+             f"{found.accuracy:.3f} with a 95% interval from {low:.3f} to {high:.3f}. Who always "
+             f"says the commonest class is right in {most / found.total:.3f}. The weights are "
+             f"those of epoch {outcome.best['epoch']} of {outcome.plan.epochs}, the best on the "
+             f"{len(photos.valid)} validation photos."]
     if outcome.part == "validation":
         lines.append("There are no test photos: the validation photos chose the epoch, so new "
                      "photos will be guessed a little worse. Put some in a folder test/.")
     if photos.bad:
-        lines.append(f"{len(photos.bad)} photos could not be read and were left out; the report "
-                     "lists them.")
+        lines.append(f"Left out, because they cannot be read: {len(photos.bad)} "
+                     f"{'photo' if len(photos.bad) == 1 else 'photos'}, listed in the report.")
     if photos.left_out:
-        lines.append(f"Left out, no photos that are read: {photos.left_out}.")
+        lines.append(f"Left out for their extension: {photos.left_out}.")
     return lines
 
 
@@ -97,6 +103,8 @@ def report(outcome: Outcome) -> None:
                      f"most {sheets.MOST_WRONG}.")}
     if len(found.classes) > MOST_DRAWN:
         del pictures["confusion"]
+    if not found.wrong:
+        del pictures["mistakes"]
     figures = "".join(_drawn(name, draw, caption, outcome.folder)
                       for name, (draw, caption) in pictures.items())
     told = "".join(f"<p{' class=lead' * (i == 0)}>{escape(line)}</p>\n"
@@ -111,7 +119,7 @@ def report(outcome: Outcome) -> None:
 <h3>To use it</h3>
 <p><code>{escape(outcome.command)}</code></p>
 {figures}{_classes(outcome)}{_bad(photos)}</main>
-""", "body { display: block; }\n"))
+""", _STYLE))
 
 
 def _title(outcome):
@@ -129,11 +137,11 @@ def _origin(outcome):
     parts = [f"{len(part)} {name}" for name, part in (
         ("for training", photos.train), ("for validation", photos.valid),
         ("for the test", photos.test)) if part is not None]
-    cut = "as they lie in their folders" if photos.own_parts else "drawn so that each has its share"
+    cut = ("as they lie in their folders" if photos.own_parts else
+           "drawn so that each part has its share of every class")
     rows = {"Date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC"),
             "Versions": f"Python {known['python']}, NumPy {known['numpy']}",
-            "Photos": f"{outcome.root}: {', '.join(parts)}, {cut} of every class"
-                      if not photos.own_parts else f"{outcome.root}: {', '.join(parts)}, {cut}",
+            "Photos": f"{outcome.root}: {', '.join(parts)}, {cut}",
             "Training": plan.in_words(), "Seed": str(plan.seed)}
     return '<dl class="origin">' + "".join(
         f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in rows.items()

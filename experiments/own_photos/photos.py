@@ -10,6 +10,7 @@ if they exist, which then are the parts.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -105,8 +106,8 @@ def find(root: str, side: int, share: float | None, seed: int, on_error: str) ->
     if bad and on_error == "raise":
         raise UserError(_unreadable(bad, sum(len(one) + len(one.bad) for one in there)))
     _check_enough(sets[0], root, 1 if own["valid"] else FEWEST)
-    left_out = "; ".join(text for folder in folders if folder is not None and folder.ignored
-                         for text in (kinds(folder.ignored), advice(folder.ignored)) if text)
+    ignored = sum((folder.ignored for folder in folders if folder is not None), Counter())
+    left_out = kinds(ignored) + (f" ({advice(ignored)})" if advice(ignored) else "")
     return Photos(*_parts(sets, share or SHARE, seed), sets[0].classes, bad, left_out,
                   whole is None)
 
