@@ -2,7 +2,7 @@
 
 `python -m experiments pyramids FILE` is short for `python -m experiments pyramids --image FILE`.
 The options of the tasks are in `tasks/options.py`. `python -m experiments summary MODEL`,
-`classify IMAGE...` and `prepare` have options of their own, see their `--help`.
+`classify IMAGE...`, `check FOLDER` and `prepare` have options of their own, see their `--help`.
 
 Exit status: 0 every verdict is the documented one, 1 a verification came out differently, 2 a
 mistake in the command or in the photos (one line on stderr), 130 stopped by Ctrl-C, 143 by SIGTERM

@@ -43,10 +43,11 @@ def test_extreme_weights():
     tiny = WeightedRandomSampler([0, 5e-324, 0], 5).draw(RNG(0))
     assert tiny.tolist() == [1] * 5
 
-    class Last:
+    class Ends:
         def random(self, size):
-            return np.full(size, np.nextafter(1, 0))
-    assert WeightedRandomSampler([0.1] * 10 + [0], 1).draw(Last()).tolist() == [9]
+            return np.array([0, np.nextafter(1, 0)])        # the least and the greatest it gives
+    for weights in ([0, 0, *[0.1] * 10, 0], [0, 0, *[3] * 9, 1e-12, 0]):
+        assert WeightedRandomSampler(weights, 2).draw(Ends()).tolist() == [2, 11]
 
 
 def test_iterating_draws_from_minigrads_generator():
@@ -174,7 +175,7 @@ def test_a_tenth_of_the_epoch_may_be_bad(how):
     sampler = WeightedRandomSampler([1] * 2 + [0] * 48 + [1] * 50, 20, replacement=False)
     few = DataLoader(data, 5, sampler=sampler, on_error="skip", **how)
     assert set(drawn(few)).isdisjoint({0, 1})
-    many = WeightedRandomSampler([1] * 50 + [0] * 50, 20)
+    many = WeightedRandomSampler([1] * 5 + [0] * 45 + [1] * 15 + [0] * 35, 20, replacement=False)
     with pytest.raises(RuntimeError, match="torn"):
         list(DataLoader(data, 5, sampler=many, on_error="skip", **how))
 

@@ -47,6 +47,10 @@ class WithGenerator:
         return image, rng
 
 
+def positional(image, rng=None, /):
+    return image, rng
+
+
 def with_default(image, size=32):
     return image, size
 
@@ -71,7 +75,8 @@ class Unreadable:
 @pytest.mark.parametrize("transform, expected", [
     (lambda image: image, "x"), (lambda image, rng: (image, rng), ("x", "g")),
     (lambda image, generator: (image, generator), ("x", "g")), (with_default, ("x", 32)),
-    (keyword, ("x", "g")), (WithGenerator(), ("x", "g")), (WithGenerator().__call__, ("x", "g")),
+    (keyword, ("x", "g")), (positional, ("x", "g")), (WithGenerator(), ("x", "g")),
+    (WithGenerator().__call__, ("x", "g")),
     (Module(), ("x", {})), (Unreadable(), "x"), (str.upper, "X"), (len, 1),
     (functools.partial(with_default, size=5), ("x", 5)),
     (functools.partial(three, size=5), ("x", 5, "g")),
@@ -251,12 +256,21 @@ def test_a_crop_beyond_one_photograph_may_be_skipped(how, photographs):
     assert name == data.name(small) and "the transform RandomCrop" in reason
 
 
+@pytest.mark.parametrize("error", [TypeError, KeyError, OSError, ValueError])
 @pytest.mark.parametrize("policy", ["skip", "replace"])
 @EVERY
-def test_other_errors_of_a_transform_are_never_skipped(policy, how, photographs):
-    data = photographs.with_transform(Fails(TypeError("odd")))
-    with one_line(SampleError, "the transform Fails( of many lines ) failed on ", "TypeError: odd"):
-        list(DataLoader(data, 4, on_error=policy, **how))
+def test_of_a_transforms_errors_only_value_errors_are_skipped(error, policy, how):
+    def strict(x):
+        if x == 13:
+            raise error("odd")
+        return x
+    loader = DataLoader(ArrayDataset(np.arange(40.0), [0] * 40, strict), 4, on_error=policy, **how)
+    if error is ValueError:
+        assert sum(len(x) for x, _ in loader) == 40 - (policy == "skip")
+        assert [name for name, _ in loader.skipped] == ["sample 13"]
+    else:
+        with one_line(SampleError, f"strict failed on sample 13: {error.__name__}: ", "odd"):
+            list(loader)
 
 
 def test_a_chain_called_by_itself_raises_what_its_step_raised():
