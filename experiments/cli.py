@@ -2,7 +2,8 @@
 
 `python -m experiments pyramids FILE` is short for `python -m experiments pyramids --image FILE`.
 The options of the tasks are in `tasks/options.py`. `python -m experiments summary MODEL`,
-`train FOLDER`, `classify PHOTO...` and `prepare` have options of their own, see their `--help`.
+`train FOLDER`, `classify PHOTO...`, `check FOLDER`, `runs` and `prepare` have options of their own,
+see their `--help`.
 
 Exit status: 0 every verdict is the documented one, 1 a verification came out differently, 2 a
 mistake in the command or in the photos, or a disk that refused results (one line on stderr), 130

@@ -127,7 +127,7 @@ def _teller(progress):
     if progress is not True:
         yield progress or (lambda done, total: None)
         return
-    live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    live = not sys.stderr.closed and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     interval, last = REDRAW_INTERVAL if live else LOG_INTERVAL, time.monotonic()
 
     def write(text):

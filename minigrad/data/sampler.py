@@ -62,8 +62,7 @@ class WeightedRandomSampler:
         if self.replacement:
             ends = np.cumsum(weights)
             places = rng.random(self.num_samples) * ends[-1]
-            last = np.flatnonzero(weights)[-1]              # where rounding would reach the end
-            return np.minimum(np.searchsorted(ends, places, side="right"), last)
+            return np.searchsorted(ends, places, side="right")      # weights of 0 have no places
         possible = np.flatnonzero(weights)
         times = rng.standard_exponential(len(possible)) / weights[possible]
         return possible[np.argsort(times, kind="stable")[:self.num_samples]]

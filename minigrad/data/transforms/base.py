@@ -82,6 +82,7 @@ def prepared(step: Step, x, rng, name: str):
     Raises TransformError, whatever the transform raised.
     """
     if type(step.transform) is Compose:
+        rng = generator("transforms") if rng is None else rng
         for inner in step.transform.steps():
             x = prepared(inner, x, rng, name)
         return x
