@@ -10,6 +10,7 @@ from minigrad.train.evaluate import evaluate
 from minigrad.train.fit import fit
 from minigrad.train.guard import NonFiniteError
 from minigrad.train.history import History
+from minigrad.train.lr_finder import RangeTest, find_lr
 from minigrad.train.metrics import Accuracy, MeanLoss, Metric, TopK, wilson
 from minigrad.train.run import Run
 from minigrad.train.tuning import freeze, param_groups, unfreeze
