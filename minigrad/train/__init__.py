@@ -5,6 +5,7 @@
     figures = evaluate(model, test)         # {"loss": ..., "accuracy": ...}
 """
 
+from minigrad.train.callbacks import CSVLogger, TensorBoardLogger
 from minigrad.train.confusion import F1, ConfusionMatrix, Precision, Recall
 from minigrad.train.evaluate import evaluate
 from minigrad.train.fit import fit

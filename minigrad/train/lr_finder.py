@@ -69,7 +69,7 @@ class RangeTest:
         if suggestion is not None:
             ax.plot(suggestion, self.smoothed[self.lr.index(suggestion)], "o", markersize=8,
                     color=PALETTE["orange"], label=f"steepest: {suggestion:.2g}")
-        low, high = min(self.smoothed), max(self.smoothed)
+        low, high = min(*self.loss, *self.smoothed), max(self.smoothed)
         margin = 0.1 * (high - low) or 0.1
         ax.set(xscale="log", xlabel="learning rate", ylabel="loss",
                ylim=(low - margin, high + margin))
