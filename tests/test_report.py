@@ -1,7 +1,9 @@
 """What a run leaves behind and how it looks: JSON, figures, the HTML report, terminal text."""
 
+import html
 import json
 import os
+import re
 from fractions import Fraction
 from html.parser import HTMLParser
 from types import SimpleNamespace
@@ -193,6 +195,21 @@ def test_the_command_repeats_all_that_was_typed():
     assert results.command_line(["task4"], settings) == (
         "python -m experiments task4 --seed 3 --data 'my photos' --weights a.pth --weights b.pth "
         "--seeds 2")
+
+
+def test_the_command_to_repeat_breaks_between_options_only(answer, tmp_path):
+    run = results.Run(["q1"], Settings(seed=3, data="my <photos>-2024", weights=("a-b.pth",),
+                                       profile="paper"), tmp_path)
+    run.add(answer, seconds=1.5)
+    text = render(run.document(), tmp_path)
+    code = re.search("<dt>To repeat</dt><dd>(.*?)</dd>", text)[1]
+    parts = [re.sub("<.*?>", "", part) for part in code.split('<span class="part">')]
+    assert [html.unescape(part).strip() for part in parts] == [
+        "", "python -m experiments", "q1", "--seed 3", "--data 'my <photos>-2024'",
+        "--weights a-b.pth", "--profile paper"]
+    copied = html.unescape(re.sub("<.*?>", "", code))
+    assert copied == run.document()["command"], "a copy is the command itself"
+    assert code.count('<span class="whole">--') == 4 and copied.isascii()
 
 
 def test_report_escapes_everything(tmp_path):
