@@ -11,7 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from minigrad.train import notebook
+from minigrad import notebook
+from minigrad.weights import download
 
 ROOT = Path(__file__).parent.parent
 FIT = """
@@ -121,3 +122,14 @@ def test_only_a_kernel_has_one(display, monkeypatch):
         assert not notebook.in_kernel()
     monkeypatch.delitem(sys.modules, "IPython")
     assert not notebook.in_kernel()
+
+
+def test_a_download_is_a_bar_too(display, monkeypatch):
+    clock = iter(range(100))
+    monkeypatch.setattr(download.time, "monotonic", lambda: next(clock) * 1.0)
+    progress = download._Progress("file", 7_000_000)
+    for done in range(1, 8):
+        progress.show(done * 1_000_000)
+    texts = [content["text/plain"] for content in display.contents]
+    assert texts[0] == " 14%  file: 1.0 of 7.0 MB" and texts[-1] == "file: 7.0 of 7.0 MB"
+    assert len(texts) == 7

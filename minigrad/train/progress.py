@@ -11,8 +11,8 @@ import sys
 import time
 from contextlib import suppress
 
+from minigrad.notebook import Board, in_kernel
 from minigrad.train.metrics import computed
-from minigrad.train.notebook import Board, in_kernel
 
 LOG_INTERVAL, REDRAW_INTERVAL = 5.0, 0.1        # seconds
 _WIDTH = 16
