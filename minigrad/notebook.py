@@ -68,5 +68,5 @@ class Board:
             text, share = self.bar
             lines.append(f"{share:4.0%}  {text}")
             html += (f'<div><progress value="{share:.4f}" max="1" style="width: 12em"></progress> '
-                     f"<code>{escape(text)}</code></div>")
+                     f'<code style="white-space: pre">{escape(text)}</code></div>')
         return {"text/plain": "\n".join(lines), "text/html": html}

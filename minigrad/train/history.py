@@ -108,7 +108,7 @@ class History(list):
             if len(rows) > _MOST_ROWS and half <= i < len(rows) - half and i != best:
                 continue
             if i > before + 1:
-                body.append(f'<tr><td colspan="{len(columns)}">...</td></tr>')
+                body.append(f"<tr><td>...</td>{'<td></td>' * (len(columns) - 1)}</tr>")
             mark = ' style="font-weight: bold"' if i == best else ""
             cells = "".join(f"<td>{escape(_cell(row.get(name, '')))}</td>" for name in columns)
             body.append(f"<tr{mark}>{cells}</tr>")
