@@ -106,7 +106,8 @@ class Settings:
     "paper"; `device`; `seeds`, how often each training is repeated, with `seed`, `seed` + 1, ...;
     `folder`, where trainings are kept, and go on if they are there already. `tell` takes a few
     words on what is being done, for the progress line; inside of `with turn(training, tell)` no
-    other process is at work on the training of that name.
+    other process is at work on the training of that name; `lost` is told what a full disk, say,
+    kept from being saved, though it is there in memory.
     """
 
     seed: int = 0
@@ -119,6 +120,7 @@ class Settings:
     folder: Path | None = field(default=None, compare=False)
     tell: Callable[[str], None] = field(default=lambda words: None, compare=False)
     turn: Callable[..., AbstractContextManager] = field(default=alone, compare=False)
+    lost: Callable[[str], None] = field(default=lambda words: None, compare=False)
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ The options of the tasks are in `tasks/options.py`. `python -m experiments summa
 `classify IMAGE...`, `runs` and `prepare` have options of their own, see their `--help`.
 
 Exit status: 0 every verdict is the documented one, 1 a verification came out differently, 2 a
-mistake in the command or in the photos (one line on stderr), 130 stopped by Ctrl-C, 143 by SIGTERM
-while training, 141 stdout was closed. A stopped run still writes what it had finished, marked
-`"complete": false`; `--resume FOLDER` goes on with its trainings.
+mistake in the command or in the photos, or a disk that refused results (one line on stderr), 130
+stopped by Ctrl-C; while training, 143 by SIGTERM, 129 by SIGHUP, 138 by SIGUSR1; 141 stdout was
+closed. A stopped run still writes what it had finished, marked `"complete": false`;
+`--resume FOLDER` goes on with its trainings. One process at a time is at work in a folder.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ import difflib
 import importlib
 import itertools
 import json
+import logging
 import os
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,13 +54,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         names, settings = _asked(args)
         settings = checked(settings, names, _given(args))
         folder = _folder(args)
-        before = finished(folder) if args.resume is not None else 0
-        provide(settings, names)
-        if folder is not None:
-            write(folder / "config.json", json.dumps(config(settings, names), indent=2) + "\n")
-        with nullcontext(folder) if folder else tempfile.TemporaryDirectory() as trainings:
-            settings = replace(settings, folder=Path(trainings))
-            return _verify(Run(names, settings, folder, before), args.json)
+        with _locked(folder), _one_warning():
+            if folder is not None and args.resume is None:
+                refuse_trainings(folder)
+            before = finished(folder) if args.resume is not None else 0
+            provide(settings, names)
+            if folder is not None:
+                write(folder / "config.json", json.dumps(config(settings, names), indent=2) + "\n")
+            with nullcontext(folder) if folder else tempfile.TemporaryDirectory() as trainings:
+                settings = replace(settings, folder=Path(trainings))
+                return _verify(Run(names, settings, folder, before), args.json)
     except UserError as error:
         print(f"experiments: error: {error}", file=sys.stderr)
         return 2
@@ -101,9 +106,35 @@ def _folder(args: argparse.Namespace) -> Path | None:
         return new_folder("", args.resume)
     if args.json and args.out is None:
         return None
-    folder = new_folder("-".join(args.names or ["all"]), args.out)
-    refuse_trainings(folder)
-    return folder
+    return new_folder("-".join(args.names or ["all"]), args.out)
+
+
+def _locked(folder: Path | None):
+    """A block in which no other process is at work in the folder. UserError if one is already."""
+    if folder is None:
+        return nullcontext()
+    from minigrad.train.lock import Lock
+
+    try:
+        return Lock(folder)
+    except OSError as error:
+        raise UserError(str(error)) from error
+
+
+@contextmanager
+def _one_warning():
+    """A block in which only the first training that the disk refuses to save says so."""
+    log, told = logging.getLogger("minigrad.train.folder.disk"), []
+
+    def first(record):
+        told.append(record)
+        return len(told) == 1
+
+    log.addFilter(first)
+    try:
+        yield
+    finally:
+        log.removeFilter(first)
 
 
 def _command(name: str, *argv: str) -> int:
@@ -127,7 +158,8 @@ def _verify(run: Run, as_json: bool) -> int:
                 question = _questions()[name]
                 with progress(f"{name}: {question.subject}", done, len(run.names)) as tell:
                     start = time.monotonic()
-                    answer = question.verify(replace(run.settings, tell=tell, turn=turn))
+                    answer = question.verify(replace(run.settings, tell=tell, turn=turn,
+                                                     lost=run.lost.append))
                     run.add(answer, time.monotonic() - start)
                 if not as_json:
                     screen.print(answer_lines(screen, answer))
@@ -139,15 +171,18 @@ def _verify(run: Run, as_json: bool) -> int:
     finally:
         run.save()
         if run.on_disk:
-            write(run.folder / "report.html", render(run.document(), run.folder))
+            run.keep("report.html", render(run.document(), run.folder))
 
     if as_json:
         screen.print([run.to_json()])
     elif run.complete:
-        screen.print([*summary_lines(screen, run.claims), f"Report: {run.folder / 'report.html'}"])
+        report = [f"Report: {run.folder / 'report.html'}"] if run.has("report.html") else []
+        screen.print([*summary_lines(screen, run.claims), *report])
     surprises = [surprise(claim) for claim in run.claims if not claim.as_documented]
     for line in surprises:
         print(f"experiments: {line}", file=sys.stderr)
+    if run.lost:
+        print(f"experiments: error: {_not_kept(run)}", file=sys.stderr)
     if stopped:
         answered = ", ".join(answer.question for answer in run.answers) or "no question"
         kept = f", kept in {run.folder}" if run.folder else ""
@@ -155,7 +190,16 @@ def _verify(run: Run, as_json: bool) -> int:
                 if run.folder and set(run.names) & set(tasks.TASKS) else "")
         print(f"experiments: interrupted; finished: {answered}{kept}{more}", file=sys.stderr)
         return stopped
-    return 1 if surprises else 0
+    return 2 if run.lost else 1 if surprises else 0
+
+
+def _not_kept(run: Run) -> str:
+    """What the disk refused, and the way on."""
+    more = f" and {len(run.lost) - 1} more" if len(run.lost) > 1 else ""
+    again = (f"python -m experiments --resume {run.folder}" if run.folder and
+             set(run.names) & set(tasks.TASKS) else "the same command")
+    return (f"not kept{f' in {run.folder}' if run.folder else ''}: {run.lost[0]}{more}; mend that, "
+            f"then: {again}")
 
 
 def _crew(run: Run):

@@ -110,7 +110,7 @@ def _question(question: dict, claims: list[dict], folder: Path) -> str:
     name = escape(question["question"])
     story = "".join(f"<p>{escape(p)}</p>\n" for p in question["story"])
     tables = "".join(_captioned(t) for t in question["tables"])
-    figures = "".join(_figure(f, folder) for f in question["figures"])
+    figures = "".join(_figure(f, folder) for f in question["figures"] if f["files"])
     numbers = {k: v for k, v in question["numbers"].items() if not isinstance(v, (dict, list))}
     rows = [(escape(key), _code(value)) for key, value in numbers.items()]
     more = f"""<details class="numbers"><summary>Further numbers</summary>

@@ -43,7 +43,8 @@ class Run:
     """The answers of one run, kept in memory and, unless `folder` is None, on disk.
 
     finished: how many questions the folder holds from before, when a run is resumed: nothing is
-    written over them until as many are answered again.
+    written over them until as many are answered again. A file that the disk refuses is no reason to
+    stop: `lost` says, one text each, what is not there.
     """
 
     def __init__(self, names: Sequence[str], settings: Settings, folder: Path | None,
@@ -52,6 +53,7 @@ class Run:
         self.finished = finished
         self.started = datetime.now(timezone.utc)
         self.complete = False
+        self.lost: list[str] = []
         self.answers: list[Answer] = []
         self._questions: list[dict] = []
 
@@ -69,7 +71,7 @@ class Run:
         figures = []
         for stem, draw in answer.figures.items():
             name = stem if stem.startswith(answer.question) else f"{answer.question}-{stem}"
-            files = [] if self.folder is None else save_figure(draw, name, self.folder)
+            files = self._figure(draw, name) if self.folder else []
             caption = answer.captions.get(stem, stem.replace("_", " "))
             figures.append({"name": name, "caption": caption, "files": files})
         self.answers.append(answer)
@@ -84,7 +86,26 @@ class Run:
     def save(self) -> None:
         """Write claims.json as things stand."""
         if self.on_disk:
-            write(self.folder / "claims.json", self.to_json() + "\n")
+            self.keep("claims.json", self.to_json() + "\n")
+
+    def keep(self, name: str, text: str) -> None:
+        """Write a file into the folder, or note in `lost` why it cannot be."""
+        self.lost = [told for told in self.lost if not told.startswith(f"{name}: ")]
+        self._attempt(name, lambda: write(self.folder / name, text))
+
+    def has(self, name: str) -> bool:
+        """Whether `keep` has written that file."""
+        return not any(told.startswith(f"{name}: ") for told in self.lost)
+
+    def _figure(self, draw, name):
+        return self._attempt(name, lambda: save_figure(draw, name, self.folder)) or []
+
+    def _attempt(self, name, action):
+        try:
+            return action()
+        except UserError as error:
+            self.lost.append(f"{name}: {error.__cause__.strerror}")
+            return None
 
     def document(self) -> dict:
         """Everything that is known about the run, in JSON types."""

@@ -8,12 +8,11 @@ which it could be given more epochs; its best weights stay too.
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from numbers import Real
@@ -24,6 +23,7 @@ from experiments.terminal import Screen, table_lines
 from minigrad.train import History
 from minigrad.train.checkpoint import Checkpoints, read
 from minigrad.train.history import better, lookup
+from minigrad.train.lock import Lock, holder
 from minigrad.weights import WeightsError
 
 _DAMAGE = OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError
@@ -130,23 +130,11 @@ def look(folder: Path) -> Kept | None:
 
 def running(folder: Path) -> str | None:
     """Who is at work in the folder, such as "process 12 on host"; None if nobody is."""
-    try:
-        file = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+    who = holder(folder)
+    if who is None:
         return None
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return None
-    except BlockingIOError:
-        try:
-            who = json.loads(os.pread(file, 1000, 0))
-            return f"process {int(who['pid'])} on {shown(who['host'])}"
-        except _DAMAGE:
-            return "another process"
-    except OSError:                     # a file system without locks
-        return None
-    finally:
-        os.close(file)
+    return "another process" if who["pid"] is None else (
+        f"process {shown(who['pid'])} on {shown(who['host'])}")
 
 
 def removable(kept: Kept) -> list[Path]:
@@ -241,31 +229,38 @@ def _clean(screen: Screen, found: list[Kept], dry: bool) -> int:
             paths = [path for path in removable(kept) if path.parent.parent == training]
             if not paths:
                 continue
-            newest = Checkpoints(training / "checkpoints").paths()[-1]
             try:
-                read(newest)            # or one of the others may be the only one to go on from
+                with nullcontext() if dry else Lock(training):
+                    # if it is damaged, one of the others is the only one to go on from
+                    read(Checkpoints(training / "checkpoints").paths()[-1])
+                    sizes, refused = _remove(paths, dry)
             except (OSError, WeightsError) as error:
-                screen.print(screen.wrapped(f"{shown(training)}: nothing removed, as the newest "
-                                            f"step file cannot be read ({error})"))
+                screen.print(screen.wrapped(f"{shown(training)}: nothing removed: {error}"))
                 continue
-            sizes = []
-            for path in paths:
-                size = _size(path)
-                try:
-                    if not dry:
-                        path.unlink()
-                    sizes.append(size)
-                except OSError as error:
-                    failed.append(f"{shown(path)}: {error.strerror}")
             screen.print(screen.wrapped(
                 f"{shown(training)}: {len(sizes)} step file{'s' * (len(sizes) != 1)}, "
                 f"{_megabytes(sum(sizes))} MB"))
             freed += sum(sizes)
+            failed += refused
     screen.print([f"{'Would free' if dry else 'Freed'} {_megabytes(freed)} MB."])
     if failed:
         raise UserError(f"cannot remove {failed[0]}" + (
             f"; and {len(failed) - 1} more" if len(failed) > 1 else ""))
     return 0
+
+
+def _remove(paths: list[Path], dry: bool) -> tuple[list[int], list[str]]:
+    """(sizes of what is gone, or would be; what could not be removed, and why)."""
+    sizes, refused = [], []
+    for path in paths:
+        size = _size(path)
+        try:
+            if not dry:
+                path.unlink()
+            sizes.append(size)
+        except OSError as error:
+            refused.append(f"{shown(path)}: {error.strerror}")
+    return sizes, refused
 
 
 def _row(kept: Kept, folder: Path) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import pytest
 def one_line(error, *words):
     """pytest.raises(error), with all `words` in a message of a single line."""
     with pytest.raises(error) as caught:
-        yield
+        yield caught
     message = str(caught.value)
     assert message and "\n" not in message, message
     assert all(word in message for word in words), message

@@ -266,7 +266,8 @@ def test_kills_cost_one_step_at_most(tmp_path, straight):
                          "step-00000060.safetensors"}
 
 
-@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143),
+                                            (signal.SIGHUP, 129), (signal.SIGUSR1, 138)])
 def test_a_signal_ends_the_process_with_its_status(tmp_path, straight, number, status):
     process = start_process(tmp_path, before=["sh", "-c", '"$@"; echo "status $?"', "sh"])
     step = process.stdout.readline()
@@ -313,19 +314,53 @@ def test_handlers_come_back(tmp_path):
 
     before = signal.signal(signal.SIGTERM, other)
     try:
-        handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+        numbers = signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1
+        handlers = [signal.getsignal(n) for n in numbers]
         stopped(tmp_path, 2)
-        assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == handlers
+        assert [signal.getsignal(n) for n in numbers] == handlers
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def test_an_ignored_signal_stays_ignored(tmp_path):
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+class Send:
+    """A signal after the second step."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def on_step_end(self, run):
+        if run.step == 2:
+            signal.raise_signal(self.number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
+def test_an_ignored_signal_stays_ignored(tmp_path, number):
+    """SIGHUP, say, under nohup."""
+    before = signal.signal(number, signal.SIG_IGN)
     try:
-        train(tmp_path, [StopAt(2)], epochs=1)
+        train(tmp_path, [Send(number)], epochs=1)
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before)
+
+
+def test_a_programs_own_use_of_sigusr1_stays(tmp_path):
+    seen = []
+    before = signal.signal(signal.SIGUSR1, lambda *_: seen.append(1))
+    try:
+        train(tmp_path, [Send(signal.SIGUSR1)], epochs=1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert seen == [1]
+
+
+def test_a_stop_says_the_useful_line_first(tmp_path, capsys):
+    model, loader, _, how = objects()
+    with pytest.raises(SystemExit) as caught:
+        fit(model, loader, epochs=1, callbacks=[Send(signal.SIGUSR1)], folder=tmp_path, **how)
+    assert caught.value.code == 138
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("stopped after step 2, in epoch 1; saved in ")
+    assert line.endswith("step-00000002.safetensors; resume=True goes on")
 
 
 def test_a_thread_trains_without_handlers(tmp_path, straight):

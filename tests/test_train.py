@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from minigrad import cross_entropy, manual_seed, nn
+from minigrad import __version__, cross_entropy, manual_seed, nn
 from minigrad.data import ArrayDataset, DataLoader
 from minigrad.optim import SGD, Adam
 from minigrad.optim.lr_scheduler import OneCycleLR, StepLR
@@ -280,7 +280,7 @@ def test_the_best_weights_are_a_file_for_every_reader_of_weights(tmp_path):
                   optimizer=SGD(model.parameters(), lr=8.0))
     best = history.best("valid.loss")
     weights = load(tmp_path / "checkpoints/best.safetensors")
-    assert weights.metadata == {"epoch": str(best["epoch"]),
+    assert weights.metadata == {"minigrad": __version__, "epoch": str(best["epoch"]),
                                 "valid.loss": repr(best["valid"]["loss"])}
     assert best["epoch"] < 6 and largest_difference(kept[best["epoch"]], weights) == 0
 

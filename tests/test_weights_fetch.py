@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from minigrad.weights import WeightsError, download, fetch, load, official
+from minigrad.weights import WeightsError, cache, download, fetch, load, official
 from tests.one_line import one_line
 from tests.weights_files import checkpoint, example
 
@@ -197,12 +197,12 @@ def test_progress_on_a_terminal_and_in_a_log(monkeypatch):
 def test_where_the_cache_is(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", "/elsewhere")
-    assert str(download.cache_folder()) == "/elsewhere/minigrad/weights"
+    assert str(cache.cache_folder()) == "/elsewhere/minigrad"
     for unset in ("", "relative"):
         monkeypatch.setenv("XDG_CACHE_HOME", unset)
-        assert download.cache_folder() == tmp_path / ".cache" / "minigrad" / "weights"
+        assert cache.cache_folder() == tmp_path / ".cache" / "minigrad"
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert download.cache_folder() == tmp_path / ".cache" / "minigrad" / "weights"
+    assert cache.cache_folder() == tmp_path / ".cache" / "minigrad"
 
 
 @pytest.mark.parametrize("arguments, words", [

@@ -21,7 +21,8 @@ from experiments.standin.wide import CLASSES
 from experiments.terminal import LOG_INTERVAL, is_live
 from minigrad.backend import keyed_generator
 from minigrad.kernels.threads import CORES
-from minigrad.weights.download import cache_folder, file_sha256
+from minigrad.weights.cache import cache_folder, writable
+from minigrad.weights.download import file_sha256
 
 # of the drawings: other sources, another folder
 VERSION = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(
@@ -66,15 +67,21 @@ def ensure(profile: str, seed: int = 0, cache: str | os.PathLike | None = None,
     """The folder of the stand-in, drawn if it is not there yet or is damaged.
 
     `profile`: "quick" or "paper". `cache`: the folder to keep it in, by default minigrad's in the
-    user's cache. `progress`: tell stderr how the drawing goes. `workers`: processes that draw, by
-    default one per core; the pictures do not depend on it.
+    user's cache, or a temporary one if that cannot be written. `progress`: tell stderr how the
+    drawing goes. `workers`: processes that draw, by default one per core; the pictures do not
+    depend on it.
     Raises ValueError for another profile, OSError (one line) if the cache cannot be written.
     """
     if profile not in PROFILES:
         raise ValueError(f"stand-in: unknown profile {profile!r}: use {' or '.join(PROFILES)}")
-    cache = cache_folder().parent if cache is None else Path(cache)
-    folder = cache / f"standin-{VERSION}-{profile}-{seed}"
+    own, cache = cache is None, cache_folder() if cache is None else Path(cache)
+    name = f"standin-{VERSION}-{profile}-{seed}"
+    folder = cache / name
     flaw = _flaw(folder)
+    if flaw is not None and own:
+        cache = writable(cache)
+        folder = cache / name
+        flaw = _flaw(folder)
     if flaw is None:
         return folder
     if progress and folder.exists():

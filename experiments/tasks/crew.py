@@ -11,6 +11,7 @@ the same error.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -35,6 +36,8 @@ from minigrad.train.signals import Stop, leave
 
 Chain = Sequence[Callable[[Settings], object]]
 _GLANCE = 0.2                   # seconds between looks at what the processes are doing
+# Warnings that the main process gives too, when it meets the same: a full disk, a cache.
+_MAINS = "minigrad.train.folder.disk", "minigrad.weights.cache"
 
 
 @contextmanager
@@ -67,7 +70,7 @@ class _Crew:
 
     def __init__(self, chains: Mapping[str, Chain], settings: Settings, threads_each: int):
         self._waiting, self._threads_each = deque(chains.items()), threads_each
-        self._settings = replace(settings, tell=None, turn=None)
+        self._settings = replace(settings, tell=None, turn=None, lost=None)
         self._processes, self._doing, self._done = {}, {}, set()
         self._threads, self._stopping, self._news = [], False, threading.Condition()
 
@@ -172,7 +175,13 @@ def _run(chain: Chain, settings: Settings, threads: int, main: Connection) -> No
         yield
         main.send(("done", training))
 
-    settings = replace(settings, turn=turn, tell=lambda words: main.send(("doing", words)))
+    def lost(words):
+        sys.exit(1)             # what is in memory here is of no use to the main process
+
+    for name in _MAINS:
+        logging.getLogger(name).disabled = True
+    settings = replace(settings, turn=turn, lost=lost,
+                       tell=lambda words: main.send(("doing", words)))
     with threadpool_limits(threads, "blas"):
         try:
             for work in chain:

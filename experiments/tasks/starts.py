@@ -12,7 +12,8 @@ drawn animals, things and patterns that are none of the breeds. That is kept in 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +27,7 @@ from minigrad.data import ImageFolder, random_split
 from minigrad.models import MODELS, recognise
 from minigrad.nn import Module
 from minigrad.weights import fetch, load, save
-from minigrad.weights.download import cache_folder
+from minigrad.weights.cache import cache_folder, writable
 
 NETWORKS = {"ResNet-18": "resnet18", "ResNet-34": "resnet34", "ResNeXt-50": "resnext50_32x4d"}
 WORDS = ("imagenet", "standin")
@@ -122,8 +123,10 @@ def _start(name, weights, source, width=64):
         model = MODELS[architecture](classes, width=width)
         head = {key: value for key, value in model.state_dict().items() if key.startswith("fc.")}
         try:
-            file = fetch(architecture) if weights == "imagenet" else weights
-            model.load_state_dict({**load(file), **head})
+            state = weights
+            if not isinstance(state, Mapping):
+                state = load(fetch(architecture) if weights == "imagenet" else weights)
+            model.load_state_dict({**state, **head})
         except (OSError, ValueError) as error:      # WeightsError too
             raise UserError(f"weights of {name}: {' '.join(str(error).split())}") from error
         return model
@@ -135,8 +138,10 @@ def _drawn(name: str, settings: Settings, recipe: Recipe) -> Start:
     """A network pretrained on the wider set, or what the cache has kept of that."""
     architecture, seed = NETWORKS[name], settings.seed
     key = hashlib.sha256(f"{recipe} {standin.VERSION} {seed}".encode()).hexdigest()[:12]
-    file = cache_folder() / (f"{architecture}-standin-{recipe.name}-width{recipe.width}-seed{seed}-"
-                             f"{key}.safetensors")
+    file = cache_folder() / "weights" / (f"{architecture}-standin-{recipe.name}-width{recipe.width}"
+                                         f"-seed{seed}-{key}.safetensors")
+    if not file.exists():
+        file = writable(file.parent) / file.name
     if not file.exists():
         wide = ImageFolder(stand_in(settings) / "wide")
         learn, watch = random_split(wide, (1 - _VALID, _VALID), recipe.split_seed)
@@ -145,11 +150,10 @@ def _drawn(name: str, settings: Settings, recipe: Recipe) -> Start:
                         Parts(learn, watch, watch), recipe.for_pretraining(), settings, seed)
         accuracy = trained.history[-1]["valid"]["accuracy"]
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
             save(file, trained.model.state_dict(),
-                 {"source": DRAWN, "classes": " ".join(wide.classes),
+                 {"source": DRAWN, "classes": json.dumps(wide.classes),
                   "accuracy": f"{accuracy:.4f}"})
         except OSError as error:
-            raise UserError(f"cannot keep the pretrained network: {error}; name a folder that can "
-                            "be written in XDG_CACHE_HOME") from error
+            settings.lost(f"cannot keep the pretrained network: {error}")
+            return _start(name, trained.model.state_dict(), DRAWN, recipe.width)
     return _start(name, file, DRAWN, recipe.width)

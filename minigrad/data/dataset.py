@@ -24,6 +24,7 @@ class Dataset:
     """Samples 0 to len - 1. A subclass has `targets`, the list of its classes, and `get`."""
 
     targets: list[int]
+    classes: list[str] | None = None
     transform = None
 
     def __len__(self) -> int:

@@ -114,6 +114,20 @@ class DataLoader:
         if self._turn is turn:
             self.epoch, self.position = self.epoch + 1, 0
 
+    def peek(self) -> None:
+        """Prepare the first sample of the epoch that can be had, as the loop would, and forget it.
+
+        Raises SampleError like the loop. What it finds bad is not counted.
+        """
+        fetch = _Fetch(self.dataset, self.seed, self.epoch, self.on_error, self._most_bad())
+        for index in self._order(self.epoch).tolist():
+            try:
+                sample = fetch(index)
+            except Exception as error:
+                raise SampleError(_explained(self.dataset.name(index), error)) from error
+            if sample.x is not None:
+                return
+
     def batch_names(self, epoch: int, position: int) -> list[str]:
         """The names of the samples that make up a batch (before any is skipped or replaced)."""
         if not 0 <= position < len(self):

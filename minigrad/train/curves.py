@@ -12,7 +12,7 @@ from minigrad.train.history import best_index, lookup
 _PARTS = {"train": ("blue", "-", "in training"), "valid": ("orange", "--", "validation")}
 _GROUPS = ("blue", "orange", "green", "purple", "yellow", "sky")    # of learning rates
 _MARKED = 30            # epochs up to which each is a dot
-_PANELS_IN_A_ROW = 3
+_PANELS_IN_A_ROW = 2    # 730 pixels: no wider than the page of a notebook
 
 
 def draw(history: Sequence[dict], names: Sequence[str] | None):
@@ -32,7 +32,7 @@ def draw(history: Sequence[dict], names: Sequence[str] | None):
     epochs = [line["epoch"] for line in history]
     columns = min(len(panels), _PANELS_IN_A_ROW)
     rows = math.ceil(len(panels) / columns)
-    figure = new_figure(4.3 * columns + 0.2, 3.6 * rows)
+    figure = new_figure(3.75 * columns + 0.1, 3.4 * rows)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for ax, (name, lines) in zip(axes, panels.items()):
         for i, (label, values) in enumerate(lines.items()):

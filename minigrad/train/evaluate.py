@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 
 from minigrad.backend import to_device
+from minigrad.data import DataLoader, Dataset
 from minigrad.nn import Module
 from minigrad.tensor import Tensor, no_grad
 from minigrad.train import guard, prefetch
@@ -24,10 +25,11 @@ def evaluate(model: Module, loader, metrics: Mapping[str, Callable[[], Metric]] 
     It goes over the whole of the epoch that the loader is in, wherever in it that is. Afterwards
     the loader is where it was, so another call sees the same batches, and the modes of the model's
     layers are what they were; a loop over this loader that was under way ends in its RuntimeError.
-    Raises ValueError for a loader without batches and for a label that the model has no output for,
-    and `NonFiniteError`; both name samples.
+    Raises TypeError for what is no loader, ValueError for a loader without batches and for a label
+    that the model has no output for, and `NonFiniteError`; the last two name samples.
     """
     check("evaluate", precision)
+    check_loader("evaluate: the loader", loader)
     if not len(loader):
         raise ValueError("evaluate: the loader has no batches")
     meters = fresh({"loss": MeanLoss, "accuracy": Accuracy} if metrics is None else metrics)
@@ -58,6 +60,18 @@ def evaluate(model: Module, loader, metrics: Mapping[str, Callable[[], Metric]] 
         for module, mode in modes:
             module.training = mode
     return computed(meters)
+
+
+def check_loader(what: str, loader) -> None:
+    """TypeError, saying what to do, for something else than a DataLoader."""
+    if isinstance(loader, DataLoader):
+        return
+    kind = type(loader).__name__
+    if isinstance(loader, Dataset):
+        way = f"DataLoader(the {kind}, batch_size=32, shuffle=True) makes batches of it"
+    else:
+        way = "DataLoader(ArrayDataset(x, y), batch_size=32, shuffle=True) makes one of two arrays"
+    raise TypeError(f"{what} must be a DataLoader, got {kind}; {way}")
 
 
 def placed_batches(model: Module, loader):

@@ -4,6 +4,9 @@
     history.jsonl                           a line per epoch
     checkpoints/step-NNNNNNNN.safetensors   the whole state after that step; the highest is latest
     checkpoints/best.safetensors            the weights of the best epoch, for `weights=`
+    lock                                    while a process trains here: which one (see `Lock`)
+
+config.json and the metadata of best.safetensors also say what the network is: see `about`.
 """
 
 from __future__ import annotations
@@ -15,93 +18,198 @@ from pathlib import Path
 
 from minigrad.backend import random_state
 from minigrad.train import guard
+from minigrad.train.about import as_metadata
 from minigrad.train.checkpoint import Checkpoints
+from minigrad.train.history import History
 from minigrad.train.identity import differences, environment, listed
+from minigrad.train.lock import Lock
 from minigrad.train.run import Run
-from minigrad.weights import save
+from minigrad.weights import WeightsError, load, save
 from minigrad.weights.atomic import write_file
 
 _log = logging.getLogger(__name__)
+_disk_log = logging.getLogger(f"{__name__}.disk")       # of saves that the disk refuses
+_WAYS_ON = ("go on with what it had (on_error of a loader may differ, and a photograph that is "
+            "gone keeps its place with ImageFolder(removed=[...])), or begin a new run in another "
+            "folder with its weights: start_from=")
+
+
+class NotSavedError(OSError):
+    """Training is finished, and the disk refused its last state; `history` has its figures."""
+
+    def __init__(self, message: str, history: History):
+        super().__init__(message)
+        self.history = history
 
 
 class RunFolder:
-    """Writes what a run leaves behind.
+    """Writes what a run leaves behind. Only one process at a time can be in a folder.
 
-    A disk that refuses (full, say) does not end a run under way: a warning says so, the files that
-    were there stay, and the next save is the next attempt. Only the last one, at the end, raises.
+    A disk that refuses (full, say) does not end a run under way: a warning says so the first time,
+    the files that were there stay, and the next save is the next attempt. How many were refused is
+    said at the end, and only there it is an error if the last one was.
     """
 
     def __init__(self, path: str | os.PathLike, keep: int):
         self.path = Path(path)
         self.checkpoints = Checkpoints(self.path / "checkpoints", keep)
+        self.refusal = self._lock = None
+        self._refused = 0
 
-    def open(self, run: Run, identity: dict, settings: dict, resume: bool) -> Path | None:
-        """Begin a run in this folder, or load into `run` where it was left; then the path of the
-        checkpoint is returned.
+    @property
+    def _best(self):
+        return self.checkpoints.folder / "best.safetensors"
 
-        Raises TypeError for a metric that cannot be saved; FileExistsError if there is a run and
-        not `resume`; ValueError if that run is another one; WeightsError if all of its checkpoints
-        are damaged; OSError for a checkpoint that cannot be opened, and for a folder that cannot be
-        written.
+    def enter(self, run: Run, resume: bool) -> bool:
+        """Take the folder, made if need be; whether there is a run to go on with.
+
+        Raises TypeError for a metric that cannot be saved; BlockingIOError if another process has
+        the folder; FileExistsError if there is a run and not `resume`, or one that nobody can go on
+        with; OSError for a folder that cannot be written.
         """
-        self.identity = identity
         for meter in run.meters.values():
             meter.state_dict()          # an error now, not at the first save
         self.checkpoints.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = Lock(self.path)
         self.checkpoints.clean()
         there = self.checkpoints.paths()
         if there and not resume:
             raise FileExistsError(f"{self.path}: there is a run already ({there[-1].name}); pass "
                                   "resume=True to go on with it, or another folder")
-        found = self.checkpoints.load() if there else None
-        if found:
-            path, state = found
-            self._check(path, state)
-            run.load_state_dict(state)
-            run.history.save(self.path / "history.jsonl")
-            return path
+        if not there and self._best.exists():
+            raise FileExistsError(
+                f"{self._best}: there are the best weights of a run whose step files are gone, so "
+                "nothing can go on from here; begin a new run in another folder, with these "
+                "weights by start_from=, or delete this one")
+        return bool(there)
+
+    def close(self) -> None:
+        """Leave the folder to others."""
+        if self._lock:
+            self._lock.close()
+
+    def begin(self, identity: dict, about: dict, settings: dict) -> None:
+        """Write config.json."""
+        self._identity, self._about = identity, about
         config = {"environment": environment(), "seed": random_state()["seed"],
-                  "settings": settings, **identity}
+                  "settings": settings, **identity, **about}
         text = json.dumps(config, indent=1, ensure_ascii=False)
         write_file(self.path / "config.json", [f"{text}\n".encode()])
-        return None
+
+    def load(self, run: Run, identity: dict, about: dict) -> Path:
+        """Put `run` where it was left; the path of the checkpoint.
+
+        Raises ValueError if that run is another one; WeightsError if all of its checkpoints are
+        damaged; OSError for one that cannot be opened.
+        """
+        self._identity, self._about = identity, about
+        path, state = self.checkpoints.load()
+        self._check(path, state)
+        run.load_state_dict(state)
+        self._save_history(run)
+        self._check_best(run)
+        return path
 
     def _check(self, path, state):
-        other = differences(state["identity"], self.identity)
+        then = state["identity"]
+        if not state.get("left_out"):       # then it has made no difference so far
+            then = _with_on_error_of(self._identity, then)
+        other = differences(then, self._identity)
         if other:
             raise ValueError(f"{path}: this is another run, which cannot go on here; it had "
-                             f"{listed(other)}")
+                             f"{listed(other)}; {_WAYS_ON}{os.fspath(path)!r}")
         moved = differences(state["environment"], environment())
         if moved:
             _log.warning("%s: last bits may differ from an uninterrupted run; it was saved with %s",
                          path, listed(moved))
 
-    def save(self, run: Run, last: bool = False) -> Path | None:
-        """Save the whole state; the path, or None if the disk refuses and it is not the `last`.
+    def _check_best(self, run):
+        """See to it that best.safetensors is of the best epoch, and keep it if it is asked for."""
+        if run.best is None:
+            return
+        try:
+            best = load(self._best)
+            right = best.metadata.get("epoch") == str(run.best["epoch"])
+        except (OSError, WeightsError):
+            right = False
+        at_its_end = (run.best["epoch"], 0) == (run.epoch, run.places["train"]["position"])
+        if at_its_end:                      # the process was killed between two files, say
+            best = run.model.state_dict()
+            if not right:
+                self._save_best(run)
+        elif not right:
+            _log.warning("%s does not hold the weights of the best epoch, %d, which are lost",
+                         self._best, run.best["epoch"])
+            return
+        if run.restore_best:
+            run.best_weights = {name: array.copy() for name, array in best.items()}
+
+    def save(self, run: Run) -> Path | None:
+        """Save the whole state; the path, or None if the disk refuses.
 
         Raises NonFiniteError instead of saving NaN or infinity.
         """
-        state = {**run.state_dict(), "identity": self.identity, "environment": environment()}
+        state = {**run.state_dict(), "identity": self._identity, "about": self._about,
+                 "environment": environment()}
         check_finite(run, state)
-        return self._attempt(lambda: self.checkpoints.save(state), last)
+        path = self._attempt(lambda: self.checkpoints.save(state))
+        run.unsaved = 0 if path else run.unsaved + 1
+        return path
 
-    def save_epoch(self, run: Run, improved: bool, last: bool) -> None:
-        """Save after an epoch: the weights, if they are the best so far, the state, the history."""
+    def save_epoch(self, run: Run, improved: bool) -> None:
+        """Save after an epoch: the state, the weights, if they are the best so far, the history."""
+        self.save(run)
         if improved:
-            best = self.checkpoints.folder / "best.safetensors"
-            about = {"epoch": str(run.epoch), run.monitor: repr(run.best["value"])}
-            self._attempt(lambda: save(best, run.model.state_dict(), about), last)
-        self.save(run, last)
-        self._attempt(lambda: run.history.save(self.path / "history.jsonl"), last)
+            self._save_best(run)
+        self._save_history(run)
 
-    def _attempt(self, action, last):
+    def end(self, run: Run) -> None:
+        """NotSavedError if the last state is not on the disk."""
+        if run.unsaved:
+            raise NotSavedError(
+                f"training is finished, and its end could not be saved: {_told(self.refusal)}; "
+                f"{self.newest()}, before {self._refused} files that the disk refused; free some "
+                "room and repeat with resume=True, or save model.state_dict() elsewhere",
+                run.history) from self.refusal
+        if self._refused:
+            _disk_log.warning("%s: the disk refused %d files on the way; the last state is saved",
+                              self.path, self._refused)
+
+    def newest(self) -> str:
+        """What there is to go on from, in words."""
+        there = self.checkpoints.paths()
+        return f"the newest checkpoint is {there[-1]}" if there else "there is no checkpoint"
+
+    def _save_history(self, run):
+        self._attempt(lambda: run.history.save(self.path / "history.jsonl"))
+
+    def _save_best(self, run):
+        metadata = {**as_metadata(self._about), "epoch": str(run.best["epoch"]),
+                    run.monitor: repr(run.best["value"])}
+        self._attempt(lambda: save(self._best, run.model.state_dict(), metadata))
+
+    def _attempt(self, action):
+        """What `action` gives, or None if the disk refuses."""
         try:
             return action()
         except OSError as error:
-            if last:
-                raise
-            _log.warning("%s; training goes on, what was saved before stays", error)
+            self.refusal = error
+            self._refused += 1
+            if self._refused == 1:
+                _disk_log.warning("%s; training goes on, what was saved before stays, and the next "
+                                  "save is the next attempt", _told(error))
             return None
+
+
+def _told(error):
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+
+
+def _with_on_error_of(identity, then):
+    """`then` with the `on_error` of the loaders in `identity`."""
+    return {**then, **{
+        part: {**then[part], "on_error": identity[part]["on_error"]}
+        for part in ("train", "valid") if then[part] and identity[part]}}
 
 
 def check_finite(run: Run, state: dict | None = None) -> None:

@@ -14,9 +14,10 @@ import io
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from numbers import Real
+from types import MappingProxyType
 
 from minigrad.weights.atomic import write_file
 
@@ -28,8 +29,11 @@ class History(list):
 
     "epoch" counts from 1; "lr" is that of the epoch's last step, a list if there are several
     groups of parameters; "train" and "valid" have the loss and the metrics. In fp16 "skipped" is
-    how many steps were left out because a gradient overflowed.
+    how many steps were left out because a gradient overflowed; where a loader may leave samples
+    out, "left_out" is how many it has. `left_out` is {name: reason} of those of the whole run.
     """
+
+    left_out: Mapping[str, str] = MappingProxyType({})
 
     def column(self, name: str) -> list:
         """The values of one entry, such as "epoch" or "valid.loss", in the order of epochs."""

@@ -1,18 +1,28 @@
-"""Ctrl-C and SIGTERM: finish the step, save, and end as a process that was stopped should."""
+"""Ctrl-C and what else ends a process: finish the step, save, and end as a stopped process should.
+
+    SIGINT      Ctrl-C
+    SIGTERM     kill, systemd, a container that is stopped
+    SIGHUP      the terminal was closed; nohup has it ignored, and then it stays so
+    SIGUSR1     SLURM's word that time is nearly up (sbatch --signal=B:USR1@300)
+"""
 
 from __future__ import annotations
 
 import signal
 import threading
 
+_ALWAYS = ("SIGINT", "SIGTERM")
+_IF_FREE = ("SIGHUP", "SIGUSR1")    # a program may use these for something of its own
+
 
 class Stop:
-    """Inside the `with` block the first SIGINT or SIGTERM is only noted: `requested` is its number.
+    """Inside the `with` block the first of these signals is only noted: `requested` is its number.
 
-    Whoever runs the block looks at it where it can stop, and calls `leave`. A second SIGINT raises
-    KeyboardInterrupt at once, wherever the program is, a second SIGTERM SystemExit. The handlers
-    that were there before come back at the end. Outside of the main thread, where Python allows no
-    handlers, nothing is noted.
+    Whoever runs the block looks at it where it can stop, and calls `leave`. A second one raises at
+    once, wherever the program is. The handlers that were there before come back at the end. A
+    signal that is ignored stays ignored, and a handler that the program has for SIGHUP or SIGUSR1
+    stays in its place. Outside of the main thread, where Python allows no handlers, nothing is
+    noted.
     """
 
     requested = None
@@ -20,8 +30,9 @@ class Stop:
     def __enter__(self):
         self._before = {}
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                if signal.getsignal(number) != signal.SIG_IGN:
+            for name in (*_ALWAYS, *_IF_FREE):
+                number = getattr(signal, name, None)            # not every system has them all
+                if number is not None and self._is_ours(name, signal.getsignal(number)):
                     self._before[number] = signal.signal(number, self._note)
         return self
 
@@ -30,6 +41,10 @@ class Stop:
             # None: a handler that was not set from Python, which cannot be set back from it
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
+    @staticmethod
+    def _is_ours(name, handler):
+        return handler == signal.SIG_DFL or (name in _ALWAYS and handler != signal.SIG_IGN)
+
     def _note(self, number, _frame):
         if self.requested is not None:
             leave(number, "stopped at once")
@@ -37,8 +52,8 @@ class Stop:
 
 
 def leave(number: int, message: str) -> None:
-    """KeyboardInterrupt for SIGINT (Python then exits with status 130), SystemExit(143) for
-    SIGTERM: 128 + the number of the signal, as shells have it."""
+    """KeyboardInterrupt for SIGINT (Python then exits with status 130), SystemExit(128 + number)
+    for the others, the status that shells report."""
     if number == signal.SIGINT:
         raise KeyboardInterrupt(message)
     raise SystemExit(128 + number)

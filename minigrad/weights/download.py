@@ -11,6 +11,7 @@ from pathlib import Path
 
 from minigrad.notebook import Board, in_kernel
 from minigrad.weights import official
+from minigrad.weights.cache import cache_folder, writable
 from minigrad.weights.errors import WeightsError
 
 _TIMEOUT = 30.0             # seconds without an answer
@@ -22,13 +23,13 @@ def fetch(architecture: str, version: str | None = None) -> Path:
     """The path of torchvision's ImageNet weights, which are downloaded if they are not there yet.
 
     `version` is "V1" or "V2" (IMAGENET1K_V1, _V2); None: the newest, torchvision's DEFAULT. The
-    folder is $XDG_CACHE_HOME/minigrad/weights, or ~/.cache/minigrad/weights. An interrupted
-    download goes on where it stopped; only one process downloads at a time. The SHA-256 is checked
-    at every call.
+    folder is $XDG_CACHE_HOME/minigrad/weights, or ~/.cache/minigrad/weights, or a temporary one, of
+    which a warning tells, if that cannot be written. An interrupted download goes on where it
+    stopped; only one process downloads at a time. The SHA-256 is checked at every call.
 
     Raises ValueError for a name that is not in `official.FILES`, WeightsError for a file that is
     not the official one, ConnectionError if it cannot be downloaded (the message says from where,
-    and where to put it), OSError if the folder cannot be written.
+    and where to put it), OSError if no folder can be written.
     """
     if architecture not in official.FILES:
         raise ValueError(f"no official weights for {architecture!r}; there are: "
@@ -38,8 +39,9 @@ def fetch(architecture: str, version: str | None = None) -> Path:
         raise ValueError(f"no {architecture} weights {version!r}; there are: {', '.join(files)}")
     name = files[version or max(files)]
     digest = official.SHA256.get(name) or name.rpartition("-")[2].removesuffix(".pth")
-    folder = cache_folder()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = cache_folder() / "weights"
+    if not (folder / name).exists():
+        folder = writable(folder)
     target, partial = folder / name, folder / f"{name}.partial"
     lock = os.open(folder, os.O_RDONLY)
     try:
@@ -58,12 +60,6 @@ def fetch(architecture: str, version: str | None = None) -> Path:
     finally:
         os.close(lock)
     return target
-
-
-def cache_folder() -> Path:
-    """Where `fetch` keeps files. A relative XDG_CACHE_HOME does not count, as its standard says."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "minigrad" / "weights"
 
 
 def file_sha256(path: str | os.PathLike) -> str:
