@@ -43,6 +43,7 @@ COMMANDS = {"summary": "what a model costs, layer by layer",    # each is a modu
             "train": "a network for your own folder of photos",
             "classify": "what is in a photograph, by a network that was trained",
             "check": "whether every photo of a folder can be read, before training on it",
+            "runs": "the runs that are kept, their best figures and their disk use",
             "prepare": "the photo folders of the tasks, made of the two published archives"}
 
 
@@ -152,7 +153,8 @@ def _verify(run: Run, as_json: bool) -> int:
     """Ask the run's questions one after the other, telling and keeping each answer at once."""
     screen, stopped = Screen(sys.stdout), 0
     if not as_json:
-        screen.print([f"Verifying {' '.join(run.names)} with seed {run.settings.seed}."])
+        screen.print(screen.wrapped(
+            f"Verifying {' '.join(run.names)} with seed {run.settings.seed}."))
     try:
         with _crew(run) as turn:
             for done, name in enumerate(run.names):

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from minigrad.optim import SGD
 from minigrad.optim.lr_scheduler import OneCycleLR
 from minigrad.train import Accuracy, History, NotSavedError, fit
 
+_FULL = errno.ENOSPC, errno.EDQUOT, errno.EFBIG
 _PATIENCE = 20.0        # seconds
 
 
@@ -42,10 +44,26 @@ def train(name: str, build: Callable[[], Module], parts: Parts, recipe: Recipe, 
     """Train what `build` makes on parts.train, and look at parts.valid (if any) after each epoch.
 
     A training of this name and seed in the run's folder is taken up where it stands: one that has
-    ended is only read. Ctrl-C keeps it there, see `minigrad.train.fit`. If its end cannot be
-    saved, `settings.lost` is told, and the network is returned all the same. Raises UserError if
-    that folder cannot be written at the beginning, or holds something else.
+    ended is only read. Ctrl-C keeps it there, see `minigrad.train.fit`. What a full disk keeps from
+    being saved is told to `settings.lost`, and the network returned all the same. Raises UserError
+    if that folder cannot be used, or holds something else.
     """
+    folder = settings.folder and settings.folder / f"{name}-seed{seed}"
+    with settings.turn(f"{name}-seed{seed}", settings.tell):
+        settings.tell(f"{name}, seed {seed}")
+        try:
+            return _train(name, build, parts, recipe, settings, seed, folder)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise _in_words(name, seed, error) from error
+            settings.lost(f"{name}-seed{seed}: {error.strerror}")
+            return _train(name, build, parts, recipe, settings, seed, None)
+        except ValueError as error:         # of its folder: damaged, another run's
+            raise _in_words(name, seed, error) from error
+
+
+def _train(name, build, parts, recipe, settings, seed, folder):
+    """In the folder, or in memory alone."""
     mg.manual_seed(seed)
     model = build().to(settings.device)
     loader = DataLoader(parts.train.with_transform(recipe.training_view()), recipe.batch,
@@ -55,22 +73,20 @@ def train(name: str, build: Callable[[], Module], parts: Parts, recipe: Recipe, 
     optimizer = SGD(model.parameters(), lr=recipe.max_lr, weight_decay=recipe.weight_decay)
     scheduler = OneCycleLR(optimizer, recipe.max_lr, epochs=recipe.epochs,
                            steps_per_epoch=len(loader))
-    folder = settings.folder and settings.folder / f"{name}-seed{seed}"
-    with settings.turn(f"{name}-seed{seed}", settings.tell):
-        settings.tell(f"{name}, seed {seed}")
-        try:
-            history = _once_free(lambda: fit(
-                model, loader, valid, epochs=recipe.epochs, optimizer=optimizer,
-                scheduler=scheduler, metrics={"accuracy": Accuracy}, clip_value=recipe.clip,
-                callbacks=[Teller(settings, f"{name}, seed {seed}", recipe.epochs)],
-                folder=folder, resume=folder is not None,
-                save_every=recipe.save_every if folder else None, progress=False))
-        except NotSavedError as error:
-            history = error.history
-            settings.lost(str(error))
-        except (OSError, ValueError) as error:      # of its folder: full, damaged, another run's
-            raise UserError(f"{name}, seed {seed}: {' '.join(str(error).split())}") from error
-    return Trained(model, history)
+    try:
+        return Trained(model, _once_free(lambda: fit(
+            model, loader, valid, epochs=recipe.epochs, optimizer=optimizer, scheduler=scheduler,
+            metrics={"accuracy": Accuracy}, clip_value=recipe.clip,
+            callbacks=[Teller(settings, f"{name}, seed {seed}", recipe.epochs)],
+            folder=folder, resume=folder is not None,
+            save_every=recipe.save_every if folder else None, progress=False)))
+    except NotSavedError as error:
+        settings.lost(f"{name}-seed{seed}: {error.__cause__.strerror}")
+        return Trained(model, error.history)
+
+
+def _in_words(name, seed, error):
+    return UserError(f"{name}, seed {seed}: {' '.join(str(error).split())}")
 
 
 def _once_free(action):

@@ -199,7 +199,7 @@ def _leave(run, stop, disk, bar):
     path = disk and disk.save(run)
     saved = f"saved in {path}; resume=True goes on" if path else "not saved"
     if disk and not path:
-        saved += f" ({disk.refusal}); {disk.newest()}"
+        saved += f" ({disk.refusal.strerror}); {disk.newest()}"
     message = f"stopped after step {run.step}, in epoch {run.epoch + 1}; {saved}"
     bar.say(message)
     leave(stop.requested, message)

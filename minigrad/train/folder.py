@@ -106,7 +106,7 @@ class RunFolder:
         path, state = self.checkpoints.load()
         self._check(path, state)
         run.load_state_dict(state)
-        run.history.save(self.path / "history.jsonl")
+        self._save_history(run)
         self._check_best(run)
         return path
 
@@ -161,16 +161,16 @@ class RunFolder:
         self.save(run)
         if improved:
             self._save_best(run)
-        self._attempt(lambda: run.history.save(self.path / "history.jsonl"))
+        self._save_history(run)
 
     def end(self, run: Run) -> None:
         """NotSavedError if the last state is not on the disk."""
         if run.unsaved:
             raise NotSavedError(
-                f"training is finished, and its end could not be saved: {self.refusal}; "
+                f"training is finished, and its end could not be saved: {_told(self.refusal)}; "
                 f"{self.newest()}, before {self._refused} files that the disk refused; free some "
                 "room and repeat with resume=True, or save model.state_dict() elsewhere",
-                run.history)
+                run.history) from self.refusal
         if self._refused:
             _disk_log.warning("%s: the disk refused %d files on the way; the last state is saved",
                               self.path, self._refused)
@@ -179,6 +179,9 @@ class RunFolder:
         """What there is to go on from, in words."""
         there = self.checkpoints.paths()
         return f"the newest checkpoint is {there[-1]}" if there else "there is no checkpoint"
+
+    def _save_history(self, run):
+        self._attempt(lambda: run.history.save(self.path / "history.jsonl"))
 
     def _save_best(self, run):
         metadata = {**as_metadata(self._about), "epoch": str(run.best["epoch"]),
@@ -194,8 +197,12 @@ class RunFolder:
             self._refused += 1
             if self._refused == 1:
                 _disk_log.warning("%s; training goes on, what was saved before stays, and the next "
-                                  "save is the next attempt", error)
+                                  "save is the next attempt", _told(error))
             return None
+
+
+def _told(error):
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
 
 
 def _with_on_error_of(identity, then):
