@@ -164,7 +164,7 @@ class Tensor:
 
     def register_hook(self, hook):
         """Call `hook(gradient)` when this Tensor's gradient is complete; what it returns (if not
-        None) replaces it. Returns a handle whose `remove()` takes the hook away."""
+        None) replaces it. Returns a handle whose remove() takes the hook away."""
         if not self._requires_grad:
             raise RuntimeError("register_hook: this Tensor does not require a gradient")
         owner, field = (self.node, "hooks") if self.node else (self, "_hooks")

@@ -4,7 +4,8 @@ Letters, the same in all of minigrad's ops and kernels:
     x, w, b, y          input, weight, bias, output; gx, gw, gb, gy are dL/dx, dL/dw, dL/db, dL/dy
     N, C, O             batch, input channels, output channels
     H, W, oh, ow        height and width of the input and of the output
-    kh kw sh sw ph pw   a window's height and width, its strides, the padding (packed in `Window`)
+    kh kw sh sw ph pw   a window's height and width, its strides, the padding
+                        (packed in a `minigrad.kernels.window.Window`)
 
 The imports below are the registry: a function listed here is public, and the tests demand a line in
 their own table for each. The tables at the end give Tensor its methods and operators.
