@@ -11,12 +11,12 @@ from minigrad.hints import tables
 
 # Place -> (how the page calls it, what has the names, how many of its lines the page shows)
 PLACES = {
-    "Tensor": ("`Tensor`", minigrad.Tensor, 8),
-    "minigrad": ("`minigrad`, for `torch`", minigrad, 10),
-    "minigrad.nn": ("`nn`", nn, 4),
+    "Tensor": ("`Tensor`", minigrad.Tensor, 6),
+    "minigrad": ("`minigrad`, for `torch`", minigrad, 8),
+    "minigrad.nn": ("`nn`", nn, 2),
     "minigrad.nn.functional": ("`nn.functional`", nn.functional, 2),
     "minigrad.nn.init": ("`nn.init`", nn.init, 0),
-    "Module": ("`nn.Module`", nn.Module, 4),
+    "Module": ("`nn.Module`", nn.Module, 2),
     "minigrad.optim": ("`optim`", optim, 0),
     "minigrad.optim.lr_scheduler": ("`optim.lr_scheduler`", optim.lr_scheduler, 0),
 }
