@@ -7,11 +7,7 @@
 
 from minigrad.train.evaluate import evaluate
 from minigrad.train.fit import fit
-<<<<<<< HEAD
-from minigrad.train.folder import NotSavedError
-=======
-from minigrad.train.folder import RunFolder
->>>>>>> names
+from minigrad.train.folder import NotSavedError, RunFolder
 from minigrad.train.guard import NonFiniteError
 from minigrad.train.history import History
 from minigrad.train.metrics import Accuracy, ConfusionMatrix, MeanLoss, Metric, wilson
