@@ -83,10 +83,11 @@ def fit(model: Module, train, valid=None, *, epochs: int, optimizer: Optimizer, 
     before training starts: ValueError for settings that make no sense, or a run in `folder` that is
     another one; TypeError for what is no loader; FileExistsError if there is a run and not
     `resume`; BlockingIOError if another process is training there; `minigrad.data.SampleError` for
-    a sample that cannot be prepared; OSError for a folder that cannot be written. Later: `NonFiniteError` in the
-    step in which NaN or infinity appears, ValueError for a label that the model has no output for;
-    nothing of that step is kept. At the end: `NotSavedError` if the disk refused the last
-    checkpoint; the model, and the error's `history`, are those of the finished training.
+    a sample that cannot be prepared; OSError for a folder that cannot be written. Later:
+    `NonFiniteError` in the step in which NaN or infinity appears, ValueError for a label that the
+    model has no output for; nothing of that step is kept. At the end: `NotSavedError` if the disk
+    refused the last checkpoint; the model, and the error's `history`, are those of the finished
+    training.
     """
     epochs, accumulate, keep = _counts(epochs=epochs, accumulate=accumulate, keep=keep)
     patience, save_every = _counts(none=True, patience=patience, save_every=save_every)
