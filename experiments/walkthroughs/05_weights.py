@@ -7,14 +7,12 @@
 #
 # **You will learn**
 #
-# - what the bytes of a `.pth` file are, all of them
-# - how a storage, an offset, a size and strides make a tensor, and views that share its numbers
-# - why `pickle.load` runs whatever the writer of the file wanted, and how to read without it
-# - what training does to weights, seen in histograms and filters
+# - what all the bytes of a `.pth` file are, and how offset, size and strides make tensors of them,
+# - why `pickle.load` runs whatever the writer of the file wanted, and how to read without it,
+# - what training does to weights, seen in histograms and filters.
 #
-# **You need** Python, and an idea of what bytes are; of networks only that they have weights, and
-# for section 8 what a convolution is (`04_convolution.py`). It takes about 4 seconds. Run it as a
-# script, or cell by cell in VS Code or Jupyter, which also show the pictures.
+# **You need** Python and an idea of bytes; for section 7 [`04_convolution.py`](04_convolution.py).
+# It runs in four seconds: as a script, or cell by cell in VS Code or Jupyter.
 
 # %%
 import atexit
@@ -61,7 +59,6 @@ def text(value):
 
 
 program = b"\x80\x02" + b"}" + text("epoch") + b"K\x07" + b"s" + b"."
-print(program)
 pickletools.dis(program)
 print("which makes", pickle.loads(program))
 
@@ -151,8 +148,6 @@ show(byte_map(data, {
     "the pickle": ("sky", [found["archive/data.pkl"]]),
     "the numbers": ("orange", [found["archive/data/0"]]),
     "a version": ("purple", [found["archive/version"]])}, "tiny.pth"))
-
-# %%
 weights = load(path)
 print(weights)
 print(weights["w"])
@@ -174,9 +169,9 @@ views = {"as written": (0, (2, 3), (3, 1)), "transposed": (0, (3, 2), (1, 3)),
 block = np.frombuffer(numbers, "<f4")
 figure = new_figure(7.5, 3.4)
 top, bottom = figure.subfigures(2, 1, height_ratios=(1, 2.2))
-panels = [top.subplots(), *bottom.subplots(1, 4)]
 for axes, (title, (offset, shape, steps)) in zip(
-        panels, [("the storage", (0, (1, 6), (6, 1))), *views.items()]):
+        [top.subplots(), *bottom.subplots(1, 4)],
+        [("the storage", (0, (1, 6), (6, 1))), *views.items()]):
     view = np.lib.stride_tricks.as_strided(block[offset:], shape, [4 * s for s in steps])
     axes.imshow(view, cmap="cividis", vmin=0, vmax=5)
     for (i, j), value in np.ndenumerate(view):
@@ -187,7 +182,6 @@ for axes, (title, (offset, shape, steps)) in zip(
         axes.set_xlabel(f"offset {offset}\nsize {shape}\nstrides {steps}", fontsize=9)
         assert view[1, 0] == block[offset + steps[0]]
 show(figure)
-assert (np.lib.stride_tricks.as_strided(block, (3, 2), (4, 12)) == weights["w"].T).all()
 
 # %% [markdown]
 # ## 4. The catch
@@ -215,22 +209,6 @@ print("GREETING =", os.environ.pop("GREETING"))
 # instructions that torch writes and no other. Its GLOBAL imports nothing: it looks into a table of
 # a few names, and what stands there are functions of minigrad, which note "2 x 3 numbers of storage
 # 0" and check that they lie inside of it. There is no way to what is not in the table.
-
-# %%
-for what, bad in (("the payload", evil),
-                  ("an instruction that torch never writes", b"\x80\x02\x8c\x02hi."),
-                  ("a size past the end of the storage",
-                   program.replace(size, tup(small(3), small(3))))):
-    try:
-        load(pth("bad.pth", bad))
-    except WeightsError as error:
-        print(f"{what}:\n    {error}".replace(str(folder), "..."))
-    else:
-        raise AssertionError("loaded")
-assert "GREETING" not in os.environ
-
-# %% [markdown]
-# ## 6. Damage
 #
 # A file can be bad without bad intent. The zip archive records a CRC-32 of every member; one bit
 # flipped in the numbers is found before anybody computes with them.
@@ -239,13 +217,21 @@ assert "GREETING" not in os.environ
 flipped = bytearray(data)
 flipped[found["archive/data/0"][1] - 1] ^= 1
 (folder / "flipped.pth").write_bytes(flipped)
-try:
-    load(folder / "flipped.pth")
-except WeightsError as error:
-    print(str(error).replace(str(folder), "..."))
+for what, bad in (("the payload", pth("evil.pth", evil)),
+                  ("an instruction that torch never writes", pth("8c.pth", b"\x80\x02\x8c\x02hi.")),
+                  ("a size past the end of the storage",
+                   pth("large.pth", program.replace(size, tup(small(3), small(3))))),
+                  ("a flipped bit", folder / "flipped.pth")):
+    try:
+        load(bad)
+    except WeightsError as error:
+        print(f"{what}:\n    {error}".replace(str(folder), "..."))
+    else:
+        raise AssertionError("loaded")
+assert "GREETING" not in os.environ
 
 # %% [markdown]
-# ## 7. A file without a program
+# ## 6. A file without a program
 #
 # Weights are names, shapes and numbers, and need no instructions. safetensors is just that: eight
 # bytes with the length of a JSON text, the text, the numbers. It is what minigrad's own checkpoints
@@ -263,7 +249,7 @@ show(byte_map(data, {"the length": ("purple", [(0, 8)]),
                      "the numbers": ("orange", [(8 + length, len(data))])}, "mine.safetensors"))
 
 # %% [markdown]
-# ## 8. The numbers
+# ## 7. The numbers
 #
 # A linear or convolution layer begins with random weights, as in PyTorch: evenly spread over
 #
@@ -298,29 +284,23 @@ for step in range(81):
     loss.backward()
     optimizer.step()
     if step % 20 == 0:
-        right = (output.data.argmax(1) == which).mean()
-        print(f"step {step:3}: loss {loss.item():.3f}, {right:.0%} of the batch right")
+        print(f"step {step:2}: loss {loss.item():.3f}, "
+              f"{(output.data.argmax(1) == which).mean():.0%} of the batch right")
 save(folder / "after.safetensors", model.state_dict())
 before, after = (load(folder / f"{when}.safetensors") for when in ("before", "after"))
-print(after)
 
 # %%
-matrices = [key for key in after if key.endswith("weight")]
 figure = new_figure(7.5, 2.8)
-for axes, key in zip(figure.subplots(1, 3), matrices):
-    bound = after[key][0].size ** -0.5
-    reach = np.abs(after[key]).max()
+for axes, key in zip(figure.subplots(1, 3), ("0.weight", "2.weight", "6.weight")):
+    bound, reach = after[key][0].size ** -0.5, np.abs(after[key]).max()
     bins = np.linspace(-reach, reach, 41)
-    axes.hist(after[key].ravel(), bins, color=PALETTE["sky"], label="trained")
-    axes.hist(before[key].ravel(), bins, histtype="step", color=PALETTE["black"], label="random")
+    axes.hist(after[key].ravel(), bins, color=PALETTE["sky"])
+    axes.hist(before[key].ravel(), bins, histtype="step", color=PALETTE["black"])
     for side in (-bound, bound):
-        axes.axvline(side, color=PALETTE["orange"], linestyle=":",
-                     label=r"$\pm 1/\sqrt{n}$" if side > 0 else None)
-    axes.set(title=f"{key}, {after[key].shape}".replace(", (", "\n("), xlabel="value")
+        axes.axvline(side, color=PALETTE["orange"], linestyle=":")
+    axes.set(title=f"{key}\n{after[key].shape}", xlabel="value", ylabel="weights")
     assert np.abs(before[key]).max() <= bound < reach
-figure.axes[0].set_ylabel("weights")
-figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3,
-              frameon=False)
+figure.suptitle(r"black: random, blue: trained, dotted: $\pm 1/\sqrt{n}$", fontsize=10)
 show(figure)
 
 # %% [markdown]
@@ -331,15 +311,14 @@ show(figure)
 # before, and then: stripes, each turned like a kind of grating. Nobody has told them to.
 
 # %%
-figure = new_figure(7.5, 2.3)
-for row, (when, weights_then) in zip(figure.subplots(2, 8), (("random", before),
-                                                             ("trained", after))):
-    for axes, kernel in zip(row, weights_then["0.weight"][:, 0]):
-        axes.imshow(kernel, cmap="gray", vmin=-np.abs(kernel).max(), vmax=np.abs(kernel).max())
-        axes.set(xticks=[], yticks=[])
-    row[0].set_ylabel(when)
-figure.suptitle("the eight filters of the first layer, 7 x 7, white above 0 and black below")
-show(figure)
+mosaic = [np.concatenate([np.pad(kernel / np.abs(kernel).max(), 1, constant_values=np.nan)
+                          for kernel in weights["0.weight"][:, 0]], 1)
+          for weights in (before, after)]
+axes = new_figure(7.5, 2.3).subplots()
+axes.imshow(np.concatenate(mosaic), cmap="gray", vmin=-1, vmax=1)
+axes.set(xticks=[], yticks=[4, 13], yticklabels=["random", "trained"],
+         title="the filters of the first layer, 7 x 7; grey is 0, white above, black below")
+show(axes.figure)
 
 # %% [markdown]
 # ## Exercises
@@ -355,14 +334,12 @@ show(figure)
 # turned = program.replace(size + strides,
 #                          tup(small(3), small(2)) + tup(small(1), small(3)))
 # w = load(pth("turned.pth", turned))["w"]
-# print(w)
 # changed = sum(a != b for a, b in zip(program, turned))
-# print(changed, "bytes of", len(program), "changed")
+# print(w, changed, sep="\n")
 # assert (w == weights["w"].T).all() and changed == 4 and len(turned) == len(program)
 # ```
 #
-# Four: both sizes and both strides. Training code transposes and slices in this way all the time,
-# which is why a reader must never assume that a tensor lies in one piece.
+# Four: both sizes and both strides. A reader must never assume that a tensor lies in one piece.
 #
 # </details>
 
@@ -373,11 +350,9 @@ show(figure)
 # <details><summary>Solution</summary>
 #
 # ```python
-# import json
-#
 # a, b = np.float32([1, 2, 3]), np.float32([[4], [5]])
-# header = json.dumps({"a": {"dtype": "F32", "shape": [3], "data_offsets": [0, 12]},
-#                      "b": {"dtype": "F32", "shape": [2, 1], "data_offsets": [12, 20]}}).encode()
+# header = (b'{"a": {"dtype": "F32", "shape": [3], "data_offsets": [0, 12]},'
+#           b' "b": {"dtype": "F32", "shape": [2, 1], "data_offsets": [12, 20]}}')
 # file = folder / "by_hand.safetensors"
 # file.write_bytes(struct.pack("<Q", len(header)) + header + a.tobytes() + b.tobytes())
 # mine = load(file)
@@ -406,9 +381,8 @@ show(figure)
 # assert pickle.loads(sly) is os.getcwd
 # ```
 #
-# Since protocol 4 there is `STACK_GLOBAL`, which takes module and name from the stack, where a
-# program may have put them together from anything. Who forbids must think of everything; who
-# allows, only of what is needed.
+# Since protocol 4 there is `STACK_GLOBAL`, which takes module and name from the stack. Who forbids
+# must think of everything; who allows, only of what is needed.
 #
 # </details>
 
@@ -416,11 +390,9 @@ show(figure)
 # ## Where to go on
 #
 # - [`minigrad/weights/unpickle.py`](../../minigrad/weights/unpickle.py) is the machine,
-#   [`vocabulary.py`](../../minigrad/weights/vocabulary.py) beside it the table of names,
-#   [`torch_stream.py`](../../minigrad/weights/torch_stream.py) and
-#   [`torch_tar.py`](../../minigrad/weights/torch_tar.py) the two older forms of `.pth`.
+#   [`vocabulary.py`](../../minigrad/weights/vocabulary.py) beside it the table of names;
+#   `torch_stream.py` and `torch_tar.py` read the two older forms of `.pth`.
 # - `python -m experiments classify photo.jpg --weights resnet50-11ad3fa6.pth`: on a real file.
-# - The warning in Python's manual: [`pickle`](https://docs.python.org/3/library/pickle.html).
 # - K. He, X. Zhang, S. Ren, J. Sun, "Delving Deep into Rectifiers" (2015), on how wide random
 #   weights should be spread: [arXiv:1502.01852](https://arxiv.org/abs/1502.01852).
 # - Next: [`06_fine_tuning.py`](06_fine_tuning.py) takes weights that have learned one thing, and
