@@ -118,21 +118,24 @@ def test_its_links_lead_somewhere(path):
         assert (path.parent / link.partition("#")[0]).is_file(), link
 
 
+PAIRS = ("{", "}"), (r"\\begin\b", r"\\end\b"), (r"\\left\b", r"\\right\b")  # patterns
+
+
 def unbalanced(text):
-    """The paragraphs of a Markdown text whose formulas do not end."""
-    bad = []
-    for paragraph in prose(text).split("\n\n"):
-        rest = re.sub(r"`[^`]*`", "", paragraph)
-        inline = re.sub(r"\$\$[^$]+\$\$", "", rest)
-        formulas = re.findall(r"\$\$([^$]+)\$\$", rest) + re.findall(r"\$([^$]+)\$", inline)
-        if (inline.count("$") % 2 or "$$" in inline
-                or any(f.count("{") - f.count(r"\{") != f.count("}") - f.count(r"\}")
-                       or f.count(r"\begin") != f.count(r"\end")
-                       or len(re.findall(r"\\left\b", f)) != len(re.findall(r"\\right\b", f))
-                       for f in formulas)
-                or any(f != f.strip() for f in re.findall(r"(?<!\$)\$([^$]+)\$", inline))):
-            bad.append(paragraph)
-    return bad
+    """The paragraphs of a Markdown text with a formula that does not end, or not where it should.
+    """
+    return [paragraph for paragraph in prose(text).split("\n\n")
+            if not well_formed(re.sub(r"`[^`]*`", "", paragraph).split("$$"))]
+
+
+def well_formed(parts):
+    """Whether every second part of a paragraph, cut at $$, is a formula; the others may have $."""
+    around, displayed = parts[::2], parts[1::2]
+    inline = [formula for part in around for formula in part.split("$")[1::2]]
+    return (len(parts) % 2 == 1 and all(part.count("$") % 2 == 0 for part in around)
+            and all(formula == formula.strip() for formula in inline)
+            and all(len(re.findall(rf"(?<!\\){a}", f)) == len(re.findall(rf"(?<!\\){b}", f))
+                    for f in displayed + inline for a, b in PAIRS))
 
 
 @each
@@ -144,8 +147,7 @@ def test_its_formulas_are_latex(path):
 
 def test_a_formula_that_does_not_end_is_noticed():
     assert unbalanced("so $x_1$ and\n\n$$\\frac{a}{b}$$\n\nand `$HOME`\n\n```\n$ ls\n```\n") == []
-    for text in ("half $x", "$$x$", "$$x", "$\\frac{a}{b$", "$$\\begin{aligned} a$$", "$$\\left( a$$",
-                 "$ x$"):
+    for text in ("half $x", "$$x$", "$$x", "$\\frac{a}{b$", "$$\\begin{aligned} a$$", "$$\\left($$", "$ x$"):
         assert unbalanced(f"before\n\n{text}\n\nafter") == [text]
 
 

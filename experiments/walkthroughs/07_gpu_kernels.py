@@ -55,8 +55,7 @@ print(listing("common.cuh", "thread_number"), right, sep="\n")
 hasty = right.replace("if (i < size) ", "").replace("relu_gradient", "careless")
 relu_gradient, careless = compiled(right + hasty, "relu_gradient", "careless")
 gy, y = rng.standard_normal((2, 1000)).astype(np.float32)
-arguments = np.int32(1000), to_gpu(gy), to_gpu(y)
-gx = empty(1000)
+arguments, gx = (np.int32(1000), to_gpu(gy), to_gpu(y)), empty(1000)
 relu_gradient((4,), (256,), (*arguments, gx))
 print("relu_gradient as in NumPy:", np.array_equal(gx.host, gy * (y > 0)))
 assert np.array_equal(gx.host, gy * (y > 0))
@@ -128,8 +127,7 @@ note("every array once", lambda a: 4 * (a.pixels * a.c + 9 * a.c * a.o + a.pixel
 
 # %% [markdown]
 # The second line is the least there can be. Between the two lies a factor of hundreds: every number
-# of x is asked for 9 O times. Caches give many of these answers, but no cache is as fast as not
-# asking.
+# of x is asked for 9 O times. Caches give many of these answers, but none as fast as not asking.
 #
 # One thing the kernels do right: the 32 threads of a *warp* run in step, and what they ask for at
 # the same moment is fetched in lines of 128 bytes. Channels last, they ask for 32 neighbours:
@@ -150,9 +148,8 @@ print(listing("conv.cu", "image_to_columns"))
 columns, matrix = empty(small.pixels, 9 * small.c), w.reshape(9 * small.c, small.o)
 image_to_columns((math.ceil(columns.host.size / 256),), (256,),
                  (np.int32(columns.host.size), to_gpu(x), columns, geometry))
-print("x", x.shape, "-> columns", columns.host.shape, "of which not padding:",
-      np.count_nonzero(columns.host))
-assert np.count_nonzero(columns.host) == small.met * small.c
+print("x", x.shape, "-> columns", columns.host.shape)
+assert np.count_nonzero(columns.host) == small.met * small.c  # the rest is padding
 product = columns.host.astype(float) @ matrix
 print(f"columns @ w - NumPy's convolution: {np.abs(product.reshape(want.shape) - want).max():.1e}")
 assert np.allclose(product.reshape(want.shape), want, rtol=0, atol=1e-12)
