@@ -204,7 +204,7 @@ def test_svg_is_self_contained_and_described():
     assert not re.search(r"href|<style|<script|url\(|\bid=", text)
     details = [g.find(f"{SVG}title").text for g in root.iter(f"{SVG}g") if "box" in g.get("class")]
     assert any(d.startswith("a2 = Sigmoid\ny = 1 / (1 + e^-x)") for d in details)
-    assert graph._repr_svg_() == graph.svg()
+    assert graph._repr_svg_() == graph.svg(width=750)  # a notebook's page
 
 
 def test_texts_have_contrast():

@@ -158,3 +158,26 @@ def test_long_pictures_break_into_rows():
     found = parse(mlp(20)[0].svg())
     assert len({round(y + h / 2) for _, y, _, h in found.boxes}) == 5
     assert found.size[0] < 2000
+
+
+@pytest.mark.parametrize("make", [question3, two_layer_net, residual_net, lambda: mlp(20)])
+@pytest.mark.parametrize("width", [680, 750, 1000])
+def test_a_picture_is_as_narrow_as_asked(make, width):
+    graph, names = make()
+    picture = graph.picture(names=names)
+    found = check_geometry(graph.svg(width, names=names), len(picture.boxes), len(picture.arrows))
+    assert found.size[0] <= width
+
+
+def test_a_picture_that_cannot_be_so_narrow_is_as_narrow_as_it_can_be():
+    graph, names = residual_net()
+    widths = [parse(graph.svg(width, names=names)).size[0] for width in (500, 680, 1848)]
+    assert 500 < widths[0] <= widths[1] < widths[2] / 2
+
+
+def test_the_graph_of_question_3_fits_a_page_without_being_shrunk(tmp_path):
+    graph, names = question3()
+    assert parse(graph.svg(names=names)).size[0] > 1500
+    assert parse(graph._repr_svg_()).size[0] <= 750
+    graph.save(tmp_path / "graph.svg", width=750, names=names)
+    assert (tmp_path / "graph.svg").read_text(encoding="utf-8") == graph.svg(750, names=names)

@@ -22,6 +22,8 @@ from minigrad.function import trace
 
 __all__ = ["Graph", "graph", "record"]
 
+PAGE = 750  # pixels
+
 
 class Graph:
     """A computation that can be drawn, as often as one likes; made by `record` and `graph`."""
@@ -50,16 +52,20 @@ class Graph:
         return compose(self._read(), names or {}, loss, digits, gradients, highlight, collapse,
                        title)
 
-    def svg(self, **options):
-        """The picture as SVG text; options as for `picture`."""
-        return svg.render(self.picture(**options))
+    def svg(self, width=svg.WIDEST, **options):
+        """The picture as SVG text; other options as for `picture`.
+
+        width: in pixels; what is longer is broken into rows of at most that width, unless a single
+            box or its lines need more.
+        """
+        return svg.render(self.picture(**options), width)
 
     def dot(self, **options):
         """The picture in Graphviz's DOT language; options as for `picture`."""
         return dot.render(self.picture(**options))
 
     def save(self, path, **options):
-        """Write the picture to a `.svg` or `.dot` file; options as for `picture`."""
+        """Write the picture to a `.svg` or `.dot` file; options as for `svg` and `dot`."""
         formats = {".svg": self.svg, ".dot": self.dot}
         suffix = Path(path).suffix
         if suffix not in formats:
@@ -67,8 +73,8 @@ class Graph:
         Path(path).write_text(formats[suffix](**options), encoding="utf-8")
 
     def _repr_svg_(self):
-        """What a notebook shows."""
-        return self.svg()
+        """What a notebook shows: broken into rows that its page is wide enough for."""
+        return self.svg(width=PAGE)
 
 
 @contextmanager

@@ -40,12 +40,12 @@ class Link:
         right.left.append(self)
 
 
-def arrange(sizes, edges, labels):
+def arrange(sizes, edges, labels, widest):
     """The `minigrad.draw.rows.Drawing` of boxes, each listed after its inputs.
 
     sizes: (width, height) per box. edges: pairs (source, target). labels: per edge the (width,
-    height) of a text that stands on the line, just before its target; (0, 0) for none. Raises
-    ValueError if the lines need too many bends.
+    height) of a text that stands on the line, just before its target; (0, 0) for none. widest: how
+    wide rows should be at most. Raises ValueError if the lines need too many bends.
     """
     items = [Item(rank, *size) for rank, size in zip(_ranks(len(sizes), edges), sizes)]
     boxes = items[:]
@@ -53,7 +53,7 @@ def arrange(sizes, edges, labels):
     layers = _order(items)
     _set_ports(boxes, routes, labels)
     _set_heights(layers)
-    return break_into_rows(boxes, layers, routes, [width for width, _ in labels])
+    return break_into_rows(boxes, layers, routes, [width for width, _ in labels], widest)
 
 
 def _ranks(n, edges):

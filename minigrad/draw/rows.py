@@ -12,7 +12,7 @@ from dataclasses import dataclass
 ARROW = 12  # before a box, for an arrow's head; widths and heights in pixels
 CURVE = 24, 64  # after a rank, for the curves: at least, at most
 LANE = 12  # between lines that go to the next row
-WIDEST = 1800  # row
+TRIES = 8  # numbers of rows, one more each time, until the rows are narrow enough
 
 
 @dataclass
@@ -40,17 +40,31 @@ class _Column:
         self.row, self.x, self.shift = 0, 0.0, 0.0
 
 
-def break_into_rows(boxes, layers, routes, labels):
+def break_into_rows(boxes, layers, routes, labels, widest):
     """The Drawing, once ranks and heights are settled (see `minigrad.draw.layout.arrange`).
 
     boxes: the items that are boxes. layers: the items of each rank. routes: the links along each
-    edge. labels: the width of the text on each edge.
+    edge. labels: the width of the text on each edge. widest: how wide rows should be at most, in
+    pixels; they are wider where boxes are, or so many lines that no row can be narrow.
     """
     columns = [_Column(layer) for layer in layers]
     for route, label in zip(routes, labels):
         column = columns[route[-1].right.rank]
         column.room = max(column.room, label + ARROW)
-    rows = _rows(columns)
+    total = sum(column.room + column.width + column.curve for column in columns)
+    least = max(1, -int(-total // widest))
+    best = None
+    for number in range(least, least + TRIES):
+        drawing = _laid(boxes, columns, _rows(columns, total, number), routes, labels)
+        if best is None or drawing.width < best.width:
+            best = drawing
+        if best.width <= widest:
+            break
+    return best
+
+
+def _laid(boxes, columns, rows, routes, labels):
+    """The Drawing of columns that stand in these rows."""
     margin = LANE * max((1 + len(row[-1].leaving) for row in rows[:-1]), default=0)
     lanes = {}  # per item at the end of a row: x after the row, y below it, x before the next
     width = height = 0.0
@@ -97,13 +111,11 @@ def break_into_rows(boxes, layers, routes, labels):
                 for pieces, label in zip(lines, labels)], width, height)
 
 
-def _rows(columns):
-    """The columns in rows of about the same width, broken where few lines pass."""
-    starts, total = [], 0.0
+def _rows(columns, total, number):
+    """The columns, `total` wide, in rows of about the same width, broken where few lines pass."""
+    starts = [0.0]
     for column in columns:
-        starts.append(total)
-        total += column.room + column.width + column.curve
-    number = -int(-total // WIDEST)
+        starts.append(starts[-1] + column.room + column.width + column.curve)
     breaks = [0]
     for k in range(1, number):
         ideal = total * k / number

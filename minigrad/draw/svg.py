@@ -25,17 +25,18 @@ FONT = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', 'Liberatio
 TITLE, TEXT, LABEL = 17, 13, 11.5  # font sizes, in pixels as all lengths here
 CELL = 0.62  # width of a character in em, as wide as any of these fonts has it
 LEADING, PAD, MARGIN, NARROWEST = 18, 11, 24, 560
+WIDEST = 1848  # picture, if nothing else is asked for
 LONGEST_NAME = 28  # characters
 HEAD, CORNER = 8, 6  # length of an arrow's head, radius of a line's corner
 
 
-def render(picture):
-    """The SVG text."""
+def render(picture, width=WIDEST):
+    """The SVG text of a picture about `width` pixels wide at most (see `minigrad.draw.rows`)."""
     drawing = arrange([_size(box) for box in picture.boxes],
                       [(arrow.source, arrow.target) for arrow in picture.arrows],
                       [(_width(arrow.label, LABEL) + 8, LABEL + 3) if arrow.label else (0, 0)
-                       for arrow in picture.arrows])
-    width = max(drawing.width, NARROWEST)
+                       for arrow in picture.arrows], width - 2 * MARGIN)
+    width = max(drawing.width, min(NARROWEST, width - 2 * MARGIN))
     head, y = _paragraph(picture.title, MARGIN + TITLE, width, TITLE, INK, "bold")
     if picture.caption:
         caption, y = _paragraph(picture.caption, y + 4, width, TEXT, COLOURS["gradient"])
