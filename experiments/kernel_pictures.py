@@ -24,7 +24,7 @@ def lines_of_memory(steps):
 
     figure = new_figure(7.5, 3.2)
     colours = ListedColormap(["#eeeeee", PALETTE["blue"]])
-    for axes, (name, step) in zip(figure.subplots(1, len(steps)), steps.items()):
+    for axes, (name, step) in zip(figure.subplots(1, len(steps), squeeze=False)[0], steps.items()):
         asked = np.arange(LINE) * step
         lines = np.unique(asked // LINE)
         used = np.isin(lines[:, None] * LINE + np.arange(LINE), asked)
@@ -65,7 +65,7 @@ def pixels_of_blocks(n, size, rows):
     block = (np.arange(n * size * size) // rows).reshape(n, size, size)
     colours = ListedColormap([PALETTE[name] for name in ("sky", "yellow", "green", "purple")])
     figure = new_figure(7.5, 3)
-    for image, axes in enumerate(figure.subplots(1, n)):
+    for image, axes in enumerate(figure.subplots(1, n, squeeze=False)[0]):
         axes.imshow(block[image] % 4, cmap=colours, vmin=0, vmax=3)
         for here in np.unique(block[image]):
             row, column = np.argwhere(block[image] == here).mean(0)
