@@ -283,9 +283,10 @@ show(figure)
 # points = 3 * np.random.default_rng(0).normal(size=(2000, 4))
 # found = {mg.jacobian(bent, p).numpy().round(9).tobytes() for p in points}
 # print(len(found), "linear maps, of at most", sum(math.comb(7, k) for k in range(5)))
+# assert len(found) == 74
 # ```
 #
-# A few dozen, where tanh has 2000. The network is linear piece by piece: each of seven units is on
+# 74, where tanh has 2000. The network is linear piece by piece: each of seven units is on
 # or off, and seven hyperplanes cut four dimensions into at most
 # $\binom70 + \binom71 + \binom72 + \binom73 + \binom74 = 99$ pieces.
 #
@@ -298,12 +299,13 @@ show(figure)
 # <details><summary>Solution</summary>
 #
 # ```python
-# for f in (mg.sigmoid, mg.tanh):
+# for f, steepest in ((mg.sigmoid, 0.25), (mg.tanh, 1.0)):
 #     x = y = mg.Tensor(np.float64(0), requires_grad=True)
 #     for _ in range(10):
 #         y = f(y)
 #     y.backward()
-#     print(f.__name__, x.grad.item(), "at most", (0.25 if f is mg.sigmoid else 1.0) ** 10)
+#     print(f.__name__, x.grad.item(), "at most", steepest**10)
+#     assert 0.3 * steepest**10 < x.grad.item() <= steepest**10
 # ```
 #
 # No product of ten slopes of the sigmoid is above $4^{-10} \approx 10^{-6}$, and this one is
@@ -319,9 +321,10 @@ show(figure)
 # <details><summary>Solution</summary>
 #
 # ```python
-# for name in ("exp", "log", "sqrt", "abs", "relu", "cos"):
+# for name, guess in zip(("exp", "log", "sqrt", "abs", "relu", "cos"), "yxyxyx"):
 #     y = getattr(mg, name)(mg.Tensor(np.array([0.3]), requires_grad=True))
 #     print(f"{name:5}", y.node.needs)
+#     assert y.node.needs == [guess]
 # ```
 #
 # `exp` ($y$), `sqrt` ($1 / 2y$) and `relu` (1 where $y > 0$). `abs` and `cos` cannot: one output,

@@ -290,6 +290,7 @@ show_images({**views, "target": target}, 1.8, 0, 1)
 #     if quality < 40:
 #         break
 #     print(f"step {step}: {code.bits_per_pixel:.2f} bits, {quality:.1f} dB")
+# assert step == 10  # the first that is too large
 # ```
 #
 # Nine: 2.68 of 8 bits, no pixel off by more than 4. (For a constant error $e$ the PSNR is
@@ -309,7 +310,11 @@ show_images({**views, "target": target}, 1.8, 0, 1)
 # upright, reversed_ = (pyramids.laplacian_pyramid(x) for x in (grey, grey[::-1]))
 # hybrid = dataclasses.replace(upright, levels=upright.levels[:3] + reversed_.levels[3:])
 # image = pyramids.collapse(hybrid)
-# show_images({"from near": image, "from afar": pyramids.gaussian_pyramid(image)[3]}, 3.5)
+# seen, up, down = (pyramids.gaussian_pyramid(x)[3] for x in (image, grey, grey[::-1]))
+# show_images({"from near": image, "from afar": seen}, 3.5)
+# upright, reversed_ = (np.corrcoef(seen.ravel(), x.ravel())[0, 1] for x in (up, down))
+# print(f"from afar: correlation {upright:.2f} with her, {reversed_:.2f} with her on her head")
+# assert reversed_ > 0.9 > upright
 # ```
 #
 # From near she looks at you; from afar, where the fine levels are too fine for the eye, she stands
@@ -332,6 +337,7 @@ show_images({**views, "target": target}, 1.8, 0, 1)
 #     guess = guess - 0.8 * gradient.numpy()
 # print(f"mean {guess.mean():.1e}, of the image {target.mean():.4f}")
 # show_images({"learnt": guess, "wanted": target - target.mean()}, 2.5, -0.5, 0.5)
+# assert abs(guess.mean()) < 1e-12 and np.corrcoef(guess.ravel(), target.ravel())[0, 1] > 0.9
 # ```
 #
 # Only the mean. The $L$ of a constant is 0, so nothing pulls at it: it stays at the 0 that we began

@@ -260,9 +260,9 @@ for name, a in (("x, from outside", x), ("y, made by conv2d", y)):
     print(f"{name:20}shape {a.shape}, steps in numbers {tuple(s // 4 for s in a.strides)}")
 
 # %% [markdown]
-# Two things get simpler. What a 3x3 window reads is then three runs of 3 C numbers, which are copied
-# as a whole, instead of 3 C runs of three numbers from all over the memory. And a 1x1 convolution
-# needs no copy at all: the image *is* the matrix, with a pixel per row. In ResNet-50 two of three
+# Two things get simpler. What a 3x3 window reads is then three runs of 3 C numbers, copied as a
+# whole, instead of 3 C runs of three numbers from all over the memory. And a 1x1 convolution needs
+# no copy at all: the image *is* the matrix, with a pixel per row. In ResNet-50 two of three
 # convolutions are 1x1.
 
 # %%
@@ -308,7 +308,9 @@ show(figure)
 # y = mg.conv2d(x, mg.Tensor(np.ones((1, 1, 7, 7))), stride=2, padding=3)
 # y = mg.avg_pool2d(y, 3, stride=2, padding=1)
 # y[0, 0, 8, 8].backward()
-# print(np.count_nonzero(x.grad.numpy().any(axis=(0, 1, 2))), "pixels")
+# width = np.count_nonzero(x.grad.numpy().any(axis=(0, 1, 2)))
+# print(width, "pixels")
+# assert width == 1 + 6 * 1 + 2 * 2
 # ```
 #
 # $1 + 6 \cdot 1 + 2 \cdot 2 = 11$.
@@ -325,7 +327,9 @@ show(figure)
 # column, row = np.array([1, 2, 1.0]), np.array([-1, 0, 1]) / 8
 # assert (np.outer(column, row) == edge).all()
 # thin = mg.conv2d(mg.conv2d(photo, column.reshape(1, 1, 3, 1)), row.reshape(1, 1, 1, 3))
-# print(np.abs(thin - mg.conv2d(photo, edge[None, None])).max())
+# error = np.abs(thin - mg.conv2d(photo, edge[None, None])).max()
+# print("largest difference:", error)
+# assert error < 1e-14
 # ```
 #
 # Equal but for rounding, for 3 + 3 products instead of 9; of a 7x7 filter, 14 instead of 49. Most
@@ -340,8 +344,10 @@ show(figure)
 # <details><summary>Solution</summary>
 #
 # ```python
-# for k in (3, 4):
-#     print(mg.conv_transpose2d(np.ones((1, 1, 5, 5)), np.ones((1, 1, k, k)), stride=2)[0, 0, 3:9])
+# for k, values in ((3, {1, 2, 4}), (4, {4})):
+#     large = mg.conv_transpose2d(np.ones((1, 1, 5, 5)), np.ones((1, 1, k, k)), stride=2)[0, 0]
+#     print(large[2:-2, 2:-2])
+#     assert set(large[2:-2, 2:-2].ravel()) == values
 # ```
 #
 # With 3x3, values of 1, 2 and 4 like a chessboard: 3 is no multiple of the stride, so some pixels
