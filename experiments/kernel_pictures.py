@@ -29,9 +29,9 @@ def lines_of_memory(steps):
         lines = np.unique(asked // LINE)
         used = np.isin(lines[:, None] * LINE + np.arange(LINE), asked)
         axes.pcolormesh(used, cmap=colours, vmin=0, vmax=1, edgecolor="white", linewidth=0.5)
-        axes.set(ylim=(LINE, 0), xlabel="number in the line", ylabel="line fetched",
+        axes.set(ylim=(LINE, 0), xlabel="number in the line (blue: asked for)", ylabel="line",
                  title=f"{name}: {len(lines)} {'line' if len(lines) == 1 else 'lines'},\n"
-                       f"{used.mean():.0%} of them used")
+                       f"{used.mean():.0%} of the bytes used")
     return figure
 
 

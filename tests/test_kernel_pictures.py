@@ -22,7 +22,7 @@ def drawn(figure):
     (1, "1 line", "100%"), (2, "2 lines", "50%"), (31, "31 lines", "3%"), (3136, "32 lines", "3%")])
 def test_a_warp_fetches_as_many_lines_as_its_threads_are_apart(step, lines, share):
     (axes,) = drawn(kernel_pictures.lines_of_memory({"here": step})).axes
-    assert axes.get_title() == f"here: {lines},\n{share} of them used"
+    assert axes.get_title() == f"here: {lines},\n{share} of the bytes used"
     assert np.count_nonzero(axes.collections[0].get_array()) == 32  # one for each thread
 
 

@@ -13,7 +13,7 @@
 # - that a run which was stopped, or hit by a NaN, need not be lost.
 #
 # **You need** gradients ([`01_autograd.py`](01_autograd.py)) and convolution layers
-# ([`04_convolution.py`](04_convolution.py)). It runs in eight seconds: as a script, or cell by cell
+# ([`04_convolution.py`](04_convolution.py)). It runs in ten seconds: as a script, or cell by cell
 # in VS Code or Jupyter.
 
 # %%
@@ -225,10 +225,10 @@ for way, colour in ((from_scratch, "grey"), (last_layer, "sky"), (fine_tuned, "o
     tested = {}
 
     def note(run):
-        if run.epoch % 4 == 0:
+        if run.epoch % 5 == 0:
             tested[run.epoch] = evaluate(run.model, tests)["accuracy"]
 
-    lines = trained(models[way], few, 16, groups, callbacks=[SimpleNamespace(on_epoch_end=note)])
+    lines = trained(models[way], few, 15, groups, callbacks=[SimpleNamespace(on_epoch_end=note)])
     matrix = evaluate(models[way], tests, {"matrix": lambda: ConfusionMatrix(len(FEW))})["matrix"]
     low, high = wilson(int(matrix.trace()), len(test))
     share = shares[way] = float(matrix.trace()) / len(test)
