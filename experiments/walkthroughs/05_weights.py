@@ -161,7 +161,7 @@ print(weights["w"])
 # $$\text{offset} + i\,s_0 + j\,s_1$$
 #
 # of the storage. So a transposed matrix needs no copy, only exchanged strides, and a stride of 0
-# repeats a row for nothing. Tensors may share a storage: which is why it is a member of its own.
+# repeats a row for nothing. Tensors may share a storage, which is why it is a member of its own.
 
 # %%
 views = {"as written": (0, (2, 3), (3, 1)), "transposed": (0, (3, 2), (1, 3)),
