@@ -276,9 +276,9 @@ sheet({f"the surest of\n{len(wrong)} mistakes": [test.x[i] for i in worst]}, 1.8
 # ## 4. A run that is stopped
 #
 # Ctrl-C (here one that we send ourselves, in the seventh step of sixteen) lets the step finish,
-# saves, and leaves. The same call again goes on in the middle of the epoch: shuffling, augmentation,
-# momentum, learning rate, batch statistics are all in the file. The weights at the end are not
-# similar to those of a run without a stop. They are the same bits.
+# saves, and leaves. The same call again goes on in the middle of the epoch: shuffling,
+# augmentation, momentum, learning rate, batch statistics are all in the file. The weights at the
+# end are not similar to those of a run without a stop. They are the same bits.
 
 
 # %%
