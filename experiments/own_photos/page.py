@@ -13,7 +13,7 @@ from pathlib import Path
 from experiments.own_network import is_own
 from experiments.own_photos.photos import Photos
 from experiments.own_photos.plan import Plan
-from experiments.report import captioned, figure, skeleton
+from experiments.report import captioned, command, figure, skeleton
 from experiments.results import save_figure, versions, write
 from experiments.tasks import plots, sheets
 from experiments.tasks.scores import Score, Share, score
@@ -117,7 +117,7 @@ def report(outcome: Outcome) -> None:
 </header>
 <main>
 <h3>To use it</h3>
-<p><code>{escape(outcome.command)}</code></p>
+<p>{command(outcome.command)}</p>
 {figures}{_classes(outcome)}{_bad(photos)}</main>
 """, _STYLE))
 

@@ -27,7 +27,8 @@ _MAX_LAYERS, _MAX_DEPTH, _MAX_TEXT = 10_000, 20, 300
 _PLAIN = int, float, str
 _PUBLISHED, _TRIAL = 64, 16     # widths of ResNets: the usual one, and one that costs little
 _LAYERS = {name: kind for name in nn.__all__ if inspect.isclass(kind := getattr(nn, name))
-           and issubclass(kind, nn.Module) and kind not in (nn.Module, nn.Sequential)}
+           and issubclass(kind, nn.Module) and kind not in (nn.Module, nn.Sequential)
+           and not name.endswith("Loss")}
 _SIZES = "in_features", "out_features", "in_channels", "out_channels", "num_features"
 _BUILDERS: dict[str, Callable] = {}
 
