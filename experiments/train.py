@@ -79,10 +79,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _stopped(folder, status):
-    way = (f"; to go on: python -m experiments train --resume {shlex.quote(str(folder))}"
-           if (folder / "config.json").exists() else "")
+    way = f"; to go on: {_resume(folder)}" if (folder / "config.json").exists() else ""
     print(f"experiments: interrupted{way}", file=sys.stderr)
     return status
+
+
+def _resume(folder):
+    return f"python -m experiments train --resume {shlex.quote(str(folder))}"
 
 
 def _new(args):
@@ -147,11 +150,14 @@ def _train(root, plan, typed, folder):
          "options": typed, "plan": asdict(plan), "versions": versions()}, indent=1) + "\n")
     screen = Screen(sys.stdout)
     screen.print(_wrapped(screen, f"{root}: {plan.in_words()}"))
-    model, history = trained(plan, photos, folder / TRAINING)
+    model, history, lost = trained(plan, photos, folder / TRAINING)
     outcome = Outcome.of(str(root), model, history, photos, plan, folder)
-    report(outcome)
     for line in story(outcome):
         screen.print(["", *_wrapped(screen, line)])
+    if lost:
+        raise UserError(f"the end of this training could not be saved: {lost}; free some room, "
+                        f"then repeat it by {_resume(folder)}")
+    report(outcome)
     screen.print(["", "To use it:", f"  {outcome.command}", "",
                   f"Report: {folder / 'report.html'}"])
     return 0

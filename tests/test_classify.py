@@ -306,7 +306,7 @@ def test_a_network_from_the_users_file(name, capsys):
     ("my nets.py:word", "it is a str, neither a network nor a class"),
     ("my nets.py:wrong", "KeyError: 'no\\nluck' (my nets.py, line 13)"),
     ("my nets.py:text", "it made a str, not an nn.Module"),
-    ("my nets.py:Other", "there is no 'Other' in the file; it has Own, four, by_number, made, wrong"),
+    ("my nets.py:Other", "no 'Other' in the file; it has Own, four, by_number, made, wrong"),
     ("missing.py:Own", "there is no file missing.py"),
     ("broken.py:Own", "the file cannot be run: SyntaxError")])
 def test_mistakes_with_own_networks(arch, message, capsys):

@@ -23,7 +23,7 @@ from experiments.own_photos.plan import Plan
 from experiments.results import UserError
 from minigrad.data import ImageFolder
 from minigrad.models import load, resnet18, small_cnn
-from minigrad.train import History
+from minigrad.train import History, NotSavedError
 from minigrad.weights import save
 from tests import odd_photos
 
@@ -178,6 +178,21 @@ def test_a_stopped_training_goes_on_to_the_same_weights(run, number, status, tmp
     undisturbed = load(run[0]).model.state_dict()
     for name, array in load("a b").model.state_dict().items():
         assert np.array_equal(array, undisturbed[name]), name
+
+
+def test_a_disk_that_refuses_the_end_costs_no_result(capsys, monkeypatch):
+    folders("set", train=6, valid=3)
+    whole = training.fit
+
+    def refused(*args, **settings):
+        raise NotSavedError("full", whole(*args, **settings)) from OSError(28, "No space left")
+
+    monkeypatch.setattr(training, "fit", refused)
+    status, out, err = quietly(capsys, "train", "set", "--out", "o", *FAST)
+    assert status == 2 and "of 6 validation photos are right" in " ".join(out.split())
+    assert err.splitlines()[-1] == (
+        "experiments: error: the end of this training could not be saved: [Errno 28] No space left;"
+        " free some room, then repeat it by python -m experiments train --resume o")
 
 
 # --- mistakes ------------------------------------------------------------------------------------
@@ -344,8 +359,8 @@ def test_only_the_last_layer_learns_if_the_rest_is_frozen(run):
     assert (plan.arch, plan.size) == ("small_cnn", 16)
     folders("outer", one=12)
     found = photos.find("outer/one", plan.side, None, 0, "raise")
-    model, history = training.trained(Plan(**{**asdict(plan), "epochs": 2, "batch": 4}), found,
-                                      Path("frozen"))
+    model, history, _ = training.trained(Plan(**{**asdict(plan), "epochs": 2, "batch": 4}), found,
+                                         Path("frozen"))
     for name, array in model.state_dict().items():
         if not name.startswith("17.") and "running" not in name and "tracked" not in name:
             assert np.array_equal(array, start[name]), name

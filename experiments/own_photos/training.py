@@ -1,12 +1,13 @@
 """Training a network by a plan, in a folder, from where it goes on if it was stopped.
 
-    model, history = trained(plan, photos, folder)
+    model, history, lost = trained(plan, photos, folder)
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import minigrad as mg
 from experiments.own_network import is_own, own_network
@@ -19,16 +20,26 @@ from minigrad.models.architecture import last_layer
 from minigrad.nn import Module
 from minigrad.optim import AdamW
 from minigrad.optim.lr_scheduler import OneCycleLR
-from minigrad.train import Accuracy, History, NonFiniteError, fit, freeze, param_groups
+from minigrad.train import (Accuracy, History, NonFiniteError, NotSavedError, fit, freeze,
+                            param_groups)
 from minigrad.weights import WeightsError
 
 CLIP = 1.0                      # the norm of all gradients together
 
 
-def trained(plan: Plan, photos: Photos, folder: Path) -> tuple[Module, History]:
-    """The network with the weights of its best epoch, by the loss on the validation photos.
+class Trained(NamedTuple):
+    """A network with the weights of its best epoch, by the loss on the validation photos; what
+    happened in each; why its end is not on the disk, or ""."""
 
-    What is in `folder` already goes on. Ctrl-C and SIGTERM keep it there, see `minigrad.train.fit`.
+    model: Module
+    history: History
+    lost: str
+
+
+def trained(plan: Plan, photos: Photos, folder: Path) -> Trained:
+    """Train by the plan; what is in `folder` already goes on.
+
+    Ctrl-C and SIGTERM keep it there, see `minigrad.train.fit`.
     Raises UserError if network and photos do not fit, the folder refuses, or numbers overflow.
     """
     mg.manual_seed(plan.seed)
@@ -44,9 +55,11 @@ def trained(plan: Plan, photos: Photos, folder: Path) -> tuple[Module, History]:
         history = fit(model, train, valid, epochs=plan.epochs, optimizer=optimizer,
                       scheduler=scheduler, metrics={"accuracy": Accuracy}, clip_norm=CLIP,
                       folder=folder, resume=True, restore_best=True)
+    except NotSavedError as error:
+        return Trained(model, error.history, str(error.__cause__))
     except (OSError, ValueError, TypeError, SampleError, NonFiniteError) as error:
         raise UserError(" ".join(str(error).split())) from error
-    return model, history
+    return Trained(model, history, "")
 
 
 def build(plan: Plan, classes: int, fresh: bool = False) -> Module:
