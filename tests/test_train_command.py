@@ -367,6 +367,19 @@ def test_only_the_last_layer_learns_if_the_rest_is_frozen(run):
     assert len(model[17].weight) == 2 and history[-1]["epoch"] == 2
 
 
+def test_the_network_is_that_of_the_best_epoch():
+    """Not of the last, as the rate is far too high."""
+    folders("outer", one=12)
+    found = photos.find("outer/one", 18, None, 0, "raise")
+    plan = Plan("small_cnn", size=16, batch=4, epochs=4, lr=0.6)
+    model, history, _ = training.trained(plan, found, Path("run"))
+    assert history.best("valid.loss")["epoch"] < 4
+    best = load("run")
+    assert f"epoch {history.best('valid.loss')['epoch']}" in best.about
+    for name, array in model.state_dict().items():
+        assert np.array_equal(array, best.model.state_dict()[name]), name
+
+
 def test_the_body_of_a_network_with_weights_learns_more_slowly():
     save("w.safetensors", resnet18(5, width=64).state_dict())
     plan = choice.choose({"weights": "w.safetensors"})
