@@ -2,7 +2,7 @@
 
 `python -m experiments pyramids FILE` is short for `python -m experiments pyramids --image FILE`.
 The options of the tasks are in `tasks/options.py`. `python -m experiments summary MODEL`,
-`classify IMAGE...` and `prepare` have options of their own, see their `--help`.
+`classify IMAGE...`, `check FOLDER` and `prepare` have options of their own, see their `--help`.
 
 Exit status: 0 every verdict is the documented one, 1 a verification came out differently, 2 a
 mistake in the command or in the photos, or a disk that refused results (one line on stderr), 130
@@ -40,6 +40,7 @@ PAGES = {"pyramids": pyramid_pictures}          # more to verify than the theory
 WITH_PHOTO = "q1", "pyramids"
 COMMANDS = {"summary": "what a model costs, layer by layer",    # each is a module of experiments
             "classify": "what is in a photograph, by a model with weights from a file",
+            "check": "whether every photo of a folder can be read, before training on it",
             "prepare": "the photo folders of the tasks, made of the two published archives"}
 
 

@@ -1,4 +1,4 @@
-"""Folders of photographs: what is found in which order, whatever the file system holds; data sets.
+"""Folders of photographs: what is found in which order, whatever the file system holds.
 
 A tree is written as a text, an entry to a word: `a/x.jpg` a file, `a/` a folder, `a/x.jpg>TARGET` a
 link, `a/x.jpg|` a FIFO, `a/x.jpg=` a socket. An outcome lists the samples, in order.
@@ -14,14 +14,15 @@ import unicodedata
 from contextlib import contextmanager
 from pathlib import Path
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
-import minigrad as mg
-from minigrad.data.dataset import ArrayDataset, Dataset, Subset
+from minigrad.data.dataset import Subset
 from minigrad.data.folder import EXTENSIONS, ImageFolder
 from minigrad.data.images import ImageError
-from tests.image_corpus import PICTURE, png
+from tests.image_corpus import PICTURE, png, saved
 from tests.one_line import one_line
 
 ALL = " ".join(f"a/x{extension}" for extension in sorted(EXTENSIONS))
@@ -80,6 +81,15 @@ CASES = {
     "empty class": ("a/x.jpg pug/", FileNotFoundError, "no image of class pug in"),
     "class without images": ("a/x.jpg pug/x.txt", FileNotFoundError, "no image of class pug in"),
     "class of hidden files": ("a/x.jpg pug/._x.jpg", FileNotFoundError, "no image of class pug"),
+    "class of photographs of another kind": (
+        "a/x.jpg pug/1.HEIC pug/2.heic pug/3.AVIF pug/Thumbs.db", FileNotFoundError,
+        "no image of class pug in root, but 2 .heic, 1 .avif, 1 .db; 2 .heic, 1 .avif: photographs "
+        "of kinds that are not read, convert them to JPEG; or remove the folder"),
+    "class of misnamed photographs": (
+        "a/x.jpg pug/1.jfif", FileNotFoundError, "1 .jfif: rename them to .jpg or .png"),
+    "photographs without a class": (
+        "x.jpg y.PNG z.txt", FileNotFoundError, "no folder in root, and 2 images that are in no "
+        "class; it needs one for each class, with the images in it, as root/pug/1.jpg"),
     "class is the root": ("a/x.jpg b>.", FileNotFoundError, "no image of class b"),
     "file in two classes": ("a/x.jpg b/y.jpg>../a/x.jpg", ValueError, "one file, two classes"),
     "folder in two classes": ("a/x.jpg b>a", ValueError, "one file, two classes"),
@@ -222,6 +232,59 @@ def test_classes_may_be_picked_and_numbered(root):
         ImageFolder(root, classes=["a", "a"])
 
 
+def test_what_is_left_out_is_counted_and_photographs_are_told(root, caplog):
+    build(root, "a/x.jpg a/1.HEIC a/b/2.heic a/Thumbs.db a/README a/.DS_Store a/4.gif a/c.d/e "
+                "b/y.jpg b/z.jpg.part b/w.heic c/z.jpg c/3.heif x.heic")
+    data = ImageFolder(root, classes=["a", "b"])
+    assert data.ignored == Counter({".heic": 3, "no extension": 2, ".db": 1, ".gif": 1,
+                                    ".part": 1})
+    record, = caplog.records
+    assert (record.name, record.levelname) == ("minigrad.data.folder", "WARNING")
+    assert record.getMessage() == (
+        "ImageFolder: root: left out 3 .heic: photographs of kinds that are not read, convert them "
+        "to JPEG; 1 .gif: rename them to .jpg or .png, what is in them is read")
+    data[0], data.with_transform(None)[0]
+    assert len(caplog.records) == 1                 # once, when it is made
+    assert Subset(data, [0]).dataset.ignored is data.ignored
+    assert pickle.loads(pickle.dumps(data)).ignored == data.ignored
+
+
+def test_other_files_are_no_reason_to_tell_anything(root, caplog):
+    build(root, "a/x.jpg a/Thumbs.db a/notes.txt a/.hidden.heic")
+    assert ImageFolder(root).ignored == {".db": 1, ".txt": 1} and not caplog.records
+
+
+def test_many_kinds_and_odd_ones_are_one_short_line(root, caplog):
+    build(root, " ".join(["a/x.jpg|", "a/1.h\neic", "b/z.\udcff",
+                          *(f"b/{i}.k{i}" for i in range(20))]))
+    with one_line(FileNotFoundError, "no image of class b", "1 .k0, 1 .k1, 1 .k10, 1 .k11, 1 .k12,",
+                  " and 15 files of 15 other kinds; put some there"):
+        ImageFolder(root)
+    assert ImageFolder(root, classes=["a"]).ignored == {".h\neic": 1}
+
+
+@pytest.mark.parametrize("extension", [".gif", ".jfif", ".jpe"])
+def test_what_is_to_be_renamed_is_read_then(extension, root):
+    kind = "GIF" if extension == ".gif" else "JPEG"
+    build(root, "a/x.jpg")
+    Path("root/a", f"y{extension}").write_bytes(saved(PICTURE, kind))
+    assert ImageFolder(root).ignored == {extension: 1}
+    os.rename(f"root/a/y{extension}", "root/a/y.jpg")
+    assert ImageFolder(root)[1][0].size == (16, 24)
+
+
+def test_a_root_in_the_home_folder(root, monkeypatch):
+    build(root, "photos/a/x.jpg ./~/a/y.jpg")
+    monkeypatch.setenv("HOME", os.path.abspath(root))
+    data = ImageFolder("~/photos")
+    assert data.samples == [(os.path.abspath("root/photos/a/x.jpg"), 0)] and data[0]
+    assert ImageFolder(Path("~/photos")).samples == data.samples
+    monkeypatch.chdir(root)
+    assert ImageFolder("./~").samples == [("./~/a/y.jpg", 0)]
+    with one_line(FileNotFoundError, f"cannot list {os.path.abspath('none')}"):
+        ImageFolder("~/none")
+
+
 def test_a_hundred_thousand_files(tmp_path):
     for label in range(10):
         (tmp_path / f"{label}").mkdir()
@@ -233,76 +296,27 @@ def test_a_hundred_thousand_files(tmp_path):
     assert len(data) == 100_000 and data.targets[::10_000] == list(range(10))
 
 
-# --- data sets -----------------------------------------------------------------------------------
+# What was removed
 
-def shifted(x, rng):
-    return x + rng.integers(1000)
-
-
-def test_array_dataset():
-    data = ArrayDataset(np.arange(6).reshape(3, 2), np.array([1, 0, 1]))
-    assert len(data) == 3 and data.targets == [1, 0, 1]
-    x, label = data[2]
-    assert x.tolist() == [4, 5] and label == 1 and type(label) is int
-    assert data[-1][0].tolist() == [4, 5] and data.name(-1) == "sample 2"
-    assert len(list(data)) == 3             # IndexError ends the loop
-    assert len(ArrayDataset(np.zeros((0, 2)), [])) == 0
-
-
-def test_a_transform_draws_from_the_generator_it_gets():
-    plain = ArrayDataset(np.zeros(3, int), [0, 1, 2])
-    data = plain.with_transform(shifted)
-    assert plain.transform is None and plain[1] == (0, 1)
-    one, two = (data.get(i, np.random.default_rng(5)) for i in (1, 2))
-    assert one[0] == two[0] and (one[1], two[1]) == (1, 2)
-    mg.manual_seed(3)
-    first = [data[i][0] for i in range(3)]
-    mg.manual_seed(3)
-    assert [data[i][0] for i in range(3)] == first and len(set(first)) == 3
+def test_removed_files_keep_their_places(tmp_path):
+    names = ["a/1.png", "a/deep/0.png", "a/2.png", "a/deep/3.png", "b/1.png", "b/2.png"]
+    build(tmp_path, " ".join(names))
+    before = ImageFolder(tmp_path).samples
+    gone = ["a/deep/0.png", "b/2.png", "a/1.png"]
+    for name in gone:
+        (tmp_path / name).unlink()
+    found = ImageFolder(tmp_path, removed=gone)
+    assert found.samples == before and len(ImageFolder(tmp_path)) == 3
+    place = [path for path, _ in before].index(str(tmp_path / "b/2.png"))
+    with one_line(ImageError, "b/2.png", "No such file"):
+        found[place]
 
 
-def test_views_of_a_folder_share_the_scan(root):
-    build(root, "a/x.jpg b/y.jpg")
-    data = ImageFolder(root)
-    view = data.with_transform(lambda image, rng: image.size)
-    assert view.samples is data.samples and view[1] == ((16, 24), 1)
-    assert data[1][0].mode == "RGB" and view.name(1) == "root/b/y.jpg"
-    assert pickle.loads(pickle.dumps(data)).samples == data.samples
-
-
-def test_subset(root):
-    build(root, "a/x.jpg b/y.jpg c/z.jpg")
-    part = Subset(ImageFolder(root), [2, 0, -1])
-    assert (len(part), part.targets, part.name(0)) == (3, [2, 0, 2], "root/c/z.jpg")
-    assert part.with_transform(lambda image, rng: image.width)[1] == (16, 0)
-    assert Subset(part, [1]).targets == [0]
-
-
-@pytest.mark.parametrize("call, message", [
-    (lambda data: data[3], "ArrayDataset: no sample 3, there are 3"),
-    (lambda data: data[-4], "ArrayDataset: no sample -4, there are 3"),
-    (lambda data: data.get(9, None), "ArrayDataset: no sample 9"),
-    (lambda data: Subset(data, [0, 7]), "ArrayDataset: no sample 7"),
-    (lambda data: Subset(data, [0, 1])[2], "Subset: no sample 2, there are 2"),
-    (lambda data: data.name(3), "ArrayDataset: no sample 3")])
-def test_indices_that_are_not_there(call, message):
-    with one_line(IndexError, message):
-        call(ArrayDataset(np.zeros(3), [0, 1, 0]))
-
-
-@pytest.mark.parametrize("x, y, error, message", [
-    (np.zeros(3), [0, 1], ValueError, "3 inputs need as many classes"),
-    (np.zeros(2), [[0], [1]], ValueError, "of shape (2, 1)"),
-    (np.zeros(2), [0.0, 1.0], TypeError, "classes must be integers, got float64"),
-    (np.zeros(2), ["a", "b"], TypeError, "classes must be integers")])
-def test_arrays_that_are_no_dataset(x, y, error, message):
-    with one_line(error, message):
-        ArrayDataset(x, y)
-
-
-def test_a_dataset_without_get():
-    class Mine(Dataset):
-        targets = [0]
-
-    with one_line(NotImplementedError, "Mine does not define get"):
-        Mine()[0]
+@pytest.mark.parametrize("name, words", [
+    ("a/1.png", ("a/1.png is still there",)), ("c/1.png", ("c/1.png is no image of a class",)),
+    ("1.png", ("1.png is no image of a class", "CLASS/12.jpg")), ("../a/9.png", ("no image",)),
+    ("a/notes.txt", ("no image",))])
+def test_what_cannot_have_been_removed(tmp_path, name, words):
+    build(tmp_path, "a/1.png b/1.png")
+    with one_line(ValueError, "ImageFolder", *words):
+        ImageFolder(tmp_path, removed=[name])

@@ -18,10 +18,11 @@ LAYERS = (
     ["minigrad.function", "minigrad.kernels", "minigrad.autocast"],
     ["minigrad.ops"],
     ["minigrad.autograd"],
-    ["minigrad.nn", "minigrad.optim", "minigrad.gradcheck", "minigrad.profile", "minigrad.draw"],
+    ["minigrad.nn", "minigrad.optim", "minigrad.gradcheck", "minigrad.profile", "minigrad.draw",
+     "minigrad.data"],
     ["minigrad.models", "minigrad.weights"],
     ["minigrad"],
-    ["minigrad.data", "minigrad.train", "minigrad.hints.__main__"],
+    ["minigrad.train", "minigrad.hints.__main__"],
     ["pyramids"],
     ["experiments"],
 )

@@ -12,6 +12,7 @@ from minigrad.data import (ArrayDataset, ColorJitter, Compose, DataLoader, Image
                            RandomCrop, RandomHorizontalFlip, RandomRotation, SampleError, ToArray)
 from tests.loader_samples import (EVERY, FORKS, HOW, Numbers, bad, forking, indices,
                                   nothing_is_left)
+from tests.one_line import one_line
 
 pytestmark = FORKS
 WATCHED = forking, nothing_is_left      # fixtures of every test here
@@ -125,7 +126,8 @@ def test_batch_names_are_those_of_the_batches():
 def test_a_bad_sample_stops_the_loop_at_its_batch(how):
     loader = DataLoader(Numbers(30, {13: bad("dogs/x.jpg: cut off")}), 4, **how)
     seen = []
-    with pytest.raises(SampleError, match="^sample 13: dogs/x.jpg: cut off$") as caught:
+    with pytest.raises(SampleError, match="^sample 13: dogs/x.jpg: cut off; on_error=\"skip\" or "
+                                          "\"replace\" goes on .* minigrad.data.check") as caught:
         seen.extend(loader)
     assert indices(seen) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
     assert type(caught.value.__cause__) is ImageError
@@ -238,6 +240,38 @@ def test_any_array_passes_through_a_process_unchanged(shape, dtype):
     batch, _ = next(iter(DataLoader(ArrayDataset(list(x), [0] * 6), 6, workers=2, processes=True)))
     np.testing.assert_array_equal(batch, x)
     assert batch.dtype == np.dtype(dtype).newbyteorder("=")
+
+
+def test_num_workers_is_pytorchs_name_of_workers():
+    for number in (0, 3):
+        loader = DataLoader(Numbers(9), 4, num_workers=number)
+        assert loader.workers == number
+        assert digest(loader) == digest(DataLoader(Numbers(9), 4))
+    assert DataLoader(Numbers(9)).workers == 2
+    with pytest.raises(ValueError, match="num_workers must be an integer of at least 0, got -1"):
+        DataLoader(Numbers(9), num_workers=-1)
+    with pytest.raises(ValueError, match="workers and num_workers are two names of one number"):
+        DataLoader(Numbers(9), workers=2, num_workers=2)
+    for name in ("pin_memory", "persistent_workers", "collate_fn"):
+        with pytest.raises(TypeError, match=name):
+            DataLoader(Numbers(9), **{name: True})
+
+
+class TorchStyle:
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        return np.zeros(2), 0
+
+
+@pytest.mark.parametrize("dataset", [
+    [(np.zeros(2), 0)], np.zeros((3, 2)), (np.zeros((3, 2)), np.zeros(3)), TorchStyle(),
+    {"x": [1]}, "photos"], ids=lambda value: type(value).__name__)
+def test_what_is_no_data_set_is_told_what_to_be(dataset):
+    with one_line(TypeError, f"DataLoader: {type(dataset).__name__} is no data set of minigrad",
+                  "ArrayDataset(x, y)", "ImageFolder", "subclass Dataset"):
+        DataLoader(dataset)
 
 
 def test_one_iteration_at_a_time_moves_the_position():

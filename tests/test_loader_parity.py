@@ -38,6 +38,9 @@ def test_what_draws_nothing(tv, size, mode):
     ours, theirs = data.ToArray()(picture), t.ToTensor()(picture)
     assert_same(ours, theirs.numpy())
     assert_same(data.Normalize(mean, std)(ours), t.Normalize(mean, std)(theirs).numpy())
+    assert_same(data.ToTensor()(picture), theirs.numpy())
+    for channels in (1, 3):
+        assert_same(data.Grayscale(channels)(picture), t.Grayscale(channels)(picture))
 
 
 @pytest.mark.parametrize("mode", data.transforms.PADDING_MODES)
@@ -61,6 +64,9 @@ def test_the_other_random_ones_with_the_same_numbers(tv, seed, mode):
     window = crop.draw(picture, rng)
     assert_same(crop.apply(picture, *window), f.resized_crop(picture, *window, [20, 30]))
     assert_same(data.RandomHorizontalFlip().apply(picture, True), f.hflip(picture))
+    assert_same(data.RandomVerticalFlip().apply(picture, True), f.vflip(picture))
+    assert_same(data.RandomGrayscale().apply(picture, True),
+                tv.transforms.RandomGrayscale(1)(picture))
     fill = (9, 8, 7) if mode == "RGB" else 9
     rotation = data.RandomRotation(180, fill)
     angle, = rotation.draw(picture, rng)
@@ -70,6 +76,30 @@ def test_the_other_random_ones_with_the_same_numbers(tv, seed, mode):
     for name, factor in changes:
         theirs = getattr(f, f"adjust_{name}")(theirs, factor)
     assert_same(jitter.apply(picture, *changes), theirs)
+
+
+@pytest.mark.parametrize("kernel_size, sigma", [(3, 0.5), (9, 2.0), ((5, 9), (0.1, 3)), (23, 5.0)])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_blur_with_the_same_deviation(tv, kernel_size, sigma, mode):
+    """Sums in another order: a value in the middle of two bytes may be rounded to the other."""
+    blur, picture = data.GaussianBlur(kernel_size, sigma), image(mode=mode)
+    drawn, = blur.draw(picture, np.random.default_rng(0))
+    theirs = tv.transforms.functional.gaussian_blur(picture, kernel_size, drawn)
+    difference = np.abs(np.subtract(blur.apply(picture, drawn), theirs, dtype=int))
+    assert difference.max() <= 1 and np.count_nonzero(difference) < difference.size / 1000
+
+
+@pytest.mark.parametrize("value", [0, 0.25, (1, 2, 3), "random"])
+def test_erasing_at_the_same_place(tv, value, monkeypatch):
+    erase, x = data.RandomErasing(1, value=value), data.ToArray()(image())
+    for seed in range(4):
+        top, left, cover = erase.draw(x, np.random.default_rng(seed))
+        monkeypatch.setattr(
+            tv.transforms.RandomErasing, "get_params", staticmethod(lambda img, **how: (
+                top, left, *cover.shape[1:], torch.from_numpy(cover.copy()))))
+        theirs = tv.transforms.RandomErasing(1, value=value)(torch.from_numpy(x))
+        assert_same(erase.apply(x, top, left, cover), theirs.numpy())
+        assert cover.size
 
 
 def test_every_hue_shift(tv):
@@ -83,11 +113,24 @@ def test_every_hue_shift(tv):
     ("Resize", (256,)), ("Resize", ((3, 4),)), ("CenterCrop", (224,)), ("RandomCrop", (32, 4)),
     ("RandomCrop", ((3, 4),)), ("RandomResizedCrop", (224,)), ("RandomHorizontalFlip", (0.3,)),
     ("RandomRotation", (30,)), ("RandomRotation", ((-5, 9),)),
-    ("ColorJitter", (0.4, 2, (1, 3), 0.1)), ("ColorJitter", ()), ("Normalize", ((0.5,), (0.25,)))])
+    ("ColorJitter", (0.4, 2, (1, 3), 0.1)), ("ColorJitter", ()), ("Normalize", ((0.5,), (0.25,))),
+    ("RandomVerticalFlip", ()), ("Grayscale", ()), ("Grayscale", (3,)), ("RandomGrayscale", ()),
+    ("GaussianBlur", (5,)), ("GaussianBlur", ((3, 5), 2)), ("ToTensor", ()), ("RandomErasing", ()),
+    ("RandomErasing", (0.1, (0.1, 0.2), (1, 2), "random"))])
 def test_printed_forms(tv, name, arguments):
     ours, theirs = getattr(data, name)(*arguments), getattr(tv.transforms, name)(*arguments)
     assert repr(ours) == repr(theirs)
     assert repr(data.Compose([ours, ours])) == repr(tv.transforms.Compose([theirs, theirs]))
+
+
+@pytest.mark.parametrize("name, bad", [
+    ("GaussianBlur", [(4,), (-1,), (3, 0), (3, (2, 1)), (3, (0, 1))]),
+    ("RandomErasing", [(1.5,), (0.5, (-0.1, 1)), (0.5, (0.1, 2)), (1, (0, 1), (0.3, 3), "noise")])])
+def test_what_torchvision_refuses_is_refused(tv, name, bad):
+    for arguments in bad:
+        for module in (data, tv.transforms):
+            with pytest.raises(ValueError):
+                getattr(module, name)(*arguments)
 
 
 @pytest.mark.parametrize("total, lengths", [

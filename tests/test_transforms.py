@@ -6,9 +6,10 @@ from hypothesis import given, strategies as st
 from PIL import Image
 
 from minigrad.backend import manual_seed, random_state
-from minigrad.data import (CenterCrop, ColorJitter, Compose, Normalize, RandomCrop,
-                           RandomHorizontalFlip, RandomResizedCrop, RandomRotation, Resize,
-                           ToArray)
+from minigrad.data import (CenterCrop, ColorJitter, Compose, GaussianBlur, Grayscale, Normalize,
+                           RandomCrop, RandomErasing, RandomGrayscale, RandomHorizontalFlip,
+                           RandomResizedCrop, RandomRotation, RandomVerticalFlip, Resize, ToArray,
+                           ToTensor)
 
 RNG = np.random.default_rng
 
@@ -122,6 +123,14 @@ def test_flip_mirrors_left_and_right_as_often_as_p_says():
         [2, 1])
 
 
+def test_vertical_flip_turns_upside_down_as_often_as_p_says():
+    column = Image.fromarray(np.uint8([[1], [2]]))
+    results = [pixels(RandomVerticalFlip(0.3)(column, RNG(seed))) for seed in range(2000)]
+    assert 530 < results.count([[2], [1]]) < 670
+    assert results.count([[2], [1]]) + results.count([[1], [2]]) == 2000
+    assert pixels(RandomVerticalFlip(1)(row(1, 2))) == [[1, 2]]
+
+
 def test_rotation_turns_counter_clockwise_and_fills():
     turned = RandomRotation((90, 90), fill=7)(Image.fromarray(np.uint8([[1, 2], [3, 4]])), RNG(0))
     assert pixels(turned) == [[2, 4], [1, 3]]
@@ -154,11 +163,87 @@ def test_jitter_changes_in_the_order_given():
     assert ColorJitter().draw(grey, RNG(0)) == ()
 
 
+def test_grey_has_one_channel_or_three_alike():
+    red = Image.new("RGB", (1, 1), (255, 0, 0))
+    assert pixels(Grayscale()(red)) == [[76]]               # 0.299 * 255 = 76.2
+    assert pixels(Grayscale(3)(red)) == [[[76, 76, 76]]]
+    assert pixels(Grayscale(3)(row(9))) == [[[9, 9, 9]]] and pixels(Grayscale()(row(9))) == [[9]]
+    results = [pixels(RandomGrayscale(0.3)(red, RNG(seed)))[0][0] for seed in range(2000)]
+    assert 530 < results.count([76, 76, 76]) < 670
+    assert results.count([76, 76, 76]) + results.count([255, 0, 0]) == 2000
+    assert pixels(RandomGrayscale(1)(row(9))) == [[9]]
+
+
+def test_blur_is_a_normalised_gaussian_mirrored_at_the_edges():
+    point = Image.fromarray(np.pad(np.uint8([[200]]), ((2, 2), (3, 3))))
+    blurred = np.asarray(GaussianBlur((5, 3), 1.5)(point, RNG(0)), int)     # 5 wide, 3 high
+    across, down = (np.exp(-np.arange(-k, k + 1) ** 2 / (2 * 1.5 ** 2)) for k in (2, 1))
+    expected = np.rint(200 * np.outer(down / down.sum(), across / across.sum()))
+    np.testing.assert_array_equal(blurred[1:4, 1:6], expected)
+    assert blurred.sum() == expected.sum()                  # nothing outside the window
+    weights = np.exp(-np.array([1, 0, 1]) / 2)
+    weights /= weights.sum()
+    edge = round(weights @ [90, 10, 90])                    # 90 | 10 90
+    assert pixels(GaussianBlur((3, 1), 1)(row(10, 90), RNG(0)))[0][0] == edge
+    assert np.asarray(GaussianBlur(3)(image())).shape == (6, 8, 3)
+
+
+def test_blur_draws_its_deviation_uniformly():
+    draws = np.sort([GaussianBlur(3, (1, 3)).draw(None, RNG(seed))[0] for seed in range(2000)])
+    assert np.abs(draws - np.linspace(1, 3, 2000)).max() < 0.08
+    assert GaussianBlur(3, 0.7).draw(None, RNG(0)) == (0.7,)
+
+
+def test_a_blur_wider_than_the_image_is_refused():
+    GaussianBlur((15, 11), 1)(image())
+    with pytest.raises(ValueError, match=r"\(17, 11\) needs an image of at least 9 x 6 .* 8 x 6"):
+        GaussianBlur((17, 11), 1)(image())
+
+
+def test_erasing_covers_a_rectangle_of_random_place_area_and_proportions():
+    erase = RandomErasing(p=1, scale=(0.1, 0.3), ratio=(0.5, 2), value=-1)
+    x = np.ones((1, 200, 200), np.float32)
+    boxes = []
+    for seed in range(1500):
+        (rows,), (columns,) = (np.nonzero(np.any(erase(x, RNG(seed))[0] < 0, axis))
+                               for axis in (1, 0))
+        boxes.append((rows[0], columns[0], len(rows), len(columns)))
+        assert (erase(x, RNG(seed)) < 0).sum() == len(rows) * len(columns)
+    assert x.min() == 1                                     # the input is left alone
+    top, left, height, width = np.array(boxes, float).T
+    area, ratio = height * width / 200 ** 2, np.log(height / width) / np.log(2)
+    for values, low, high in ((area, 0.1, 0.3), (ratio, -1, 1)):
+        places = np.sort((values - low) / (high - low))     # Kolmogorov-Smirnov distance
+        assert np.abs(places - np.linspace(0, 1, 1500)).max() < 0.05
+    for offset, free in ((top, 200 - height), (left, 200 - width)):
+        assert abs((offset / free).mean() - 0.5) < 0.03 and (offset <= free).all()
+
+
+def test_erasing_happens_as_often_as_p_says_and_puts_what_it_is_told():
+    x = RNG(0).random((3, 9, 9)).astype(np.float32)
+    same = sum(RandomErasing(0.3)(x, RNG(seed)) is x for seed in range(2000))
+    assert 1330 < same < 1470
+    y = RandomErasing(1, value=(1, 2, 3))(x, RNG(1))
+    changed = np.any(y != x, axis=0)
+    assert changed.any() and (y[:, changed] == [[1], [2], [3]]).all()
+    noise = RandomErasing(1, (0.9, 0.9), (1, 1), "random")(np.zeros((3, 99, 99)), RNG(0))
+    drawn = noise[noise != 0]
+    assert noise.dtype == np.float64 and len(drawn) == 3 * 94 * 94     # sqrt(0.9) 99 = 93.9
+    assert abs(drawn.mean()) < 0.03 and abs(drawn.std() - 1) < 0.03
+    assert RandomErasing(1, (1, 1), (1, 1))(x, RNG(0)) is x     # none is smaller than the image
+
+
 def test_arrays_are_planes_of_bytes_over_255():
     x = ToArray()(image())
     assert x.shape == (3, 6, 8) and x.dtype == np.float32 and x.flags.c_contiguous
     np.testing.assert_array_equal(x[1], np.asarray(image())[:, :, 1] / np.float32(255))
     assert ToArray()(image(mode="L")).shape == (1, 6, 8)
+
+
+def test_to_tensor_is_another_name_of_to_array():
+    x = ToTensor()(image())
+    assert type(x) is np.ndarray and repr(ToTensor()) == "ToTensor()"
+    np.testing.assert_array_equal(x, ToArray()(image()), strict=True)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -172,7 +257,8 @@ def test_normalize_is_per_channel_and_leaves_its_input_alone(dtype):
 
 
 RANDOM = [RandomCrop(4, 2), RandomResizedCrop(4), RandomHorizontalFlip(), RandomRotation(90),
-          ColorJitter(0.5, 0.5, 0.5, 0.5)]
+          ColorJitter(0.5, 0.5, 0.5, 0.5), RandomVerticalFlip(), RandomGrayscale(0.5),
+          GaussianBlur(3, (0.5, 9))]
 
 
 @pytest.mark.parametrize("transform", RANDOM, ids=lambda t: type(t).__name__)
@@ -200,9 +286,10 @@ def test_a_chain_shares_one_generator_and_is_what_its_steps_do():
 
 @given(st.integers(1, 12), st.integers(1, 12), st.sampled_from(["RGB", "L"]), st.integers(0, 99))
 def test_any_image_becomes_the_size_that_was_asked_for(width, height, mode, seed):
-    chain = Compose([Resize(9), ColorJitter(1, 1, 1, 0.5), RandomRotation(180),
+    chain = Compose([Resize(9), ColorJitter(1, 1, 1, 0.5), RandomRotation(180), GaussianBlur(5),
+                     RandomVerticalFlip(), RandomGrayscale(0.5),
                      RandomCrop((7, 8), (1, 2), padding_mode="reflect"), RandomHorizontalFlip(),
-                     RandomResizedCrop((5, 4)), CenterCrop(6), ToArray()])
+                     RandomResizedCrop((5, 4)), CenterCrop(6), ToArray(), RandomErasing()])
     assert chain(image(width, height, mode), RNG(seed)).shape == (len(mode), 6, 6)
 
 
@@ -220,6 +307,15 @@ def test_any_image_becomes_the_size_that_was_asked_for(width, height, mode, seed
     (lambda: ColorJitter(-1), "brightness"), (lambda: ColorJitter(contrast=(2, 1)), "contrast"),
     (lambda: ColorJitter(saturation=float("nan")), "saturation"),
     (lambda: ColorJitter(hue=0.6), "hue"), (lambda: ColorJitter(hue=(-0.7, 0)), "hue"),
+    (lambda: RandomVerticalFlip(-0.1), "p"), (lambda: RandomGrayscale(2), "p"),
+    (lambda: Grayscale(2), "num_output_channels"), (lambda: Grayscale(1.0), "num_output_channels"),
+    (lambda: GaussianBlur(4), "kernel_size"), (lambda: GaussianBlur((3, 3, 3)), "kernel_size"),
+    (lambda: GaussianBlur(-3), "kernel_size"), (lambda: GaussianBlur(3, 0), "sigma"),
+    (lambda: GaussianBlur(3, (2, 1)), "sigma"), (lambda: GaussianBlur(3, (0, 1)), "sigma"),
+    (lambda: RandomErasing(2), "p"), (lambda: RandomErasing(scale=(0, 1.1)), "scale"),
+    (lambda: RandomErasing(scale=0.3), "scale"), (lambda: RandomErasing(ratio=(0, 1)), "ratio"),
+    (lambda: RandomErasing(value="noise"), "value"), (lambda: RandomErasing(value=()), "value"),
+    (lambda: RandomErasing(value=(0, None)), "value"),
     (lambda: Normalize(0.5, 0.5), "mean"), (lambda: Normalize((0.5,), (0,)), "std"),
     (lambda: Normalize((0.5, 0.5), (1,)), "std"), (lambda: Compose([3]), "transforms")])
 def test_bad_arguments_are_refused_by_name(make, parameter):
@@ -232,6 +328,9 @@ def test_bad_arguments_are_refused_by_name(make, parameter):
     (lambda: Normalize((0,), (1,))(image()), TypeError, "belongs after ToArray"),
     (lambda: Normalize((0,), (1,))(np.zeros((1, 2, 2), int)), TypeError, "float array"),
     (lambda: Normalize((0,), (1,))(np.zeros((3, 2, 2))), ValueError, "mean has 1 channels"),
+    (lambda: RandomErasing()(image()), TypeError, "RandomErasing: .* belongs after ToArray"),
+    (lambda: RandomErasing(1, value=(1, 2))(np.zeros((3, 9, 9)), RNG(0)), ValueError,
+     "RandomErasing: value has 2 channels, the image 3"),
     (lambda: ToArray()(Image.new("CMYK", (2, 2))), ValueError, "mode must be RGB or L, got CMYK")])
 def test_the_wrong_input_is_refused(call, error, message):
     with pytest.raises(error, match=message):

@@ -3,13 +3,20 @@
     train = ImageFolder("photos/train", Compose([Resize(256), RandomCrop(224), ToArray()]))
     for x, y in DataLoader(train, batch_size=32, shuffle=True):
         ...
+    print(check("photos/train"))        # before that: whether every file can be read
 """
 
+from minigrad.data.checking import Checked, check
 from minigrad.data.dataset import ArrayDataset, Dataset, Subset
-from minigrad.data.folder import ImageFolder
-from minigrad.data.images import ImageError, read_image
+from minigrad.data.folder import EXTENSIONS, ImageFolder
+from minigrad.data.images import MAX_PIXELS, ImageError, read_image
 from minigrad.data.loader import DataLoader, SampleError
+from minigrad.data.sampler import WeightedRandomSampler
+from minigrad.data.specs import from_spec, spec_text, to_spec
 from minigrad.data.split import random_split, stratified_split
-from minigrad.data.transforms import (CenterCrop, ColorJitter, Compose, Normalize, RandomCrop,
+from minigrad.data.transforms import (MEAN, STD, ArrayTransform, CenterCrop, ColorJitter, Compose,
+                                      GaussianBlur, Grayscale, ImageTransform, Normalize,
+                                      Preprocess, RandomCrop, RandomErasing, RandomGrayscale,
                                       RandomHorizontalFlip, RandomResizedCrop, RandomRotation,
-                                      Resize, ToArray)
+                                      RandomTransform, RandomVerticalFlip, Resize, Step, ToArray,
+                                      ToTensor, TransformError)

@@ -9,6 +9,8 @@ import math
 import operator
 from numbers import Real
 
+import numpy as np
+
 
 def positive(who, value):
     """`value` if it is a positive integer."""
@@ -54,3 +56,21 @@ def colour(who, fill):
     if not values or not all(isinstance(v, int) and 0 <= v <= 255 for v in values):
         raise ValueError(f"{who}: fill must be one byte (0..255) or one per channel, got {fill!r}")
     return tuple(fill) if isinstance(fill, (tuple, list)) else fill
+
+
+def probability(who, p):
+    """`p` if it is a number of 0 to 1."""
+    if not isinstance(p, Real) or not 0 <= p <= 1:
+        raise ValueError(f"{who}: p must be a probability, got {p!r}")
+    return p
+
+
+def channels_of(who, mean, std):
+    """Check a mean and a deviation: finite, one per channel of each, the deviation positive."""
+    for name, values in (("mean", mean), ("std", std)):
+        if np.ndim(values) != 1 or not np.all(np.isfinite(values)):
+            raise ValueError(f"{who}: {name} must be finite numbers, one per channel, "
+                             f"got {values!r}")
+    if len(mean) != len(std) or not np.all(np.asarray(std) > 0):
+        raise ValueError(f"{who}: std must be positive, one per channel as mean, got "
+                         f"mean={mean}, std={std}")

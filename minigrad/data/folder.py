@@ -7,13 +7,15 @@
 Classes, their order and the extensions are torchvision's. Differences: names that begin with a dot
 are left out (.DS_Store, ._dog.jpg, .ipynb_checkpoints), and every real file is listed once, however
 many links lead to it. A file is not opened before its sample is asked for: one that cannot be read
-is listed like any other, and `read_image` says what is wrong with it.
+is listed like any other, and `read_image` says what is wrong with it; `check` finds all of them.
 """
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,14 @@ from minigrad.data.dataset import Dataset
 from minigrad.data.images import read_image, shown
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+# Of photographs, too, and not in torchvision's list: `read_image` reads these under another name,
+RENAMED = (".gif", ".jfif", ".jpe", ".jif", ".pbm", ".pnm", ".apng")
+# and these not at all: the cameras' own and those of newer codecs.
+UNREAD = (".heic", ".heif", ".hif", ".avif", ".jp2", ".jxl", ".dng", ".raw", ".cr2", ".cr3",
+          ".nef", ".arw", ".orf", ".raf", ".rw2")
+_KINDS = 6                  # that a message lists
+
+_log = logging.getLogger(__name__)
 
 
 class ImageFolder(Dataset):
@@ -29,18 +39,32 @@ class ImageFolder(Dataset):
 
     Samples are sorted by class, then folder, then name. Links to files and folders are followed,
     except to a folder that holds them. `classes` picks some of the folders and sets their numbers.
+    A root that begins with ~ is in the home folder. `removed` lists files, as pug/12.jpg, that were
+    there once: they keep their places among the samples, cannot be read, and are left out by a
+    loader with on_error="skip". So a training that they stopped can go on without them.
+
+    `ignored` counts the files of these classes that are no samples because of their extension:
+    Counter({".heic": 3, ".db": 1, "no extension": 1}). If photographs are among them, the log says
+    so. Hidden files and those beside the class folders are not counted.
     """
 
     def __init__(self, root: str | os.PathLike, transform=None,
-                 classes: Sequence[str] | None = None):
+                 classes: Sequence[str] | None = None, removed: Sequence[str] = ()):
         """Raises FileNotFoundError if there is no root, no class, or no image of a class;
-        ValueError if a file is reached as two classes; OSError for a folder that cannot be listed.
+        ValueError if a file is reached as two classes, or one of `removed` is there or in none;
+        OSError for a folder that cannot be listed.
         """
-        self.root, self.transform = os.fsdecode(root), transform
-        folders = [entry.name for entry in _listed(self.root) if _is_folder(entry)]
+        self.root = os.path.expanduser(os.fsdecode(root))
+        self._set_transform(transform)
+        entries = _listed(self.root)
+        folders = [entry.name for entry in entries if _is_folder(entry)]
         if not folders:
-            raise FileNotFoundError(f"ImageFolder: no folder in {shown(self.root)}; it needs one "
-                                    "for each class, with the images in it")
+            images = sum(entry.name.lower().endswith(EXTENSIONS) for entry in entries)
+            found = f", and {images} images that are in no class" * (images > 0)
+            raise FileNotFoundError(
+                f"ImageFolder: no folder in {shown(self.root)}{found}; it needs one for each "
+                f"class, with the images in it, as {shown(os.path.join(self.root, 'pug', '1.jpg'))}"
+            )
         self.classes = folders if classes is None else list(classes)
         for name in self.classes:
             if name not in folders:
@@ -49,23 +73,47 @@ class ImageFolder(Dataset):
             if self.classes.count(name) > 1:
                 raise ValueError(f"ImageFolder: class {shown(name)} is named twice")
         self.class_to_idx = {name: i for i, name in enumerate(self.classes)}
+        self.ignored: Counter[str] = Counter()
+        self.removed = self._checked(removed)
         self.samples = self._scan()
         self.targets = [label for _, label in self.samples]
+        photographs = advice(self.ignored)
+        if photographs:
+            _log.warning("ImageFolder: %s: left out %s", shown(self.root), photographs)
 
     def get(self, index: int, rng: np.random.Generator) -> tuple:
         """(upright RGB image, or what the transform makes of it; class). See `read_image`."""
         path, label = self.samples[self._place(index)]
-        return self._prepared(read_image(path), rng), label
+        return self._prepared(read_image(path), rng, index), label
 
     def name(self, index: int) -> str:
         return shown(self.samples[self._place(index)][0])
+
+    def _checked(self, removed):
+        """The paths of the files that were removed."""
+        paths = [os.path.join(self.root, os.path.normpath(os.fsdecode(name))) for name in removed]
+        for name, path in zip(removed, paths):
+            if os.path.lexists(path):
+                raise ValueError(f"ImageFolder: {shown(path)} is still there; take it off `removed`"
+                                 ", or away")
+            if os.path.normpath(os.fsdecode(name)).split(os.sep)[0] not in self.classes or (
+                    not path.lower().endswith(EXTENSIONS)):
+                raise ValueError(f"ImageFolder: removed: {shown(os.fsdecode(name))} is no image of "
+                                 f"a class in {shown(self.root)}; name it as CLASS/12.jpg")
+        return paths
 
     def _scan(self):
         samples, seen = [], {}                              # seen: real path -> sample
         above = _with_parents(os.path.realpath(self.root))
         for label, name in enumerate(self.classes):
-            count = len(samples)
-            for path, real in _images(os.path.join(self.root, name), above):
+            count, ignored = len(samples), Counter()
+            top = os.path.join(self.root, name)
+            gone = [(path, path) for path in self.removed if path.startswith(top + os.sep)]
+            files = _files(top, above)
+            for path, real in sorted([*files, *gone], key=_place) if gone else files:
+                if not path.lower().endswith(EXTENSIONS):
+                    ignored[os.path.splitext(path)[1].lower() or "no extension"] += 1
+                    continue
                 sample = path, label
                 first, known = seen.setdefault(real, sample)
                 if known != label:
@@ -74,17 +122,44 @@ class ImageFolder(Dataset):
                 if first == path:
                     samples.append(sample)
             if len(samples) == count:
+                instead = f", but {kinds(ignored)}" * bool(ignored)
+                way = advice(ignored)
                 raise FileNotFoundError(
-                    f"ImageFolder: no image of class {shown(name)} in {shown(self.root)}; put some "
-                    f"there ({' '.join(EXTENSIONS)}) or remove the folder")
+                    f"ImageFolder: no image of class {shown(name)} in {shown(self.root)}{instead}; "
+                    + (f"{way}; or " if way else f"put some there ({' '.join(EXTENSIONS)}) or ")
+                    + "remove the folder")
+            self.ignored += ignored
         return samples
 
 
-def _images(top, above):
-    """(path, real path) of all images below a folder, sorted; nothing of `above` is entered."""
+def _place(file):
+    """What samples of a class are sorted by: the folder, then the name."""
+    return os.path.split(file[0])
+
+
+def kinds(ignored: Mapping[str, int]) -> str:
+    """What was left out, for people: "3 .heic, 1 .db and 4 files of 2 other kinds"."""
+    ordered = sorted(ignored.items(), key=lambda item: (-item[1], item[0]))
+    listed, rest = ordered[:_KINDS], ordered[_KINDS:]
+    text = ", ".join(f"{count} {shown(kind)}" for kind, count in listed)
+    return text + (f" and {sum(n for _, n in rest)} files of {len(rest)} other kinds" if rest
+                   else "")
+
+
+def advice(ignored: Mapping[str, int]) -> str:
+    """Which photographs were left out and how they can be used; "" if there are none."""
+    parts = [f"{kinds(found)}: {way}" for known, way in (
+        (UNREAD, "photographs of kinds that are not read, convert them to JPEG"),
+        (RENAMED, "rename them to .jpg or .png, what is in them is read"))
+        if (found := {kind: n for kind, n in ignored.items() if kind in known})]
+    return "; ".join(parts)
+
+
+def _files(top, above):
+    """(path, real path) of all files below a folder, sorted; nothing of `above` is entered."""
     for folder, (real, entries) in sorted(_folders(top, above).items()):
         for entry in entries:
-            if entry.name.lower().endswith(EXTENSIONS) and not _is_folder(entry):
+            if not _is_folder(entry):
                 yield entry.path, (os.path.realpath(entry.path) if entry.is_symlink()
                                    else os.path.join(real, entry.name))
 

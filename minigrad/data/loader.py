@@ -21,6 +21,8 @@ import numpy as np
 from minigrad.backend import keyed_generator
 from minigrad.data.dataset import Dataset
 from minigrad.data.images import ImageError
+from minigrad.data.sampler import WeightedRandomSampler
+from minigrad.data.transforms.base import TransformError
 from minigrad.data.workers import PIECE, Piece, Sample, Workers
 
 ON_ERROR = ("raise", "skip", "replace")
@@ -36,13 +38,18 @@ class DataLoader:
 
     workers: threads that fetch, or processes if `processes` (started by the start method of
     `multiprocessing`, at every epoch; under "spawn" the data set must be one that can be pickled,
-    and a script needs its `if __name__ == "__main__"`). With 0 the loop fetches for itself.
+    and a script needs its `if __name__ == "__main__"`). With 0 the loop fetches for itself. Without
+    a number, 2. `num_workers` is PyTorch's name of it.
+
+    sampler: which samples an epoch has, instead of each of them once. What it draws is a function
+    of (seed, epoch) as well; `shuffle` has no place beside it.
 
     timeout: the seconds that a piece of a batch, at most 8 samples, may take once it is needed. A
     process that hangs is then ended; a thread cannot be, and stays until it returns.
 
-    on_error, for a sample whose reading raises ImageError or ValueError (any other exception is
-    always raised):
+    on_error, for a sample whose file cannot be read (ImageError) or for which the data set or its
+    transform raises ValueError, such as a crop larger than this one photograph (any other
+    exception, like a TypeError, is a fault of the program and always raised):
       "raise"    SampleError.
       "skip"     the batch is smaller by it; a batch in which nothing is left does not come.
       "replace"  in its place comes the next readable sample of the data set (in its order, from
@@ -55,10 +62,19 @@ class DataLoader:
     """
 
     def __init__(self, dataset: Dataset, batch_size: int = 1, shuffle: bool = False,
-                 drop_last: bool = False, seed: int = 0, workers: int = 2,
-                 processes: bool = False, timeout: float = 60.0, on_error: str = "raise"):
+                 drop_last: bool = False, seed: int = 0, workers: int | None = None,
+                 processes: bool = False, timeout: float = 60.0, on_error: str = "raise",
+                 sampler: WeightedRandomSampler | None = None, num_workers: int | None = None):
+        """Raises TypeError for what is no data set, ValueError for numbers that cannot be."""
+        _check_dataset(dataset)
+        _check_sampler(sampler, shuffle, dataset)
+        if workers is not None and num_workers is not None:
+            raise ValueError("DataLoader: workers and num_workers are two names of one number; "
+                             "give one")
+        told = "num_workers" if num_workers is not None else "workers"
+        workers = next((n for n in (workers, num_workers) if n is not None), 2)
         for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0),
-                                   ("workers", workers, 1 if processes else 0)):
+                                   (told, workers, 1 if processes else 0)):
             if not isinstance(value, Integral) or value < least:
                 raise ValueError(f"DataLoader: {name} must be an integer of at least {least}, "
                                  f"got {value!r}")
@@ -67,10 +83,12 @@ class DataLoader:
         if on_error not in ON_ERROR:
             raise ValueError(f"DataLoader: on_error must be one of {', '.join(ON_ERROR)}, "
                              f"got {on_error!r}")
-        if len(dataset) < (batch_size if drop_last else 1):
-            raise ValueError(f"DataLoader: {len(dataset)} samples make no batch of {batch_size}"
+        samples = len(dataset if sampler is None else sampler)
+        if samples < (batch_size if drop_last else 1):
+            raise ValueError(f"DataLoader: {samples} samples make no batch of {batch_size}"
                              f"{' with drop_last' if drop_last else ''}")
         self.dataset, self.batch_size, self.shuffle = dataset, int(batch_size), bool(shuffle)
+        self.sampler, self._samples = sampler, samples      # of an epoch
         self.drop_last, self.seed, self.on_error = bool(drop_last), int(seed), on_error
         self.workers, self.processes, self.timeout = int(workers), processes, timeout
         self.epoch = self.position = 0
@@ -79,7 +97,7 @@ class DataLoader:
 
     def __len__(self) -> int:
         """Batches in an epoch."""
-        full, rest = divmod(len(self.dataset), self.batch_size)
+        full, rest = divmod(self._samples, self.batch_size)
         return full + (rest > 0 and not self.drop_last)
 
     def __iter__(self):
@@ -124,7 +142,8 @@ class DataLoader:
             try:
                 sample = fetch(index)
             except Exception as error:
-                raise SampleError(_explained(self.dataset.name(index), error)) from error
+                raise SampleError(_explained(self.dataset.name(index), error)
+                                  + _way_on(error)) from error
             if sample.x is not None:
                 return
 
@@ -156,9 +175,12 @@ class DataLoader:
 
     def _form(self):
         return {"samples": len(self.dataset), "batch_size": self.batch_size,
-                "shuffle": self.shuffle, "drop_last": self.drop_last}
+                "shuffle": self.shuffle, "drop_last": self.drop_last,
+                "sampler": None if self.sampler is None else repr(self.sampler)}
 
     def _order(self, epoch):
+        if self.sampler is not None:
+            return self.sampler.draw(keyed_generator(self.seed, "sampler", epoch))
         if not self.shuffle:
             return np.arange(len(self.dataset))
         return keyed_generator(self.seed, "order", epoch).permutation(len(self.dataset))
@@ -167,7 +189,7 @@ class DataLoader:
         return order[position * self.batch_size:(position + 1) * self.batch_size].tolist()
 
     def _most_bad(self):
-        return max(1, int(MAX_BAD * len(self.dataset)))
+        return max(1, int(MAX_BAD * self._samples))
 
     def _finished(self, pieces):
         """The samples of a batch, once they are there, without those that are skipped."""
@@ -180,7 +202,8 @@ class DataLoader:
                                   "seconds: its worker hangs, or the timeout is too short")
             for index, outcome in zip(piece.indices, piece.outcomes):
                 if isinstance(outcome, BaseException):
-                    raise SampleError(_explained(self.dataset.name(index), outcome)) from outcome
+                    raise SampleError(_explained(self.dataset.name(index), outcome)
+                                      + _way_on(outcome)) from outcome
                 self._count_bad(outcome.bad)
                 samples += [outcome] if outcome.x is not None else []
         return samples
@@ -189,7 +212,7 @@ class DataLoader:
         self.skipped += [one for one in bad if one not in self.skipped]
         if len(self.skipped) > self._most_bad():
             name, reason = self.skipped[-1]
-            raise SampleError(f"DataLoader: {len(self.skipped)} of {len(self.dataset)} samples are "
+            raise SampleError(f"DataLoader: {len(self.skipped)} of {self._samples} samples are "
                               f"bad, more than a tenth; the last: {_explained(name, reason)}")
 
     def _collated(self, samples):
@@ -219,9 +242,10 @@ class _Fetch(NamedTuple):
             try:
                 x, y = self.dataset.get(
                     place, keyed_generator(self.seed, "sample", self.epoch, place))
-            except (ImageError, ValueError) as error:
+            except (ImageError, ValueError, TransformError) as error:
                 bad.append((self.dataset.name(place), str(error)))
-                if self.on_error == "raise" or len(bad) > self.most_bad:
+                if (self.on_error == "raise" or len(bad) > self.most_bad
+                        or not _of_the_sample(error)):
                     raise
                 if self.on_error == "skip":
                     return Sample(place, None, -1, bad)
@@ -233,6 +257,43 @@ class _Fetch(NamedTuple):
             return Sample(place, np.asarray(x), operator.index(y), bad)
 
 
+def _check_dataset(dataset):
+    if not isinstance(dataset, Dataset) and not all(
+            hasattr(dataset, name) for name in ("get", "name", "targets", "__len__")):
+        raise TypeError(f"DataLoader: {type(dataset).__name__} is no data set of minigrad; for "
+                        "arrays or lists x and y use ArrayDataset(x, y), for photographs "
+                        "ImageFolder, or subclass Dataset with `targets` and `get(index, rng)`")
+
+
+def _check_sampler(sampler, shuffle, dataset):
+    if sampler is None:
+        return
+    if not isinstance(sampler, WeightedRandomSampler):
+        raise TypeError(f"DataLoader: sampler must be a WeightedRandomSampler, got "
+                        f"{type(sampler).__name__}; for samples of your choice use "
+                        "Subset(dataset, indices)")
+    if shuffle:
+        raise ValueError("DataLoader: sampler and shuffle=True exclude each other: the sampler "
+                         "sets the order; leave one out")
+    if len(sampler.weights) != len(dataset):
+        raise ValueError(f"DataLoader: the sampler has {len(sampler.weights)} weights, for a data "
+                         f"set of {len(dataset)} samples")
+
+
+def _of_the_sample(error):
+    """Whether another sample may do better: of a transform's errors, if it was a ValueError."""
+    cause = error.__cause__ if isinstance(error, TransformError) else error
+    return isinstance(cause, (ImageError, ValueError))
+
+
+def _way_on(error):
+    """What can be done about a file that cannot be read."""
+    if not isinstance(error, ImageError):
+        return ""
+    return ('; on_error="skip" or "replace" goes on without such files, and '
+            "minigrad.data.check(folder) finds all of them")
+
+
 def _pieces(indices):
     return [Piece(indices[i:i + PIECE]) for i in range(0, len(indices), PIECE)]
 
@@ -240,6 +301,7 @@ def _pieces(indices):
 def _explained(name, reason):
     """One line: the name, unless the reason tells it already, and the reason."""
     told = str(reason) or type(reason).__name__
-    if isinstance(reason, BaseException) and not isinstance(reason, (ImageError, ValueError)):
+    if isinstance(reason, BaseException) and not isinstance(
+            reason, (ImageError, ValueError, TransformError)):
         told = f"{type(reason).__name__}: {told}"
     return told if name in told else f"{name}: {told}"

@@ -73,7 +73,8 @@ def fit(model: Module, train, valid=None, *, epochs: int, optimizer: Optimizer, 
     resume: go on with the run in `folder`, if there is one, to the same bits, also within an epoch.
     What may differ from then: the number of epochs, of the loaders' workers, `save_every`, `keep`,
     callbacks, the place of the photographs, and, as long as no sample was left out, what a loader
-    does on an error: a run that stopped at a damaged photograph goes on without it.
+    does on an error: a run that stopped at a damaged photograph goes on without it. The file may
+    be gone then, if it keeps its place: see `minigrad.data.ImageFolder`.
 
     Samples that a loader left out, being made with on_error="skip" or "replace", are listed at the
     end; the history has them as `left_out`, {name: reason}, and counts them in each epoch.

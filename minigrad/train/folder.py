@@ -21,7 +21,7 @@ from minigrad.train import guard
 from minigrad.train.about import as_metadata
 from minigrad.train.checkpoint import Checkpoints
 from minigrad.train.history import History
-from minigrad.train.identity import differences, environment, listed
+from minigrad.train.identity import differences, environment, excused, listed
 from minigrad.train.lock import Lock
 from minigrad.train.run import Run
 from minigrad.weights import WeightsError, load, save
@@ -111,9 +111,7 @@ class RunFolder:
         return path
 
     def _check(self, path, state):
-        then = state["identity"]
-        if not state.get("left_out"):       # then it has made no difference so far
-            then = _with_on_error_of(self._identity, then)
+        then = excused(state["identity"], self._identity, state.get("left_out"))
         other = differences(then, self._identity)
         if other:
             raise ValueError(f"{path}: this is another run, which cannot go on here; it had "
@@ -203,13 +201,6 @@ class RunFolder:
 
 def _told(error):
     return f"{error.filename}: {error.strerror}" if error.filename else str(error)
-
-
-def _with_on_error_of(identity, then):
-    """`then` with the `on_error` of the loaders in `identity`."""
-    return {**then, **{
-        part: {**then[part], "on_error": identity[part]["on_error"]}
-        for part in ("train", "valid") if then[part] and identity[part]}}
 
 
 def check_finite(run: Run, state: dict | None = None) -> None:

@@ -1,13 +1,4 @@
-"""What happens to a photograph on its way to the network: torchvision's transforms, on Pillow.
-
-    train = Compose([Resize(256), RandomCrop(224), RandomHorizontalFlip(), ToArray(),
-                     Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))])
-    x = train(image, rng)       # Pillow image -> float32 array (3, 224, 224)
-
-Names, defaults, semantics and printed forms are torchvision's (`torchvision.transforms`). All
-randomness comes from the NumPy generator `rng`; without one, from `backend.generator`. A random
-transform first *draws* its parameters and then *applies* them: two methods, to be used apart too.
-"""
+"""Transforms of the shape: resizing, cropping, flipping, turning."""
 
 from __future__ import annotations
 
@@ -15,51 +6,12 @@ import math
 from numbers import Real
 
 import numpy as np
-from PIL import Image, ImageEnhance
+from PIL import Image
 
-from minigrad.backend import generator
-from minigrad.data.arguments import borders, colour, interval, pair, positive
+from minigrad.data.arguments import borders, colour, interval, pair, positive, probability
+from minigrad.data.transforms.base import ImageTransform, RandomTransform
 
 PADDING_MODES = ("constant", "edge", "reflect", "symmetric")
-
-
-class Compose:
-    """One transform after the other: callables of (image, rng)."""
-
-    def __init__(self, transforms):
-        self.transforms = list(transforms)
-        for step in self.transforms:
-            if not callable(step):
-                raise ValueError(f"Compose: transforms must be callable, got {step!r}")
-
-    def __call__(self, image, rng=None):
-        rng = generator("transforms") if rng is None else rng
-        for step in self.transforms:
-            image = step(image, rng)
-        return image
-
-    def __repr__(self):
-        return "\n".join(["Compose(", *(f"    {step}" for step in self.transforms), ")"])
-
-
-class ImageTransform:
-    """A step that takes a Pillow image: `apply(image)`."""
-
-    def __call__(self, image, rng=None):
-        if not isinstance(image, Image.Image):
-            raise TypeError(f"{type(self).__name__}: expected a Pillow image, got "
-                            f"{type(image).__name__}; it belongs before ToArray")
-        return self.apply(image, *self.parameters(image, rng))
-
-    def parameters(self, image, rng):
-        return ()
-
-
-class RandomTransform(ImageTransform):
-    """A step with random parameters: `apply(image, *draw(image, rng))`."""
-
-    def parameters(self, image, rng):
-        return self.draw(image, generator("transforms") if rng is None else rng)
 
 
 class Resize(ImageTransform):
@@ -209,23 +161,33 @@ class RandomResizedCrop(RandomTransform):
                 "interpolation=bilinear, antialias=True)")
 
 
-class RandomHorizontalFlip(RandomTransform):
-    """Left becomes right with probability `p`."""
+class _RandomFlip(RandomTransform):
+    """Mirror the image with probability `p`."""
 
     def __init__(self, p=0.5):
-        if not isinstance(p, Real) or not 0 <= p <= 1:
-            raise ValueError(f"RandomHorizontalFlip: p must be a probability, got {p!r}")
-        self.p = p
+        self.p = probability(type(self).__name__, p)
 
     def draw(self, image, rng):
         """(whether to flip,)"""
         return (rng.random() < self.p,)
 
     def apply(self, image, flip):
-        return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if flip else image
+        return image.transpose(self.mirror) if flip else image
 
     def __repr__(self):
-        return f"RandomHorizontalFlip(p={self.p})"
+        return f"{type(self).__name__}(p={self.p})"
+
+
+class RandomHorizontalFlip(_RandomFlip):
+    """Left becomes right with probability `p`."""
+
+    mirror = Image.Transpose.FLIP_LEFT_RIGHT
+
+
+class RandomVerticalFlip(_RandomFlip):
+    """Top becomes bottom with probability `p`: for photographs without an up, as from above."""
+
+    mirror = Image.Transpose.FLIP_TOP_BOTTOM
 
 
 class RandomRotation(RandomTransform):
@@ -253,101 +215,6 @@ class RandomRotation(RandomTransform):
     def __repr__(self):
         return (f"RandomRotation(degrees={self.degrees}, interpolation=nearest, expand=False, "
                 f"fill={self.fill})")
-
-
-class ColorJitter(RandomTransform):
-    """Brightness, contrast, saturation and hue changed by random factors, in random order.
-
-    The first three: a factor uniform in (low, high), or v for (max(0, 1 - v), 1 + v). `hue`: a
-    shift uniform in (low, high) within (-0.5, 0.5), or v for (-v, v); 1 is once round the wheel.
-    """
-
-    def __init__(self, brightness=0, contrast=0, saturation=0, hue=0):
-        self.brightness = self._factors("brightness", brightness)
-        self.contrast = self._factors("contrast", contrast)
-        self.saturation = self._factors("saturation", saturation)
-        hue = (-hue, hue) if isinstance(hue, Real) and hue >= 0 else hue
-        hue = interval("ColorJitter", "hue", hue, -0.5, 0.5)
-        self.hue = None if hue == (0, 0) else hue
-
-    @staticmethod
-    def _factors(name, value):
-        if isinstance(value, Real) and value >= 0:
-            value = max(0, 1 - value), 1 + value
-        low, high = interval("ColorJitter", name, value, 0, math.inf)
-        return None if low == high == 1 else (low, high)
-
-    def draw(self, image, rng):
-        """(name, factor) of each change, in the order of their application."""
-        ranges = [(name, getattr(self, name))
-                  for name in ("brightness", "contrast", "saturation", "hue")]
-        ranges = [ranges[k] for k in rng.permutation(4)]
-        return tuple((name, rng.uniform(*pair)) for name, pair in ranges if pair is not None)
-
-    def apply(self, image, *changes):
-        for name, factor in changes:
-            image = _CHANGES[name](image, factor)
-        return image
-
-    def __repr__(self):
-        return (f"ColorJitter(brightness={self.brightness}, contrast={self.contrast}, "
-                f"saturation={self.saturation}, hue={self.hue})")
-
-
-def _shift_hue(image, factor):
-    if image.mode == "L":
-        return image
-    hue, saturation, value = image.convert("HSV").split()
-    turned = np.asarray(hue) + np.uint8(int(255 * factor) % 256)    # bytes wrap round, as hues do
-    return Image.merge("HSV", (Image.fromarray(turned), saturation, value)).convert(image.mode)
-
-
-_CHANGES = {"brightness": lambda image, factor: ImageEnhance.Brightness(image).enhance(factor),
-            "contrast": lambda image, factor: ImageEnhance.Contrast(image).enhance(factor),
-            "saturation": lambda image, factor: ImageEnhance.Color(image).enhance(factor),
-            "hue": _shift_hue}
-
-
-class ToArray(ImageTransform):
-    """Pillow image (RGB or grey) -> float32 array (C, H, W), contiguous, in 0..1: bytes / 255."""
-
-    def apply(self, image):
-        if image.mode not in ("RGB", "L"):
-            raise ValueError(f"ToArray: the image's mode must be RGB or L, got {image.mode}; "
-                             "convert it before")
-        pixels = np.asarray(image).reshape(image.height, image.width, -1)
-        out = np.empty((pixels.shape[2], *pixels.shape[:2]), np.float32)
-        return np.divide(pixels.transpose(2, 0, 1), 255, out=out, dtype=np.float32)
-
-    def __repr__(self):
-        return "ToArray()"
-
-
-class Normalize:
-    """y = (x - mean) / std, channel by channel, on arrays (C, H, W)."""
-
-    def __init__(self, mean, std):
-        self.mean, self.std = mean, std
-        for name, values in (("mean", mean), ("std", std)):
-            if np.ndim(values) != 1 or not np.all(np.isfinite(values)):
-                raise ValueError(f"Normalize: {name} must be finite numbers, one per channel, "
-                                 f"got {values!r}")
-        if len(mean) != len(std) or not np.all(np.asarray(std) > 0):
-            raise ValueError("Normalize: std must be positive, one per channel as mean, got "
-                             f"mean={mean}, std={std}")
-
-    def __call__(self, x, rng=None):
-        if not isinstance(x, np.ndarray) or x.ndim != 3 or x.dtype.kind != "f":
-            raise TypeError("Normalize: expected a float array (C, H, W), got "
-                            f"{getattr(x, 'shape', type(x).__name__)}; it belongs after ToArray")
-        if len(x) != len(self.mean):
-            raise ValueError(f"Normalize: mean has {len(self.mean)} channels, the image {len(x)}")
-        y = x - np.array(self.mean, x.dtype)[:, None, None]
-        y /= np.array(self.std, x.dtype)[:, None, None]
-        return y
-
-    def __repr__(self):
-        return f"Normalize(mean={self.mean}, std={self.std})"
 
 
 def _crop(image, top, left, height, width):
