@@ -6,7 +6,7 @@
     x.grad
 """
 
-from minigrad import nn, optim
+from minigrad import hints, nn, optim
 from minigrad.autocast import autocast
 from minigrad.autograd import grad, hessian, jacobian, jvp
 from minigrad.backend import (get_float32_matmul_precision, manual_seed,
@@ -17,3 +17,4 @@ from minigrad.ops import *  # noqa: F403  the public ops: exp, conv2d, cross_ent
 from minigrad.tensor import Tensor, no_grad
 
 __version__ = "0.1.0"
+__getattr__ = hints.module_getattr(__name__)

@@ -12,6 +12,7 @@ and dies with its loss. This module knows no op; `minigrad.ops` has them all.
 
 from __future__ import annotations
 
+import sys
 import threading
 from contextlib import contextmanager
 from operator import attrgetter
@@ -19,6 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minigrad import hints
 from minigrad.backend import array_module, device_of, memory_error
 from minigrad.half import kind, number_type
 
@@ -162,7 +164,7 @@ class Tensor:
 
     def register_hook(self, hook):
         """Call `hook(gradient)` when this Tensor's gradient is complete; what it returns (if not
-        None) replaces it. Returns a handle whose `remove()` takes the hook away."""
+        None) replaces it. Returns a handle whose remove() takes the hook away."""
         if not self._requires_grad:
             raise RuntimeError("register_hook: this Tensor does not require a gradient")
         owner, field = (self.node, "hooks") if self.node else (self, "_hooks")
@@ -187,6 +189,10 @@ class Tensor:
                 leaf.grad = wrap(g.astype(leaf.dtype))
             else:
                 leaf.grad = wrap((leaf.grad.data + g).astype(leaf.dtype, copy=False))
+
+
+hints.attach(Tensor, "Tensor")
+sys.modules[__name__].__class__ = hints.Uncallable  # for minigrad.tensor(...)
 
 
 class Hook(NamedTuple):

@@ -5,22 +5,33 @@
 # `minigrad/kernels/*.cu`, run them, and follow one 3x3 convolution through four ways of computing
 # it, which all multiply the same numbers and differ in how often they fetch them from memory.
 #
-# No GPU is needed: `minigrad/kernels/emulator.py` has g++ compile the very same source behind a
-# header that plays the GPU. It runs threads one after another, so it says nothing about speed, but
-# it sees what a GPU hides: each launch here runs with its threads in three orders, between guard
-# bytes, into memory full of NaN. Run it as a script, or cell by cell in VS Code or Jupyter.
+# No GPU is needed: g++ compiles the very same source behind a header that plays the GPU. It runs
+# threads one after another, so it says nothing about speed, but it sees what a GPU hides: each
+# launch runs with its threads in three orders, between guard bytes, into memory full of NaN.
+#
+# **You will learn**
+#
+# - to read a kernel: what a thread, a block and a warp are, and how a thread finds its work,
+# - why not arithmetic but memory decides, and to count operations per byte,
+# - what tiles in shared memory and tensor cores do about it, and how races are lost and found,
+# - to read a roofline: how fast a layer can be at most, on which GPU, and what holds it back.
+#
+# **You need** [`04_convolution.py`](04_convolution.py), a little C++, and g++ on Linux. It runs in
+# fifteen seconds the first time: as a script, or cell by cell in VS Code or Jupyter.
 
 # %%
 import math
 import re
+from collections import namedtuple
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 import minigrad as mg
-from experiments import roofline
+from experiments import kernel_pictures, roofline
+from experiments.emulated import caught, compiled, empty, listing, source, to_gpu
 from experiments.results import save_figure
+from experiments.style import show
 from minigrad import models
 from minigrad.kernels import cuda, emulator
 from minigrad.kernels.window import Window
@@ -29,42 +40,6 @@ if emulator.MISSING:
     raise SystemExit(f"this walkthrough {emulator.MISSING}")
 
 rng = np.random.default_rng(0)
-
-
-def compiled(source, *names):
-    kernels = [f"{name}<float, int>" for name in names]
-    module = emulator.HostModule((cuda.HERE / "common.cuh").read_text() + source, kernels)
-    for kernel in map(module.get_function, kernels):
-        kernel.orders = tuple(emulator.ORDERS)  # forward, backward, shuffled
-        yield kernel
-
-
-def read(file):
-    return (cuda.HERE / file).read_text()
-
-
-def show(file, name):
-    print(re.search(rf"template [^\n]*\n__\w+__ \w+ {name}\(.*?\n}}\n", read(file), re.S)[0])
-
-
-def to_gpu(values):
-    buffer = empty(*values.shape)
-    buffer.host[...] = values
-    return buffer
-
-
-def empty(*shape):
-    return emulator.allocate(shape, np.float32)
-
-
-def caught(function, *arguments):
-    """What the emulator says of a kernel that goes wrong."""
-    try:
-        function(*arguments)
-    except emulator.KernelError as error:
-        return error
-    raise AssertionError("not noticed")
-
 
 # %% [markdown]
 # ## 1. A thread and its number
@@ -75,47 +50,35 @@ def caught(function, *arguments):
 # threads: the last 24 must do nothing, or they would write over what lies behind the array.
 
 # %%
-show("common.cuh", "thread_number")
-show("elementwise.cu", "relu_gradient")
+right = listing("elementwise.cu", "relu_gradient")
+print(listing("common.cuh", "thread_number"), right, sep="\n")
+hasty = right.replace("if (i < size) ", "").replace("relu_gradient", "careless")
+relu_gradient, careless = compiled(right + hasty, "relu_gradient", "careless")
 gy, y = rng.standard_normal((2, 1000)).astype(np.float32)
-arguments = np.int32(1000), to_gpu(gy), to_gpu(y)
-(relu_gradient,) = compiled(read("elementwise.cu"), "relu_gradient")
-gx = empty(1000)
+arguments, gx = (np.int32(1000), to_gpu(gy), to_gpu(y)), empty(1000)
 relu_gradient((4,), (256,), (*arguments, gx))
 print("relu_gradient as in NumPy:", np.array_equal(gx.host, gy * (y > 0)))
 assert np.array_equal(gx.host, gy * (y > 0))
-
-(careless,) = compiled(read("elementwise.cu").replace("if (i < size) ", ""), "relu_gradient")
 print("without `if (i < size)`:", caught(careless, (4,), (256,), (*arguments, empty(1000))))
 
 # %% [markdown]
 # ## 2. One thread per output
 #
-# The layer to compute: 3x3 taps, padding 1, C channels in and O out. Images lie in memory as
-# (N, H, W, C), the weights as (tap, C, O). Thread i makes one number of y: it walks over the taps
-# and channels of its window, multiplies and adds. `Place` turns i into (image, row, column,
-# channel) by division. (minigrad keeps this way for convolutions in many thin groups.)
+# The layer to compute: 3x3 taps, padding 1, C channels in and O out,
+#
+# $$y_{n,i,j,o} = \sum_{u=0}^{2} \sum_{v=0}^{2} \sum_{c} x_{n,\,i+u-1,\,j+v-1,\,c}\; w_{u,v,c,o}.$$
+#
+# Images lie in memory as (N, H, W, C), the weights as (tap, C, O). Thread i makes one number of y:
+# it walks over the taps and channels of its window, multiplies and adds. `Place` turns i into
+# (image, row, column, channel). (minigrad keeps this way for convolutions in many thin groups.)
 
 
 # %%
-class Layer(NamedTuple):
-    n: int
-    size: int  # H = W
-    c: int
-    o: int
-
-    @property
-    def pixels(self):
-        return self.n * self.size**2
-
-    @property
-    def met(self):
-        """Pairs of a window and a pixel that it meets: at the edge a tap of three is outside."""
-        return self.n * (3 * self.size - 2)**2
-
-    @property
-    def operations(self):
-        return 2 * self.pixels * 9 * self.c * self.o  # a product and a sum each
+class Layer(namedtuple("Layer", "n size c o")):  # size: H = W
+    pixels = property(lambda a: a.n * a.size**2)
+    # pairs of a window and a pixel that it meets: at the edge a tap of three is outside
+    met = property(lambda a: a.n * (3 * a.size - 2)**2)
+    operations = property(lambda a: 2 * a.pixels * 9 * a.c * a.o)  # a product and a sum each
 
 
 small, resnet = Layer(2, 12, 8, 16), Layer(64, 56, 64, 64)  # to run; in ResNet-18, to count
@@ -132,8 +95,8 @@ def convolution(x, w):
 want = convolution(x, w)
 geometry = cuda.geometry(Window.of((3, 3), 1, 1, "conv2d"), x.shape[1:3], x.shape[1:3],
                          small.n, small.c, small.o)
-show("conv.cu", "direct")
-direct, image_to_columns = compiled(read("conv.cu"), "direct", "image_to_columns")
+print(listing("conv.cu", "direct"))
+direct, image_to_columns = compiled(source("conv.cu"), "direct", "image_to_columns")
 y = empty(*want.shape)
 direct((math.ceil(want.size / 256),), (256,),
        (np.int32(want.size), to_gpu(x), to_gpu(w), y, geometry))
@@ -142,8 +105,11 @@ assert np.abs(y.host - want).max() < 1e-5
 
 # %% [markdown]
 # How much does it fetch? Two numbers of 4 bytes for every product. Arithmetic is cheap and memory
-# is far: what counts is operations per byte, the *arithmetic intensity*. We note down, for each
-# way, the bytes that its threads ask for.
+# is far: what counts is the *arithmetic intensity*
+#
+# $$I = \frac{\text{operations}}{\text{bytes}}.$$
+#
+# We note down the bytes that the threads of each way ask for, on the layer of ResNet-18.
 
 # %%
 ways = {}
@@ -151,10 +117,8 @@ ways = {}
 
 def note(name, bytes_asked):
     ways[name] = bytes_asked
-    for label, layer in (("here", small), ("in ResNet-18", resnet)):
-        moved = bytes_asked(layer)
-        print(f"{name:28} {label:13} {layer.operations / 1e6:8.1f} million operations, "
-              f"{moved / 1e6:8.2f} MB, {layer.operations / moved:6.2f} FLOP per byte")
+    moved = bytes_asked(resnet)
+    print(f"{name}: {moved / 1e6:.2f} MB, {resnet.operations / moved:.2f} FLOP per byte")
 
 
 note("one thread per output",
@@ -163,16 +127,13 @@ note("every array once", lambda a: 4 * (a.pixels * a.c + 9 * a.c * a.o + a.pixel
 
 # %% [markdown]
 # The second line is the least there can be. Between the two lies a factor of hundreds: every number
-# of x is asked for 9 O times. Caches give many of these answers, but no cache is as fast as not
-# asking.
+# of x is asked for 9 O times. Caches give many of these answers, but none as fast as not asking.
 #
 # One thing the kernels do right: the 32 threads of a *warp* run in step, and what they ask for at
 # the same moment is fetched in lines of 128 bytes. Channels last, they ask for 32 neighbours:
 
 # %%
-for name, step in (("(N, H, W, C)", 1), ("(N, C, H, W)", resnet.size**2)):
-    lines = {channel * step * 4 // 128 for channel in range(32)}
-    print(f"lines of memory that hold 32 channels of a pixel in an image {name}: {len(lines)}")
+show(kernel_pictures.lines_of_memory({"(N, H, W, C)": 1, "(N, C, H, W)": resnet.size**2}))
 
 # %% [markdown]
 # ## 3. Columns, and a matrix product
@@ -183,19 +144,15 @@ for name, step in (("(N, H, W, C)", 1), ("(N, C, H, W)", resnet.size**2)):
 # copy of x nine times as large, written and read again.
 
 # %%
-show("conv.cu", "image_to_columns")
-columns = empty(small.pixels, 9 * small.c)
-launch = (math.ceil(columns.host.size / 256),), (256,)
-image_to_columns(*launch, (np.int32(columns.host.size), to_gpu(x), columns, geometry))
-product = columns.host.astype(float) @ w.reshape(9 * small.c, small.o)
+print(listing("conv.cu", "image_to_columns"))
+columns, matrix = empty(small.pixels, 9 * small.c), w.reshape(9 * small.c, small.o)
+image_to_columns((math.ceil(columns.host.size / 256),), (256,),
+                 (np.int32(columns.host.size), to_gpu(x), columns, geometry))
 print("x", x.shape, "-> columns", columns.host.shape)
+assert np.count_nonzero(columns.host) == small.met * small.c  # the rest is padding
+product = columns.host.astype(float) @ matrix
 print(f"columns @ w - NumPy's convolution: {np.abs(product.reshape(want.shape) - want).max():.1e}")
 assert np.allclose(product.reshape(want.shape), want, rtol=0, atol=1e-12)
-
-counted = empty(*columns.host.shape)
-image_to_columns(*launch, (np.int32(columns.host.size), to_gpu(np.ones_like(x)), counted, geometry))
-print("pixels that windows meet, counted:", np.count_nonzero(counted.host))
-assert np.count_nonzero(counted.host) == small.met * small.c
 
 # %% [markdown]
 # ## 4. Tiles in shared memory
@@ -208,6 +165,9 @@ assert np.count_nonzero(counted.host) == small.met * small.c
 #
 # `__syncthreads()` is a *barrier*: no thread of the block goes on until all have arrived. The first
 # one waits until the tiles are complete, the second until nobody needs them any more.
+#
+# Below are our columns (the upper rows), w and y. The block that makes the framed tile of y walks
+# along the two framed strips, tile by tile, and needs nothing else.
 
 # %%
 TILED = """
@@ -219,8 +179,7 @@ __global__ void product(const T* a, const T* b, T* y, int rows, int terms, int c
     T sum = 0;
     for (int first = 0; first < terms; first += 16) {
         left[i][j] = row < rows && first + j < terms ? a[row * terms + first + j] : 0;
-        right[i][j] = first + i < terms && column < columns
-            ? b[(first + i) * columns + column] : 0;
+        right[i][j] = first + i < terms && column < columns ? b[(first + i) * columns + column] : 0;
         __syncthreads();  // the tiles are complete
         for (int k = 0; k < 16; k++) sum += left[i][k] * right[k][j];
         __syncthreads();  // the tiles may be overwritten
@@ -233,7 +192,7 @@ __global__ void product(const T* a, const T* b, T* y, int rows, int terms, int c
 def multiply(kernel):
     y = empty(small.pixels, small.o)
     blocks = math.ceil(small.pixels / 16) * math.ceil(small.o / 16)
-    kernel((blocks,), (16, 16), (columns, to_gpu(w.reshape(9 * small.c, small.o)), y,
+    kernel((blocks,), (16, 16), (columns, to_gpu(matrix), y,
                                  *map(np.int32, (small.pixels, 9 * small.c, small.o))))
     return y.host
 
@@ -243,14 +202,14 @@ print(f"largest difference to NumPy: {np.abs(multiply(tiled) - product).max():.1
 assert np.abs(multiply(tiled) - product).max() < 1e-5
 
 
-def columns_in_tiles(a):
+def columns_in_tiles(a, side=16):
     columns = a.pixels * 9 * a.c
-    made = a.met * a.c + columns
-    fetched = math.ceil(a.o / 16) * columns + math.ceil(a.pixels / 16) * 9 * a.c * a.o
-    return 4 * (made + fetched + a.pixels * a.o)
+    fetched = math.ceil(a.o / side) * columns + math.ceil(a.pixels / side) * 9 * a.c * a.o
+    return 4 * (a.met * a.c + columns + fetched + a.pixels * a.o)  # made, fetched, y
 
 
 note("columns, tiles of 16 x 16", columns_in_tiles)
+show(kernel_pictures.product_of_tiles(columns.host, matrix, product))
 
 # %% [markdown]
 # ## 5. Without the barrier
@@ -258,28 +217,33 @@ note("columns, tiles of 16 x 16", columns_in_tiles)
 # Leave one barrier out, and some thread reads a number that another has not written yet, or has
 # already overwritten: a *race*. On a GPU it is lost now and then, on some devices, for some sizes.
 # The emulator lets the threads run forward, backward and shuffled, as far as barriers allow, and
-# compares. Here is what each order makes of the product:
+# compares. Here is what each order makes of the product. (The other mistake is a barrier that only
+# some threads reach: the rest wait for ever.)
 
 # %%
-for words in ("the tiles are complete", "the tiles may be overwritten"):
-    (racing,) = compiled(TILED.replace(f"__syncthreads();  // {words}", ""), "product")
+barriers = {name: f"__syncthreads();  // the tiles {name}"
+            for name in ("are complete", "may be overwritten")}
+versions = [TILED.replace(barrier, "") for barrier in barriers.values()]
+versions.append(TILED.replace(barriers["are complete"], "if (j < 8) __syncthreads();"))
+*racing, stuck = compiled("".join(code.replace("void product", f"void product_{i}")
+                                  for i, code in enumerate(versions)),
+                          "product_0", "product_1", "product_2")
+errors = {}
+for name, kernel in zip(barriers, racing):
+    print("caught:", caught(multiply, kernel))
     for order in emulator.ORDERS:
-        racing.orders = (order,)
-        wrong = ~(np.abs(multiply(racing) - product) < 1e-5)  # NaN is wrong
-        print(f"not waiting until {words}, {order}: {wrong.sum()} of {wrong.size} wrong")
-        assert wrong.any()
-    racing.orders = tuple(emulator.ORDERS)
-    print("caught:", caught(multiply, racing))
+        kernel.orders = (order,)
+        error = np.abs(multiply(kernel) - product)
+        assert (~(error < 1e-5)).any()  # NaN is wrong
+        errors[f"not waiting until they\n{name}, {order}"] = error[:64].T
+print("caught:", caught(multiply, stuck))
+show(kernel_pictures.outcomes(errors))
 
 # %% [markdown]
-# A barrier that only some threads reach is the other mistake: the rest wait for ever. Three orders
-# find many races, not all: on a real GPU, `tests/sanitize_cuda.sh` follows every access.
-
-# %%
-stuck = TILED.replace("__syncthreads();  // the tiles are complete", "if (j < 8) __syncthreads();")
-print("caught:", caught(multiply, *compiled(stuck, "product")))
-
-# %% [markdown]
+# Without the first barrier, only the thread that comes last in its block finds its tiles complete.
+# Without the second, a quick thread has already overwritten what slow ones still multiply. Three
+# orders find many races, not all: on a real GPU, `tests/sanitize_cuda.sh` follows every access.
+#
 # ## 6. Implicit GEMM, on tensor cores
 #
 # `gemm.cu` ("general matrix multiply") goes three steps further.
@@ -292,16 +256,11 @@ print("caught:", caught(multiply, *compiled(stuck, "product")))
 # - **Tensor cores.** One instruction, `mma`, multiplies a matrix 16 x 8 by one 8 x 8 for a whole
 #   warp. Its factors are TF32: float32 with 10 of the 23 bits of the mantissa; it adds in float32.
 
-
 # %%
-def tf32(x):
-    """x rounded to 10 bits of mantissa."""
-    return ((x.view(np.uint32) + 0x1000) & 0xFFFFE000).view(np.float32)
-
-
-print(re.search(r"// c \(16 x 8\).*?\n}\n", read("gemm.cu"), re.S)[0])
-(implicit,) = compiled(read("gemm.cu"), "forward_narrow")
-for name, a, b in (("any numbers", x, w), ("numbers that TF32 holds", tf32(x), tf32(w))):
+print(re.search(r"// c \(16 x 8\).*?\n}\n", source("gemm.cu"), re.S)[0])
+(implicit,) = compiled(source("gemm.cu"), "forward_narrow")
+tf32 = [((v.view(np.uint32) + 0x1000) & 0xFFFFE000).view(np.float32) for v in (x, w)]  # rounded
+for name, a, b in (("any numbers", x, w), ("numbers that TF32 holds", *tf32)):
     y = empty(*want.shape)
     blocks = math.ceil(small.pixels / 128) * math.ceil(small.o / 64)
     implicit((blocks,), (256,), (np.int32(small.pixels), to_gpu(a), to_gpu(b), y, geometry))
@@ -314,24 +273,27 @@ note("implicit, tiles of 128 x 64",
 
 # %% [markdown]
 # Here, with 16 outputs, three quarters of each tile multiply zeros: a fast kernel is fast for the
-# sizes that it was made for. And it has barriers of its own to lose:
+# sizes that it was made for. A block takes 128 pixels in a row, wherever an image ends; the last
+# one here has only 32 to do. And the kernel has barriers of its own to lose:
 
 # %%
-barrier = "    __syncthreads();  // before the next copies"
-assert barrier in read("gemm.cu")
-(racing,) = compiled(read("gemm.cu").replace(barrier, "    // before the next copies"),
-                     "forward_narrow")
-arguments = np.int32(small.pixels), to_gpu(x), to_gpu(w), y, geometry
-print("caught:", caught(racing, (blocks,), (256,), arguments))
+show(kernel_pictures.pixels_of_blocks(small.n, small.size, rows=128))
+hasty = source("gemm.cu").replace("__syncthreads();  // before the next copies", "//")
+(hasty,) = compiled(hasty, "forward_narrow")
+print("caught:", caught(hasty, (blocks,), (256,),
+                        (np.int32(small.pixels), to_gpu(x), to_gpu(w), y, geometry)))
 
 # %% [markdown]
 # ## 7. The roofline
 #
-# A GPU has a greatest speed of arithmetic and a greatest speed of memory. A kernel of intensity I
-# can be no faster than min(peak, I x bandwidth): a roof, first rising, then flat. Peaks and
-# bandwidths are from NVIDIA's data sheets "NVIDIA H100 Tensor Core GPU" (H100 SXM) and "NVIDIA A100
-# Tensor Core GPU" (A100 80GB SXM), TF32 without sparsity. The layer of ResNet-18 with a batch of
-# 64, if all that its threads ask for came from memory:
+# A GPU has a greatest speed P of arithmetic and a greatest speed B of memory. The speed of a kernel
+# of intensity I has a roof, first rising, then flat, with a *ridge* at I = P / B:
+#
+# $$\text{speed} \le \min(P,\ I \cdot B)$$
+#
+# Peaks and bandwidths are from NVIDIA's data sheets "NVIDIA H100 Tensor Core GPU" (H100 SXM) and
+# "NVIDIA A100 Tensor Core GPU" (A100 80GB SXM), TF32 without sparsity. The layer of ResNet-18 with
+# a batch of 64, if all that its threads ask for came from memory:
 
 # %%
 tensor_cores, plain = roofline.ROOFS[:2]
@@ -357,22 +319,82 @@ networks = {
     "ResNet-18, batch 64": roofline.layers(models.resnet18(), (3, 224, 224), batch=64),
     "LeNet-5, batch 256": roofline.layers(models.lenet5(), (1, 32, 32), batch=256)}
 for name, layers in networks.items():
-    for kind in roofline.COLOURS:
-        some = [work for work in layers if work.kind == kind]
-        if some:
-            intensities = [work.intensity for work in some]
-            share = sum(map(tensor_cores.seconds, some)) / sum(map(tensor_cores.seconds, layers))
-            print(f"{name}: {len(some):2} x {kind:14} {min(intensities):6.3g} to "
-                  f"{max(intensities):6.3g} FLOP per byte, {share:3.0%} of the least time")
-    print(f"{name}: {len(layers)} ops, at least "
-          f"{sum(map(tensor_cores.seconds, layers)) * 1e6:.1f} microseconds on an H100")
-folder = Path("results")
-files = save_figure(lambda: roofline.draw(networks, works), "roofline", folder)
-print("the picture:", *(folder / file for file in files))
+    least = sum(map(tensor_cores.seconds, layers))
+    print(f"{name}: {len(layers)} ops, at least {least * 1e6:.1f} microseconds on an H100")
+    for kind in dict.fromkeys(work.kind for work in layers):
+        share = sum(tensor_cores.seconds(work) for work in layers if work.kind == kind) / least
+        print(f"    {kind:14} {share:3.0%}")
+files = save_figure(lambda: roofline.draw(networks, works), "roofline", Path("results"))
+print("the picture:", *(Path("results", file) for file in files))
+show(Path("results", files[0]).read_text(encoding="utf-8"))
+
+# %% [markdown]
+# ## Exercises
+#
+# **1. Every second number.** The threads of a warp read every second number, or every d-th. How
+# many lines of 128 bytes does the warp fetch? From which distance on can it not get worse?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# lines = {d: len({thread * d * 4 // 128 for thread in range(32)}) for d in (1, 2, 8, 31, 32, 1000)}
+# print(lines)
+# assert all(count == min(d, 32) for d, count in lines.items())
+# ```
+#
+# As many as the distance, up to 32, a line for each thread: then 31 of 32 bytes come for nothing.
+#
+# </details>
+
+# %% [markdown]
+# **2. Few threads, much work.** Write `relu_gradient` so that any number of threads will do: after
+# element i, each makes the one `gridDim.x * blockDim.x` further on, and so on. Launch 2 blocks of
+# 64 threads for the 1000 elements.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# (strided,) = compiled("""
+# template <typename T, typename I>
+# __global__ void strided(I size, const T* gy, const T* y, T* gx) {
+#     for (I i = thread_number<I>(); i < size; i += I(gridDim.x) * I(blockDim.x))
+#         gx[i] = gy[i] * (y[i] > 0);
+# }
+# """, "strided")
+# again = empty(1000)
+# strided((2,), (64,), (*arguments, again))
+# print("as before:", np.array_equal(again.host, gx.host))
+# assert np.array_equal(again.host, gx.host)
+# ```
+#
+# This *grid-stride loop* is right for every launch, and neighbours still read neighbours.
+#
+# </details>
+
+# %% [markdown]
+# **3. Larger tiles.** How does the intensity of "columns, tiles of 16 x 16" on the layer of
+# ResNet-18 change with the side of the tile? What sets an end to it?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# intensity = {side: resnet.operations / columns_in_tiles(resnet, side)
+#              for side in (8, 16, 32, 64, 1024)}
+# print({side: round(value, 2) for side, value in intensity.items()})
+# assert intensity[16] > 1.5 * intensity[8] and intensity[1024] < 1.5 * intensity[64] < 20
+# ```
+#
+# At first it nearly doubles; then the columns remain, written and read: hence implicit GEMM.
+#
+# </details>
 
 # %% [markdown]
 # ## Where to go on
 #
-# `minigrad/kernels/cuda.py` launches all this on a real GPU. `norm.cu` shows sums over many blocks
-# in a fixed order, `optim.cu` one launch for all parameters. The emulator's header, `emulator.h`,
-# is a small GPU to read; `tests/test_cuda_host.py` plants mistakes in kernels and sees them caught.
+# - [`minigrad/kernels/cuda.py`](../../minigrad/kernels/cuda.py) launches all this on a real GPU;
+#   [`emulator.h`](../../minigrad/kernels/emulator.h) is a small GPU to read, and
+#   [`tests/test_cuda_host.py`](../../tests/test_cuda_host.py) breaks kernels and sees it noticed.
+# - S. Williams and others, "Roofline: an insightful visual performance model for multicore
+#   architectures" (2009): [doi:10.1145/1498765.1498785](https://doi.org/10.1145/1498765.1498785).
+# - S. Chetlur and others, "cuDNN: Efficient Primitives for Deep Learning" (2014), on implicit GEMM:
+#   [arXiv:1410.0759](https://arxiv.org/abs/1410.0759).

@@ -39,7 +39,7 @@ class CifarBlock(nn.Module):
 
 
 class CifarResNet(nn.Module):
-    """x (N, 3, 32, 32) -> (N, num_classes)."""
+    """x (N, 3, 32, 32) -> (N, num_classes), by the last layer, "linear"."""
 
     def __init__(self, n, num_classes):
         self.conv1 = conv3x3(3, 16)
@@ -72,25 +72,25 @@ def _cifar_resnet(depth, num_classes, weights):
 
 
 def cifar_resnet20(num_classes=None, weights=None):
-    """20 layers: 269 722 parameters."""
+    """20 layers: 269 722 parameters; the last layer is "linear"."""
     return _cifar_resnet(20, num_classes, weights)
 
 
 def cifar_resnet32(num_classes=None, weights=None):
-    """32 layers: 464 154 parameters."""
+    """32 layers: 464 154 parameters; the last layer is "linear"."""
     return _cifar_resnet(32, num_classes, weights)
 
 
 def cifar_resnet44(num_classes=None, weights=None):
-    """44 layers: 658 586 parameters."""
+    """44 layers: 658 586 parameters; the last layer is "linear"."""
     return _cifar_resnet(44, num_classes, weights)
 
 
 def cifar_resnet56(num_classes=None, weights=None):
-    """56 layers: 853 018 parameters."""
+    """56 layers: 853 018 parameters; the last layer is "linear"."""
     return _cifar_resnet(56, num_classes, weights)
 
 
 def cifar_resnet110(num_classes=None, weights=None):
-    """110 layers: 1 727 962 parameters."""
+    """110 layers: 1 727 962 parameters; the last layer is "linear"."""
     return _cifar_resnet(110, num_classes, weights)

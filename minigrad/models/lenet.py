@@ -29,8 +29,9 @@ def lenet5(num_classes=None, variant="modern", weights=None):
     "modern" (61706 parameters): ReLU, max pooling, every C3 map sees every S2 map, linear output.
     "1998" (60000 trainable parameters): A tanh(S a), trainable subsampling, the paper's partial
     connections, and fixed codes of +-1 at the output, 840 numbers that are not trained.
-    Highest score wins; cross_entropy trains either. num_classes (10 if None) and weights: see
-    `pretrained`. Raises ValueError for another variant and, when run, for images of another size.
+    Highest score wins; cross_entropy trains either. The last layer is called "output".
+    num_classes (10 if None) and weights: see `minigrad.models.pretrained`. Raises ValueError for
+    another variant and, when run, for images of another size.
     """
     builders = {"modern": _modern, "1998": _original}
     if variant not in builders:

@@ -69,8 +69,9 @@ class Bottleneck(nn.Module):
 class ResNet(nn.Module):
     """7x7 convolution, max pool, four stages of `layers` blocks, global mean, one linear layer.
 
-    x (N, 3, H, W) -> (N, num_classes). The stages have `width`, 2, 4 and 8 `width` planes: 64 is
-    the published network, 16 one of a sixteenth of its operations. `settings` go to each block.
+    x (N, 3, H, W) -> (N, num_classes), by the last layer, "fc". The stages have `width`, 2, 4 and 8
+    `width` planes: 64 is the published network, 16 one of a sixteenth of its operations. `settings`
+    go to each block.
     Convolutions start from kaiming_normal (fan_out, relu), as torchvision's.
     """
 
@@ -112,55 +113,55 @@ def _resnet(name, num_classes, weights, block, layers, **settings):
 
 
 def resnet18(num_classes=None, weights=None, width=64):
-    """ResNet-18: 11 689 512 parameters."""
+    """ResNet-18: 11 689 512 parameters; the last layer is "fc"."""
     return _resnet("resnet18", num_classes, weights, BasicBlock, (2, 2, 2, 2), width=width)
 
 
 def resnet34(num_classes=None, weights=None, width=64):
-    """ResNet-34: 21 797 672 parameters."""
+    """ResNet-34: 21 797 672 parameters; the last layer is "fc"."""
     return _resnet("resnet34", num_classes, weights, BasicBlock, (3, 4, 6, 3), width=width)
 
 
 def resnet50(num_classes=None, weights=None, width=64):
-    """ResNet-50: 25 557 032 parameters."""
+    """ResNet-50: 25 557 032 parameters; the last layer is "fc"."""
     return _resnet("resnet50", num_classes, weights, Bottleneck, (3, 4, 6, 3), width=width)
 
 
 def resnet101(num_classes=None, weights=None, width=64):
-    """ResNet-101: 44 549 160 parameters."""
+    """ResNet-101: 44 549 160 parameters; the last layer is "fc"."""
     return _resnet("resnet101", num_classes, weights, Bottleneck, (3, 4, 23, 3), width=width)
 
 
 def resnet152(num_classes=None, weights=None, width=64):
-    """ResNet-152: 60 192 808 parameters."""
+    """ResNet-152: 60 192 808 parameters; the last layer is "fc"."""
     return _resnet("resnet152", num_classes, weights, Bottleneck, (3, 8, 36, 3), width=width)
 
 
 def resnext50_32x4d(num_classes=None, weights=None, width=64):
-    """ResNeXt-50 (32x4d): 25 028 904 parameters."""
+    """ResNeXt-50 (32x4d): 25 028 904 parameters; the last layer is "fc"."""
     return _resnet("resnext50_32x4d", num_classes, weights, Bottleneck, (3, 4, 6, 3), width=width,
                    groups=32, base_width=4)
 
 
 def resnext101_32x8d(num_classes=None, weights=None, width=64):
-    """ResNeXt-101 (32x8d): 88 791 336 parameters."""
+    """ResNeXt-101 (32x8d): 88 791 336 parameters; the last layer is "fc"."""
     return _resnet("resnext101_32x8d", num_classes, weights, Bottleneck, (3, 4, 23, 3), width=width,
                    groups=32, base_width=8)
 
 
 def resnext101_64x4d(num_classes=None, weights=None, width=64):
-    """ResNeXt-101 (64x4d): 83 455 272 parameters."""
+    """ResNeXt-101 (64x4d): 83 455 272 parameters; the last layer is "fc"."""
     return _resnet("resnext101_64x4d", num_classes, weights, Bottleneck, (3, 4, 23, 3), width=width,
                    groups=64, base_width=4)
 
 
 def wide_resnet50_2(num_classes=None, weights=None, width=64):
-    """Wide ResNet-50 (x2): 68 883 240 parameters."""
+    """Wide ResNet-50 (x2): 68 883 240 parameters; the last layer is "fc"."""
     return _resnet("wide_resnet50_2", num_classes, weights, Bottleneck, (3, 4, 6, 3), width=width,
                    base_width=128)
 
 
 def wide_resnet101_2(num_classes=None, weights=None, width=64):
-    """Wide ResNet-101 (x2): 126 886 696 parameters."""
+    """Wide ResNet-101 (x2): 126 886 696 parameters; the last layer is "fc"."""
     return _resnet("wide_resnet101_2", num_classes, weights, Bottleneck, (3, 4, 23, 3), width=width,
                    base_width=128)

@@ -10,9 +10,10 @@ def small_cnn(num_classes=None, weights=None, dropout=0.5, size=224):
     """Two blocks of two 3x3 convolutions (16 and 8 channels), then 32 units, then the classes.
 
     conv 16, BN, ReLU, conv 16, ReLU, max pool; the same with 8; dropout, dense 32, ReLU, dropout,
-    dense. x (N, 3, size, size) -> (N, num_classes). `dropout=0` gives the network without, and
-    with the same names of tensors. num_classes (7 if None) and weights: see `pretrained`. Raises
-    ValueError for a size that is no multiple of 4.
+    dense. x (N, 3, size, size) -> (N, num_classes). The last layer is called "17". `dropout=0`
+    gives the network without, and with the same names of tensors. num_classes (7 if None) and
+    weights: see `minigrad.models.pretrained`. Raises ValueError for a size that is no multiple
+    of 4.
     """
     if size % 4 or size < 4:
         raise ValueError(f"small_cnn: size must be a multiple of 4, got {size}")

@@ -9,7 +9,10 @@ from __future__ import annotations
 import math
 
 from minigrad.backend import generator
+from minigrad.hints import module_getattr
 from minigrad.tensor import no_grad
+
+__getattr__ = module_getattr(__name__)
 
 _GAINS = {"linear": 1.0, "conv2d": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2)}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minigrad import hints
 from minigrad.backend import DEVICES, device_of, on_gpu, to_device
 from minigrad.half import kind
 from minigrad.ops import to
@@ -161,6 +162,9 @@ class Module:
                  for name, child in self.named_children()]
         inner = self.extra_repr() + ("\n" + "\n".join(lines) + "\n" if lines else "")
         return f"{type(self).__name__}({inner})"
+
+
+hints.attach(Module, "Module")
 
 
 def _is_buffer(value):

@@ -67,7 +67,7 @@ def batch_norm_relu(norm, x, relu=ops.relu):
     (in evaluation: for channels-last x, which convolutions make).
 
     `Sequential` and the networks call it wherever the two are adjacent. While ops are traced (by
-    `profile` and `draw`, or after NaN) there are two, each in its own layer.
+    `minigrad.profile` and `minigrad.draw`, or after NaN) there are two, each in its own layer.
     """
     if mode.trace is not None or not runs(norm, _BatchNorm):
         return relu(norm(x))

@@ -4,10 +4,11 @@ Letters, the same in all of minigrad's ops and kernels:
     x, w, b, y          input, weight, bias, output; gx, gw, gb, gy are dL/dx, dL/dw, dL/db, dL/dy
     N, C, O             batch, input channels, output channels
     H, W, oh, ow        height and width of the input and of the output
-    kh kw sh sw ph pw   a window's height and width, its strides, the padding (packed in `Window`)
+    kh kw sh sw ph pw   a window's height and width, its strides, the padding
+                        (packed in a `minigrad.kernels.window.Window`)
 
 The imports below are the registry: a function listed here is public, and the tests demand a line in
-their own table for each. The two tables at the end give Tensor its methods and operators.
+their own table for each. The tables at the end give Tensor its methods and operators.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ from minigrad.tensor import Tensor
 
 REGISTRY = {name: f for name, f in list(globals().items())
             if getattr(f, "__module__", "").startswith("minigrad.ops.")}
-__all__ = list(REGISTRY)
+cat, clamp = concatenate, clip  # PyTorch has both names of each
+__all__ = [*REGISTRY, "cat", "clamp"]
 
 METHODS = (abs, amax, amin, argmax, argmin, clip, clone, cos, exp, expand, expm1, flatten, log,
            log1p, log_softmax, logsumexp, matmul, max, maximum, mean, min, minimum, permute, pow,
@@ -63,6 +65,7 @@ def _in_place(f):
 
 for _f in METHODS:
     setattr(Tensor, _f.__name__, _f)
+Tensor.clamp = clamp
 for _name, _f in OPERATORS.items():
     setattr(Tensor, f"__{_name}__", _f)
     setattr(Tensor, f"__r{_name}__", _reflected(_f))

@@ -10,6 +10,7 @@
         schedule.step()
 """
 
+from minigrad.hints import module_getattr
 from minigrad.optim import lr_scheduler
 from minigrad.optim.adam import Adam, AdamW
 from minigrad.optim.clip import clip_grad_norm_, clip_grad_value_
@@ -19,3 +20,4 @@ from minigrad.optim.sgd import SGD
 
 __all__ = ["Adam", "AdamW", "GradScaler", "Optimizer", "SGD", "clip_grad_norm_",
            "clip_grad_value_", "lr_scheduler"]
+__getattr__ = module_getattr(__name__)

@@ -10,7 +10,10 @@ from __future__ import annotations
 import math
 import operator
 
+from minigrad.hints import module_getattr
 from minigrad.optim.optimizer import Optimizer
+
+__getattr__ = module_getattr(__name__)
 
 
 class LRScheduler:

@@ -9,7 +9,7 @@ from minigrad.train.callbacks import CSVLogger, TensorBoardLogger
 from minigrad.train.confusion import F1, ConfusionMatrix, Precision, Recall
 from minigrad.train.evaluate import evaluate
 from minigrad.train.fit import fit
-from minigrad.train.folder import NotSavedError
+from minigrad.train.folder import NotSavedError, RunFolder
 from minigrad.train.guard import NonFiniteError
 from minigrad.train.history import History
 from minigrad.train.lr_finder import RangeTest, find_lr

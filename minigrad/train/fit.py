@@ -72,21 +72,22 @@ def fit(model: Module, train, valid=None, *, epochs: int, optimizer: Optimizer, 
     after each epoch, and every `save_every` steps; the newest `keep` stay.
     resume: go on with the run in `folder`, if there is one, to the same bits, also within an epoch.
     What may differ from then: the number of epochs, of the loaders' workers, `save_every`, `keep`,
-    callbacks, the place of the photographs, and, as long as no sample was left out, `on_error` of a
-    loader: so a run that stopped at a damaged photograph goes on without it.
+    callbacks, the place of the photographs, and, as long as no sample was left out, what a loader
+    does on an error: a run that stopped at a damaged photograph goes on without it.
 
-    Samples that the loaders left out (`on_error`) are listed at the end, are `history.left_out`,
-    {name: reason}, and counted as "left_out" in the history.
+    Samples that a loader left out, being made with on_error="skip" or "replace", are listed at the
+    end; the history has them as `left_out`, {name: reason}, and counts them in each epoch.
 
     SIGINT (Ctrl-C), SIGTERM, SIGHUP and SIGUSR1 end it after the step, saved, with
     KeyboardInterrupt or SystemExit(128 + number of the signal); a second one at once. Raises,
     before training starts: ValueError for settings that make no sense, or a run in `folder` that is
     another one; TypeError for what is no loader; FileExistsError if there is a run and not
-    `resume`; BlockingIOError if another process is training there; `SampleError` for a sample that
-    cannot be prepared; OSError for a folder that cannot be written. Later: `NonFiniteError` in the
-    step in which NaN or infinity appears, ValueError for a label that the model has no output for;
-    nothing of that step is kept. At the end: `NotSavedError` if the disk refused the last
-    checkpoint; model and `error.history` are those of the finished training.
+    `resume`; BlockingIOError if another process is training there; `minigrad.data.SampleError` for
+    a sample that cannot be prepared; OSError for a folder that cannot be written. Later:
+    `NonFiniteError` in the step in which NaN or infinity appears, ValueError for a label that the
+    model has no output for; nothing of that step is kept. At the end: `NotSavedError` if the disk
+    refused the last checkpoint; the model, and the error's `history`, are those of the finished
+    training.
     """
     epochs, accumulate, keep = _counts(epochs=epochs, accumulate=accumulate, keep=keep)
     patience, save_every = _counts(none=True, patience=patience, save_every=save_every)

@@ -40,7 +40,8 @@ class History(list):
         return [lookup(line, name) for line in self]
 
     def best(self, name: str) -> dict:
-        """The first line with the best value of `name`; see `better`. ValueError if it is empty."""
+        """The first line with the best value of `name`: the lowest of a name that ends in "loss",
+        else the highest. ValueError if the history is empty."""
         if not self:
             raise ValueError("history: there is no epoch yet")
         best = self[0]

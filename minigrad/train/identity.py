@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from minigrad import __version__
+from minigrad.nn import Module
 
 _LISTED = 3     # differences that a message names
 _ADDRESS = re.compile(" at 0x[0-9A-Fa-f]+")     # of a function, which is another one every time
@@ -93,7 +94,10 @@ def _base(dataset):
 
 
 def called(function) -> str:
-    """The name of a function, of the class of an object, or of `partial` with its arguments."""
+    """The name of a function, of the class of an object, of `partial` with its arguments; what a
+    Module prints."""
+    if isinstance(function, Module):
+        return repr(function)
     if isinstance(function, functools.partial):
         arguments = [*map(repr, function.args),
                      *(f"{key}={value!r}" for key, value in function.keywords.items())]

@@ -28,9 +28,9 @@ class Run:
     places      {"train": the state of that loader, "valid": ...}: where a checkpoint puts them
     seconds     time spent on the current epoch
     lr          the learning rates of the last step, one per group
-    scaler      what scales the loss (`GradScaler`), or None
+    scaler      what scales the loss (a `minigrad.optim.GradScaler`), or None
     skipped     steps of the current epoch that were left out because a gradient overflowed
-    left_out    {name: reason} of the samples that the loaders left out, see `DataLoader.on_error`
+    left_out    {name: reason} of the samples that the loaders left out
     best_weights    those of the best epoch, if the model is to have them at the end, or None
     unsaved     how many saves in a row the disk has refused
     """

@@ -27,9 +27,9 @@ def fetch(architecture: str, version: str | None = None) -> Path:
     which a warning tells, if that cannot be written. An interrupted download goes on where it
     stopped; only one process downloads at a time. The SHA-256 is checked at every call.
 
-    Raises ValueError for a name that is not in `official.FILES`, WeightsError for a file that is
-    not the official one, ConnectionError if it cannot be downloaded (the message says from where,
-    and where to put it), OSError if no folder can be written.
+    Raises ValueError for a name that is not in `minigrad.weights.official.FILES`, WeightsError for
+    a file that is not the official one, ConnectionError if it cannot be downloaded (the message
+    says from where, and where to put it), OSError if no folder can be written.
     """
     if architecture not in official.FILES:
         raise ValueError(f"no official weights for {architecture!r}; there are: "

@@ -13,8 +13,9 @@ def save(path: str | os.PathLike, arrays: Mapping, metadata: Mapping[str, str] |
     """Write {name: array} (NumPy or CuPy) and {text: text} to a safetensors file for `load`.
 
     It carries the SHA-256 of every array and of the header, which `load` checks. A crash leaves the
-    old file or the new one, whole; `arrays` may come from `load(path)` of the same path. TypeError
-    and ValueError as `pack` says, before anything is written; OSError, naming the path, if writing
+    old file or the new one, whole; `arrays` may come from `load(path)` of the same path. Raises,
+    before anything is written, TypeError for names and metadata that are not text and for dtypes
+    that the format lacks, ValueError for reserved names. OSError, naming the path, if writing
     fails.
     """
     write_file(path, pack(arrays, metadata or {}))

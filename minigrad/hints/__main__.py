@@ -1,0 +1,67 @@
+"""`python -m minigrad.hints`: PyTorch's names that are there and those that are not, in Markdown.
+
+The README has this between `<!-- names -->` and `<!-- /names -->`; a test compares them.
+"""
+
+from __future__ import annotations
+
+import minigrad
+from minigrad import hints, nn, optim
+from minigrad.hints import tables
+
+# Place -> (how the page calls it, what has the names, how many of its lines the page shows)
+PLACES = {
+    "Tensor": ("`Tensor`", minigrad.Tensor, 6),
+    "minigrad": ("`minigrad`, for `torch`", minigrad, 8),
+    "minigrad.nn": ("`nn`", nn, 2),
+    "minigrad.nn.functional": ("`nn.functional`", nn.functional, 2),
+    "minigrad.nn.init": ("`nn.init`", nn.init, 0),
+    "Module": ("`nn.Module`", nn.Module, 2),
+    "minigrad.optim": ("`optim`", optim, 0),
+    "minigrad.optim.lr_scheduler": ("`optim.lr_scheduler`", optim.lr_scheduler, 0),
+}
+
+
+def public_names(place: str) -> list[str]:
+    """What a user of the place can write: what it lists as public, or what is defined in it."""
+    owner = PLACES[place][1]
+    names = getattr(owner, "__all__", None) or [
+        name for name, value in vars(owner).items()
+        if isinstance(owner, type) and not isinstance(value, hints.Missing)
+        or getattr(value, "__module__", "").startswith("minigrad.")
+        and (place == "minigrad" or value.__module__ == place)]
+    return sorted(name for name in names if not name.startswith("_"))
+
+
+def there(place: str) -> list[str]:
+    """Those of them that are PyTorch's."""
+    return [name for name in public_names(place) if name not in tables.OURS.get(place, "").split()]
+
+
+def page() -> str:
+    """The Markdown: a table of names, a row for each place, and a table of lines, two in a row."""
+    rows = [("", "there", "not there: the error says what to write")]
+    lines = []
+    for place, (title, _, shown) in PLACES.items():
+        names = hints.NAMES[place]
+        instead = [name for name in names if names[name]]
+        nothing = [name for name in names if not names[name]]
+        absent = [_listed(instead)] if instead else []
+        absent.append(f"nothing in its place yet: {_listed(nothing)}")
+        rows.append((title, _listed(there(place)), "; ".join(absent)))
+        lines += [tuple(f"`{text}`" for text in names[name]) for name in instead[:shown]]
+    pairs = [one + other for one, other in zip(lines[::2], lines[1::2])]
+    return f"{_table(rows)}\n\n{_table([('PyTorch', 'here') * 2, *pairs])}"
+
+
+def _listed(names):
+    return f"`{' '.join(names)}`"
+
+
+def _table(rows):
+    head, *rest = (f"| {' | '.join(row)} |" for row in rows)
+    return "\n".join([head, "|---" * len(rows[0]) + "|", *rest])
+
+
+if __name__ == "__main__":
+    print(page())
