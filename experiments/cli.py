@@ -2,7 +2,8 @@
 
 `python -m experiments pyramids FILE` is short for `python -m experiments pyramids --image FILE`.
 The options of the tasks are in `tasks/options.py`. `python -m experiments summary MODEL`,
-`classify IMAGE...`, `check FOLDER` and `prepare` have options of their own, see their `--help`.
+`classify IMAGE...`, `check FOLDER`, `runs` and `prepare` have options of their own, see their
+`--help`.
 
 Exit status: 0 every verdict is the documented one, 1 a verification came out differently, 2 a
 mistake in the command or in the photos, or a disk that refused results (one line on stderr), 130
@@ -41,6 +42,7 @@ WITH_PHOTO = "q1", "pyramids"
 COMMANDS = {"summary": "what a model costs, layer by layer",    # each is a module of experiments
             "classify": "what is in a photograph, by a model with weights from a file",
             "check": "whether every photo of a folder can be read, before training on it",
+            "runs": "the runs that are kept, their best figures and their disk use",
             "prepare": "the photo folders of the tasks, made of the two published archives"}
 
 
@@ -150,7 +152,8 @@ def _verify(run: Run, as_json: bool) -> int:
     """Ask the run's questions one after the other, telling and keeping each answer at once."""
     screen, stopped = Screen(sys.stdout), 0
     if not as_json:
-        screen.print([f"Verifying {' '.join(run.names)} with seed {run.settings.seed}."])
+        screen.print(screen.wrapped(
+            f"Verifying {' '.join(run.names)} with seed {run.settings.seed}."))
     try:
         with _crew(run) as turn:
             for done, name in enumerate(run.names):

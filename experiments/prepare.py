@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from experiments.results import UserError
-from experiments.terminal import Screen, progress
+from experiments.terminal import Screen, progress, table_lines
 from minigrad.data.folder import EXTENSIONS
 from minigrad.data.images import ImageError, read_image, shown
 
@@ -99,7 +99,8 @@ def run(args: argparse.Namespace) -> int:
     screen = Screen(sys.stdout)
     for name, source in sources.items():
         counts, notes = _make(name, Path(source), out / name)
-        screen.print(_table(name, out / name, counts) + [f"  {line}" for line in notes.report()])
+        screen.print([*_table(screen, name, out / name, counts),
+                      *(part for line in notes.report() for part in screen.prose(line))])
     return 0
 
 
@@ -318,16 +319,17 @@ def _check_total(size):
 
 # --- the report ----------------------------------------------------------------------------------
 
-def _table(name, target, counts):
+def _table(screen, name, target, counts):
     published = PUBLISHED[name]
-    lines = [f"{name}, {TITLES[name]}: {sum(counts.values())} images in {shown(str(target))}, "
-             f"published {sum(published.values())}",
-             f"  {'breed':22}{'images':>8}{'published':>11}"]
-    for breed, count in counts.items():
-        difference = count - published[breed]
-        lines.append(f"  {breed:22}{count:8}{published[breed]:11}"
-                     + (f"   {difference:+}" if difference else ""))
-    return lines
+    rows = [(breed, str(count), str(published[breed]),
+             f"{count - published[breed]:+}" if count != published[breed] else "")
+            for breed, count in counts.items()]
+    header = "breed", "images", "published", "difference"
+    if not any(row[-1] for row in rows):
+        header, rows = header[:-1], [row[:-1] for row in rows]
+    title = (f"{name}, {TITLES[name]}: {sum(counts.values())} images in {shown(str(target))}, "
+             f"published {sum(published.values())}")
+    return [*screen.wrapped(title), *table_lines(screen, header, rows)]
 
 
 def _brief(names):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
 from collections import Counter
 from html import escape
 from pathlib import Path
@@ -86,8 +87,23 @@ def _origin(document: dict) -> str:
             "Seed": document["seed"],
             "To repeat": document["command"]}
     return '<dl class="origin">' + "".join(
-        f"<div><dt>{name}</dt><dd>{_code(value) if name == 'To repeat' else escape(str(value))}"
+        f"<div><dt>{name}</dt><dd>{command(value) if name == 'To repeat' else escape(str(value))}"
         "</dd></div>" for name, value in rows.items()) + "</dl>"
+
+
+def command(line: str) -> str:
+    """A command that can be copied; an option stays on one line with its value if that fits."""
+    parts = []
+    for word in map(shlex.quote, shlex.split(line)):
+        value = parts and parts[-1][-1].startswith("-") and not word.startswith("-")
+        if value or word == "-m":
+            parts[-1].append(word)
+        else:
+            parts.append([word])
+    return "<code>" + " ".join(
+        '<span class="part">' + " ".join(
+            f'<span class="whole">{word}</span>' if word.startswith("-") else word
+            for word in map(escape, part)) + "</span>" for part in parts) + "</code>"
 
 
 def _question(question: dict, claims: list[dict], folder: Path) -> str:

@@ -1,8 +1,7 @@
-"""One look for every figure: a palette for all kinds of colour vision, and a blank figure.
+"""One look for every figure: the palette and the blank figure of `minigrad/figures.py`.
 
-The palette is that of Okabe & Ito, "Color Universal Design" (2008). Text sizes and line widths are
-matplotlib settings that `results.py` applies while a figure is drawn. `show` puts a picture below
-the cell of a notebook that made it.
+Text sizes and line widths are matplotlib settings that `results.py` applies while a figure is
+drawn. `show` puts a picture below the cell of a notebook that made it.
 """
 
 from __future__ import annotations
@@ -11,20 +10,11 @@ import io
 import re
 import sys
 
-PALETTE = {"blue": "#0072b2", "orange": "#d55e00", "green": "#009e73", "purple": "#cc79a7",
-           "yellow": "#e69f00", "sky": "#56b4e9", "black": "#000000", "grey": "#6f6f6f"}
+from minigrad.figures import PALETTE, new_figure
+
+__all__ = ["PALETTE", "new_figure", "show"]
 PAGE = 750  # pixels that a notebook's page is wide
 DPI = 100   # of a figure on it
-
-
-def new_figure(width: float = 8.0, height: float = 4.5):
-    """An empty matplotlib Figure of `width` x `height` inches that keeps labels from overlapping.
-
-    It is no pyplot figure: it needs no display and goes away with its last reference.
-    """
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained", facecolor="white")
 
 
 def show(picture, width: int | None = None) -> None:

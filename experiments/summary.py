@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import shutil
 import sys
 
 from experiments.results import UserError
@@ -44,7 +45,9 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"{args.model} cannot take {args.batch} images of {size}x{size}: {error}"
                         ) from error
     unit = "macs" if args.macs else "flops"
-    Screen(sys.stdout).print([table.markdown(unit) if args.markdown else table.text(unit)])
+    columns = shutil.get_terminal_size((0, 0)).columns or None      # None: no terminal, so all
+    Screen(sys.stdout).print(
+        [table.markdown(unit) if args.markdown else table.text(unit, columns)])
     return 0
 
 

@@ -1,7 +1,8 @@
 """Text for people: answers as wrapped paragraphs and tables, and progress on stderr.
 
 A `Screen` knows what its stream can show: colour only on a terminal (and never under NO_COLOR),
-ticks only where the encoding has them, lines of 80 to 140 columns.
+ticks only where the encoding has them, lines as long as the terminal is wide, up to 140 columns.
+Where columns would be too narrow to read, a table is a block of lines for each of its rows.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ MARKS = {HOLDS: "✓", CORRECTED: "≈", WRONG: "✗", OPEN: "?"}
 _ASCII_MARKS = {HOLDS: "+", CORRECTED: "~", WRONG: "x", OPEN: "?"}
 _TINTS = {HOLDS: "green", CORRECTED: "yellow", WRONG: "red", OPEN: "magenta"}
 _CODES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "magenta": 35}
-_NARROWEST, _WIDEST, _LONGEST_PROSE = 80, 140, 100
+_NARROWEST, _WIDEST, _LONGEST_PROSE = 32, 140, 100
+_LEAST_FOR_COLUMNS = 60         # of the screen, for a table of several columns
+_USUAL = 80                     # columns of a terminal that does not say how many it has
 _INDENT, _GAP = "  ", "  "
 LOG_INTERVAL = 5.0                              # seconds between the lines of a log
 
@@ -60,6 +63,10 @@ class Screen:
         width = min(self.width, _LONGEST_PROSE) - len(_INDENT)
         return [_INDENT + line for line in _wrap(text, width)]
 
+    def wrapped(self, text: str, *styles: str) -> list[str]:
+        """Lines that begin at the left edge."""
+        return [self.paint(line, *styles) for line in _wrap(text, self.width)]
+
 
 def is_live(stream: TextIO) -> bool:
     """Whether the stream is a terminal that understands escape sequences."""
@@ -69,14 +76,15 @@ def is_live(stream: TextIO) -> bool:
 def answer_lines(screen: Screen, answer: Answer) -> list[str]:
     """One question: its title, its story, its claims as a table, and what came out differently."""
     title = f"{answer.question}  {answer.title}"
-    lines = ["", screen.paint(title, "bold"), screen.paint(screen.rule(len(title)), "dim")]
+    lines = ["", *screen.wrapped(title, "bold"),
+             screen.paint(screen.rule(min(len(title), screen.width)), "dim")]
     for paragraph in answer.story:
         lines += screen.prose(paragraph)
     for table in answer.tables:
-        lines += ["", *_table(screen, table.header, table.rows), *screen.prose(table.caption)]
+        lines += ["", *table_lines(screen, table.header, table.rows), *screen.prose(table.caption)]
     rows = [(c.id, screen.badge(c.verdict), c.written, c.measured) for c in answer.claims]
     tints = [_TINTS[c.verdict] for c in answer.claims]
-    lines += ["", *_table(screen, ("claim", "verdict", "written", "measured"), rows, tints)]
+    lines += ["", *table_lines(screen, ("claim", "verdict", "written", "measured"), rows, tints)]
     for claim in answer.claims:
         if not claim.as_documented:
             lines += ["", *screen.prose(surprise(claim))]
@@ -86,11 +94,16 @@ def answer_lines(screen: Screen, answer: Answer) -> list[str]:
 def summary_lines(screen: Screen, claims: Sequence[Claim]) -> list[str]:
     """How many claims got which verdict, and whether that is what is documented."""
     counts = Counter(c.verdict for c in claims)
-    parts = [screen.paint(f"{counts[v]} {screen.badge(v)}", _TINTS[v]) for v in MARKS if counts[v]]
+    found = [v for v in MARKS if counts[v]]
+    parts = [f"{counts[v]} {screen.badge(v)}" for v in found]
+    whole = len(f"{len(claims)} claims: {', '.join(parts)}") <= screen.width
+    parts = [screen.paint(part, _TINTS[v]) for part, v in zip(parts, found)]
+    totals = ([f"{len(claims)} claims: {', '.join(parts)}"] if whole else
+              [f"{len(claims)} claims:", *(_INDENT + part for part in parts)])
     unexpected = sum(not c.as_documented for c in claims)
     outcome = (f"{unexpected} came out differently from what is documented" if unexpected
                else "every verdict is the documented one")
-    return ["", f"{len(claims)} claims: {', '.join(parts)}", outcome[0].upper() + outcome[1:] + "."]
+    return ["", *totals, *screen.wrapped(outcome[0].upper() + outcome[1:] + ".")]
 
 
 def surprise(claim: Claim) -> str:
@@ -117,9 +130,14 @@ def _wrap(text: str, width: int) -> list[str]:
     return [line for part in text.split("\n") for line in textwrap.wrap(part, width) or [""]]
 
 
-def _table(screen: Screen, header: Sequence[str], rows: Sequence[Sequence[str]],
-           tints: Sequence[str] | None = None) -> list[str]:
-    """Aligned columns whose cells wrap to the screen; the second may take a tint in each row."""
+def table_lines(screen: Screen, header: Sequence[str], rows: Sequence[Sequence[str]],
+                tints: Sequence[str] | None = None) -> list[str]:
+    """A table that fits the screen; the second cell of each row may have a tint.
+
+    Aligned columns whose cells wrap; on a narrow screen a block of "name: cell" lines for each row.
+    """
+    if screen.width < _LEAST_FOR_COLUMNS and len(header) > 1:
+        return _blocks(screen, header, rows, tints)
     columns = list(zip(header, *rows))
     room = screen.width - len(_INDENT) - len(_GAP) * (len(header) - 1)
     widths = _share([_widest(cells) for cells in columns], room)
@@ -144,6 +162,24 @@ def _table(screen: Screen, header: Sequence[str], rows: Sequence[Sequence[str]],
         if tints is not None:
             styles[1] = (tints[i],)
         lines += lay(row, styles)
+    return lines
+
+
+def _blocks(screen, header, rows, tints):
+    """The lines of a table without columns; empty cells are left out."""
+    lines = []
+    for i, row in enumerate(rows):
+        lines += [""] * (i > 0)
+        for j, (name, cell) in enumerate(zip(header, row)):
+            if j and not cell:
+                continue
+            text = f"{name}: {cell}" if name else cell
+            styles = ("bold",) if j == 0 else (tints[i],) if j == 1 and tints is not None else ()
+            indent = _INDENT * (2 if j else 1)
+            for k, part in enumerate(text.split("\n")):
+                lines += [screen.paint(line, *styles) for line in textwrap.wrap(
+                    part, screen.width, initial_indent=indent + _INDENT * (k > 0),
+                    subsequent_indent=indent + _INDENT)]
     return lines
 
 
@@ -179,7 +215,7 @@ def progress(label: str, done: int, total: int) -> Iterator[Callable[[str], None
         seconds = f"{time.monotonic() - start:.1f} s"
         with suppress(OSError):                 # nobody listens any more: no reason to stop
             if live:
-                columns = os.get_terminal_size(sys.stderr.fileno()).columns or _NARROWEST
+                columns = os.get_terminal_size(sys.stderr.fileno()).columns or _USUAL
                 name = label if not doing[0] else label.partition(":")[0]
                 text = f"{bar} {done + 1}/{total}  {name}  {seconds}  {doing[0]}"
                 sys.stderr.write(f"\r\x1b[2K{text[:columns - 1]}")

@@ -15,6 +15,7 @@ arrays, outside the ops, is not seen.
 from __future__ import annotations
 
 import math
+import textwrap
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -41,6 +42,9 @@ from minigrad.ops.shape import (Cast, Concatenate, Expand, Index, Pad, Permute, 
 from minigrad.tensor import Tensor
 
 UNITS = {"flops": "FLOPs", "macs": "MACs"}
+_WORDS = "layer", "kind", "output"      # columns that are aligned on the left
+_LESS_WANTED = "fixed", "kept bytes", "kind", "output", "trainable"     # on a narrow terminal
+_GAP = "  "
 
 
 class Count(NamedTuple):
@@ -90,15 +94,31 @@ class Profile:
                      _total(layer.count for layer in self.layers),
                      sum(layer.kept for layer in self.layers))
 
-    def text(self, unit="flops"):
-        """Aligned columns for a terminal, in "flops" or "macs" (ValueError for another unit)."""
-        rows = self._cells(unit)
+    def text(self, unit="flops", width=None):
+        """Aligned columns for a terminal, in "flops" or "macs" (ValueError for another unit).
+
+        width: columns of that terminal. Where they are too few, columns of the table are left out,
+        and a last line names these; if even layer and unit are too wide, names lose their
+        beginning.
+        """
+        rows, left_out = self._cells(unit), []
+        for name in _LESS_WANTED:
+            if width is None or _width(rows) <= width:
+                break
+            i = rows[0].index(name)
+            rows, left_out = [(*row[:i], *row[i + 1:]) for row in rows], [*left_out, name]
+        if width is not None and (over := _width(rows) - width) > 0:
+            room = max(max(len(row[0]) for row in rows) - over, 8)
+            rows = [(name if len(name) <= room else f"..{name[2 - room:]}", *more)
+                    for name, *more in rows]
         widths = [max(map(len, column)) for column in zip(*rows)]
-        lines = ["  ".join(cell.ljust(w) if i < 3 else cell.rjust(w)
-                           for i, (cell, w) in enumerate(zip(row, widths))).rstrip()
+        lines = [_GAP.join(cell.ljust(w) if name in _WORDS else cell.rjust(w)
+                           for name, cell, w in zip(rows[0], row, widths)).rstrip()
                  for row in rows]
         rule = "-" * max(map(len, lines))
-        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+        note = textwrap.wrap(f"Left out, as the screen is narrow: {', '.join(left_out)}.",
+                             width) if left_out else []
+        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1], *note])
 
     def markdown(self, unit="flops"):
         """A Markdown table, in "flops" or "macs" (ValueError for another unit)."""
@@ -206,6 +226,11 @@ def _count(call, layer):
             f"; add one: minigrad.profile.RULES[{type(call.function).__name__}] = "
             "lambda call: Count(...)")
     return count
+
+
+def _width(rows):
+    """Of the lines of a table."""
+    return sum(max(map(len, column)) for column in zip(*rows)) + len(_GAP) * (len(rows[0]) - 1)
 
 
 def _total(counts):

@@ -13,7 +13,8 @@ PACKAGES = ("minigrad", "pyramids", "experiments")
 # From the bottom up; a module may import from its own layer and from those before it. A name stands
 # for the module and everything inside it, unless a longer name stands for that.
 LAYERS = (
-    ["minigrad.backend", "minigrad.half", "minigrad.hints"],
+    ["minigrad.backend", "minigrad.half", "minigrad.figures", "minigrad.notebook",
+     "minigrad.hints"],
     ["minigrad.tensor"],
     ["minigrad.function", "minigrad.kernels", "minigrad.autocast"],
     ["minigrad.ops"],

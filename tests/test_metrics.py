@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from minigrad import Tensor, cross_entropy, manual_seed, mse_loss, nn
 from minigrad.data import ArrayDataset, DataLoader
 from minigrad.optim import SGD
-from minigrad.train import Accuracy, ConfusionMatrix, MeanLoss, Metric, checkpoint, evaluate, fit
-from minigrad.train import wilson
+from minigrad.train import (F1, Accuracy, ConfusionMatrix, MeanLoss, Metric, Precision, Recall,
+                            TopK, checkpoint, evaluate, fit, wilson)
 from tests.cuda_devices import DEVICES
 from tests.one_line import one_line
 
@@ -52,13 +52,13 @@ def test_another_loss():
     assert math.isclose(counted(MeanLoss(loss), [3, 2]), expected, rel_tol=1e-6)
 
 
-@pytest.mark.parametrize("metric", [Accuracy(), MeanLoss()])
+@pytest.mark.parametrize("metric", [Accuracy(), MeanLoss(), TopK(2), F1(), Recall(None)])
 def test_no_samples_have_no_mean(metric):
     with one_line(ValueError, type(metric).__name__, "no samples"):
         metric.compute()
 
 
-@pytest.mark.parametrize("metric", [Accuracy(), ConfusionMatrix(3)])
+@pytest.mark.parametrize("metric", [Accuracy(), ConfusionMatrix(3), TopK(1), Precision()])
 def test_shapes_that_do_not_fit(metric):
     with one_line(ValueError, "output (N, classes)", "(5, 3)", "(4,)"):
         metric.update(Tensor(OUTPUT), TARGET[:4])
@@ -76,7 +76,8 @@ def test_a_matrix_of_another_size():
 
 
 def test_state_goes_over_to_a_new_object():
-    for make in (Accuracy, MeanLoss, lambda: ConfusionMatrix(3)):
+    for make in (Accuracy, MeanLoss, lambda: ConfusionMatrix(3), lambda: TopK(2), Precision, Recall,
+                 lambda: F1(average=None)):
         metric, other = make(), make()
         metric.update(Tensor(OUTPUT[:2]), TARGET[:2])
         other.load_state_dict(metric.state_dict())
@@ -121,6 +122,127 @@ def test_what_a_checkpoint_cannot_hold_is_named_before_training(tmp_path, value,
         fit(model, loader(), epochs=1, optimizer=SGD(model.parameters(), lr=0.1),
             metrics={"x": lambda: Holding(value)}, folder=tmp_path / "run")
     assert not list(tmp_path.iterdir())
+
+
+# TopK, precision, recall, F1
+
+def test_top_k_looks_for_the_target_among_the_k_largest():
+    assert [counted(TopK(k), [2, 3]) for k in (1, 2, 3)] == [4 / 5, 1.0, 1.0]
+    ties = np.array([[1, 1, 1, 0]] * 4, np.float32)
+    assert [counted(TopK(k), [4], ties, np.arange(4)) for k in (1, 2, 3, 4)] == [
+        0.25, 0.5, 0.75, 1.0]
+
+
+@given(st.integers(1, 6), st.integers(1, 5), st.integers(0, 2**32 - 1))
+def test_top_k_sorts_as_a_stable_sort_does(samples, classes, seed):
+    rng = np.random.default_rng(seed)
+    output = rng.integers(0, 3, (samples, classes)).astype(np.float32)      # ties abound
+    target = rng.integers(0, classes, samples)
+    for k in range(1, classes + 1):
+        best = np.argsort(-output, 1, kind="stable")[:, :k]
+        expected = np.mean([t in row for t, row in zip(target, best)])
+        assert math.isclose(counted(TopK(k), [samples], output, target), expected)
+    assert counted(TopK(1), [samples], output, target) == counted(
+        Accuracy(), [samples], output, target)
+
+
+@pytest.mark.parametrize("xp", DEVICES, indirect=True)
+def test_top_k_where_the_output_is(xp):
+    metric = TopK(2)
+    metric.update(Tensor(xp.asarray(OUTPUT)), xp.asarray(TARGET))
+    metric.update(Tensor(xp.asarray(OUTPUT)), TARGET - TARGET)
+    assert metric.correct == 5 + 3 and type(metric.correct) is int and metric.total == 10
+
+
+def test_a_k_that_cannot_be():
+    for k in (0, -1, 1.0, "5"):
+        with one_line(ValueError, "TopK", repr(k)):
+            TopK(k)
+    with one_line(ValueError, "TopK(4)", "3 outputs"):
+        TopK(4).update(Tensor(OUTPUT), TARGET)
+    with one_line(ValueError, "TopK(2)", "0 to 3"):
+        TopK(2).update(Tensor(OUTPUT), TARGET + [0, 0, 0, 2, 0])
+    with one_line(ValueError, "-1 to"):
+        TopK(2).update(Tensor(OUTPUT), TARGET - 1)
+
+
+SHARES = (Precision, Recall, F1)
+# 4 classes: of class 0 two right of three; one of class 1 taken for 0; class 2 is guessed once and
+# never a target; class 3 neither.
+GUESSES, TRUTH = np.array([0, 0, 2, 0, 1]), np.array([0, 0, 0, 1, 1])
+BY_HAND = {         # each class; macro over three; micro; weighted by 3 and 2 of 5
+    Precision: ([2 / 3, 1, 0, 0], (2 / 3 + 1 + 0) / 3, 3 / 5, (3 * 2 / 3 + 2 * 1) / 5),
+    Recall: ([2 / 3, 1 / 2, 0, 0], (2 / 3 + 1 / 2 + 0) / 3, 3 / 5, (3 * 2 / 3 + 2 * 1 / 2) / 5),
+    F1: ([2 / 3, 2 / 3, 0, 0], (2 / 3 + 2 / 3 + 0) / 3, 3 / 5, 2 / 3)}
+
+
+@pytest.mark.parametrize("kind", SHARES)
+def test_shares_of_a_matrix_counted_by_hand(kind):
+    output = np.eye(4, dtype=np.float32)[GUESSES]
+    each, *means = BY_HAND[kind]
+    got = counted(kind(average=None), [2, 3], output, TRUTH)
+    assert np.allclose(got, each) and got.dtype == np.float64
+    for average, mean in zip(("macro", "micro", "weighted"), means):
+        got = counted(kind(average), [2, 3], output, TRUTH)
+        assert math.isclose(got, mean) and type(got) is float
+    assert counted(kind(), [5], output, TRUTH) == counted(kind("macro"), [5], output, TRUTH)
+
+
+@given(st.integers(1, 5), st.data())
+def test_shares_by_their_definitions(classes, data):
+    """Class by class and sample by sample, without a matrix."""
+    pairs = data.draw(st.lists(st.tuples(*[st.integers(0, classes - 1)] * 2), min_size=1))
+    guesses, target = np.array(pairs).T
+    output = np.eye(classes, dtype=np.float32)[guesses]
+
+    def got(kind, average):
+        return counted(kind(average), [len(pairs)], output, target)
+
+    precision, recall, f1, support, occurs = [], [], [], [], []
+    for c in range(classes):
+        right = sum(g == t == c for g, t in pairs)
+        guessed, there = (sum(pair[i] == c for pair in pairs) for i in (0, 1))
+        precision.append(right / guessed if guessed else 0)
+        recall.append(right / there if there else 0)
+        both = precision[-1] + recall[-1]
+        f1.append(2 * precision[-1] * recall[-1] / both if both else 0)
+        support.append(there)
+        occurs.append(guessed + there > 0)
+    accuracy = counted(Accuracy(), [len(pairs)], output, target)
+    for kind, each in zip(SHARES, (precision, recall, f1)):
+        assert np.allclose(got(kind, None), each)
+        assert math.isclose(got(kind, "macro"), sum(each) / sum(occurs), abs_tol=1e-12)
+        assert math.isclose(got(kind, "weighted"), np.dot(each, support) / len(pairs),
+                            abs_tol=1e-12)
+        assert math.isclose(got(kind, "micro"), accuracy)
+
+
+def test_only_a_mean_can_be_watched():
+    assert F1().single and Precision("micro").single and not Recall(average=None).single
+    with one_line(ValueError, "Recall", "'macro'", "None", "'mean'"):
+        Recall("mean")
+    with one_line(ValueError, "F1", "4 outputs, not 3"):
+        metric = F1()
+        counted(metric, [5])
+        metric.update(Tensor(np.zeros((1, 4), np.float32)), np.array([0]))
+    with one_line(ValueError, "Precision", "3 to 3"):
+        Precision().update(Tensor(OUTPUT), TARGET * 0 + 3)
+
+
+def test_fit_takes_them_and_their_state_goes_through_a_checkpoint(tmp_path):
+    metric = F1(average=None)
+    metric.update(Tensor(OUTPUT[:3]), TARGET[:3])
+    checkpoint.write(tmp_path / "x", metric.state_dict())
+    other = F1(average=None)
+    other.load_state_dict(checkpoint.read(tmp_path / "x"))
+    for each in (metric, other):
+        each.update(Tensor(OUTPUT[3:]), TARGET[3:])
+    assert np.array_equal(metric.compute(), other.compute())
+    model = nn.Linear(1, 3)
+    history = fit(model, loader(), epochs=1, optimizer=SGD(model.parameters(), lr=0.1),
+                  metrics={"f1": F1, "top2": lambda: TopK(2), "each": lambda: Recall(None)},
+                  monitor="train.f1", folder=tmp_path / "run", progress=False)
+    assert len(history[0]["train"]["each"]) == 3 and 0 <= history[0]["train"]["f1"] <= 1
 
 
 # evaluate

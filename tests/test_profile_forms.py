@@ -1,9 +1,11 @@
 """What a profile looks like: text, Markdown, JSON; and the questions that it refuses."""
 
 import json
+import re
 
 import pytest
 
+from experiments.cli import main
 from minigrad import nn
 from minigrad.profile import profile
 
@@ -24,6 +26,44 @@ def test_text_has_a_line_per_layer_and_the_total(table):
     assert lines[-1].split() == ["total", "1,322", "0", "2,600", "280"]
     assert len({len(line) for line in lines}) == 1
     assert table.text("macs").splitlines()[-1].split() == ["total", "1,322", "0", "1,280", "280"]
+
+
+WIDE = ["layer", "kind", "output", "trainable", "fixed", "FLOPs", "kept bytes"]
+
+
+@pytest.mark.parametrize("width, left_out", [
+    (None, []), (58, []), (57, ["fixed"]), (50, ["fixed", "kept bytes"]),
+    (38, ["fixed", "kept bytes", "kind"]), (30, ["fixed", "kept bytes", "kind", "output"]),
+    (22, ["fixed", "kept bytes", "kind", "output", "trainable"])])
+def test_a_narrow_screen_gets_fewer_columns(table, width, left_out):
+    lines = table.text(width=width).splitlines()
+    assert max(map(len, lines)) <= (width or 999)
+    assert re.split("  +", lines[0]) == [name for name in WIDE if name not in left_out]
+    assert {"2,400", "2,600"} < set(" ".join(lines).split())
+    note = " ".join(" ".join(lines).partition("Left out, as")[2].split())
+    assert note == (f"the screen is narrow: {', '.join(left_out)}." if left_out else "")
+
+
+def test_names_that_are_too_long_lose_their_beginning():
+    class Block(nn.Module):
+        def __init__(self, inner):
+            self.a_block_of_its_own = inner
+
+        def forward(self, x):
+            return self.a_block_of_its_own(x)
+
+    model = Block(Block(nn.Linear(3, 2)))
+    lines = profile(model, (1, 3)).text(width=24).splitlines()
+    assert lines[2].split() == ["..lock_of_its_own", "12"] and len(lines[2]) == 24
+
+
+def test_summary_asks_the_terminal(monkeypatch, capsys):
+    for columns, shown in (("40", WIDE[:1] + ["FLOPs"]), ("200", WIDE)):
+        monkeypatch.setenv("COLUMNS", columns)
+        assert main(["summary", "lenet5"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert set(re.split("  +", lines[0])) >= set(shown)
+        assert max(map(len, lines)) <= int(columns)
 
 
 def test_markdown_has_the_same_cells(table):

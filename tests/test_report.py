@@ -1,7 +1,9 @@
 """What a run leaves behind and how it looks: JSON, figures, the HTML report, terminal text."""
 
+import html
 import json
 import os
+import re
 from fractions import Fraction
 from html.parser import HTMLParser
 from types import SimpleNamespace
@@ -195,6 +197,21 @@ def test_the_command_repeats_all_that_was_typed():
         "--seeds 2")
 
 
+def test_the_command_to_repeat_breaks_between_options_only(answer, tmp_path):
+    run = results.Run(["q1"], Settings(seed=3, data="my <photos>-2024", weights=("a-b.pth",),
+                                       profile="paper"), tmp_path)
+    run.add(answer, seconds=1.5)
+    text = render(run.document(), tmp_path)
+    code = re.search("<dt>To repeat</dt><dd>(.*?)</dd>", text)[1]
+    parts = [re.sub("<.*?>", "", part) for part in code.split('<span class="part">')]
+    assert [html.unescape(part).strip() for part in parts] == [
+        "", "python -m experiments", "q1", "--seed 3", "--data 'my <photos>-2024'",
+        "--weights a-b.pth", "--profile paper"]
+    copied = html.unescape(re.sub("<.*?>", "", code))
+    assert copied == run.document()["command"], "a copy is the command itself"
+    assert code.count('<span class="whole">--') == 4 and copied.isascii()
+
+
 def test_report_escapes_everything(tmp_path):
     claim = Claim(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOLDS,
                   check(HOSTILE, HOSTILE, "==", HOSTILE), routes={HOSTILE: 1.0})
@@ -232,12 +249,48 @@ def test_summary_counts_what_came_out_differently(answer):
         "1 came out differently from what is documented."]
 
 
-@pytest.mark.parametrize("columns, widest", [(40, 80), (80, 80), (120, 120), (500, 140)])
+WIDTHS = [(10, 32), (32, 32), (40, 40), (59, 59), (60, 60), (80, 80), (120, 120), (500, 140)]
+WORDS = "a claim that takes quite a few words to write down " * 6
+
+
+def long_answer():
+    long = Claim("q1.an-identifier-of-some-length", WORDS, WORDS + "9" * 200, "why", CORRECTED,
+                 NO, YES)
+    table = Table(WORDS, ("", "DBI, written", "DBI test, all of it", "SDD"),
+                  (("ResNet-18 from scratch", "0.5", WORDS, ""), ("ResNeXt", "", "x\ny", "0.25")))
+    return Answer("q1", WORDS, (WORDS,), (long, long), tables=(table,))
+
+
+@pytest.mark.parametrize("columns, widest", WIDTHS)
 def test_lines_fit_the_screen(columns, widest, monkeypatch):
     monkeypatch.setenv("COLUMNS", str(columns))
-    words = "a claim that takes quite a few words to write down " * 6
-    long = Claim("q1.an-identifier-of-some-length", words, words + "9" * 200, "why", CORRECTED,
-                 NO, YES)
-    lines = answer_lines(Screen(fake_stream(False)), Answer("q1", "Title", (words,), (long,)))
+    answer, screen = long_answer(), Screen(fake_stream(False))
+    lines = answer_lines(screen, answer)
     assert max(map(len, lines)) <= widest
-    assert "".join(lines).count("9") == 200
+    assert "".join(lines).count("9") == 400
+    assert max(map(len, summary_lines(screen, answer.claims * 5))) <= widest
+    assert max(map(len, screen.wrapped(WORDS))) <= widest
+
+
+def test_a_narrow_table_is_a_block_for_each_row(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    table = Table("Caption.", ("", "written", "DBI"), (("ResNet", "0.5", "x\ny"), ("all", "", "1")))
+    claim = Claim("q1.a", "a statement of some length, so that it wraps", "0", "w", WRONG, NO)
+    answer = Answer("q1", "T", (), (claim,), tables=(table,))
+    plain = answer_lines(Screen(fake_stream(False)), answer)
+    assert plain[4:] == ["  ResNet", "    written: 0.5", "    DBI: x", "      y", "", "  all",
+                         "    DBI: 1", "  Caption.", "", "  claim: q1.a", "    verdict: ✗ wrong",
+                         "    written: a statement of some length,", "      so that it wraps",
+                         "    measured: 0"]
+    painted = answer_lines(Screen(fake_stream(True)), answer)
+    assert "\x1b[31m    verdict: ✗ wrong\x1b[0m" in painted
+    assert "\x1b[1m  claim: q1.a\x1b[0m" in painted
+
+
+def test_totals_that_do_not_fit_a_line_have_one_each(monkeypatch, answer):
+    monkeypatch.setenv("COLUMNS", "40")
+    assert summary_lines(Screen(fake_stream(False)), answer.claims)[1:] == [
+        "3 claims:", "  1 ✓ holds", "  1 ≈ holds after correction", "  1 ✗ wrong",
+        "1 came out differently from what is", "documented."]

@@ -3,17 +3,25 @@
     history = History.read("run/history.jsonl")
     history.column("valid.accuracy")        # one number per epoch
     history.best("valid.loss")              # the line of the best epoch
+    history.plot().savefig("curves.png")    # in a notebook, `history.plot()` shows it
+    history.to_csv("history.csv")
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from html import escape
+from numbers import Real
 from types import MappingProxyType
 
 from minigrad.weights.atomic import write_file
+
+_MOST_ROWS = 20                 # of the table in a notebook; more are shortened in the middle
 
 
 class History(list):
@@ -61,6 +69,106 @@ class History(list):
                 except ValueError as error:
                     raise ValueError(f"{os.fspath(path)}, line {number}: {error}") from None
         return lines
+
+    def plot(self, names: Sequence[str] | None = None):
+        """A matplotlib Figure of figures by epoch, a panel for each, the best epochs ringed.
+
+        names: "loss" is the loss in training and in validation, "valid.loss" that alone, "lr" the
+        learning rates. Default: the loss, every metric that is one number, and the learning rates
+        if they change. What "best" is: see `better`. Raises ValueError if there is no epoch yet and
+        for a name whose values are not single numbers, KeyError for one that is not there,
+        TypeError for a text instead of a list.
+        """
+        from minigrad.train.curves import draw      # matplotlib takes its time
+
+        return draw(self, names)
+
+    def to_csv(self, path: str | os.PathLike) -> None:
+        """Write a table with a row per epoch; the file is replaced as a whole.
+
+        The columns are "epoch", "lr", "train.loss", ... in the order of the lines. A list of
+        numbers, such as the learning rates of several groups, has a column for each: "lr.0",
+        "lr.1". Any other list, such as a confusion matrix, is one cell of JSON. A line that lacks a
+        figure has an empty cell. NaN and the infinities are "nan", "inf" and "-inf". Raises OSError
+        naming the path if it cannot be written.
+        """
+        rows, text = [flat(line) for line in self], io.StringIO()
+        header = list(dict.fromkeys(name for row in rows for name in row))
+        table = csv.DictWriter(text, header, restval="", lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+        write_file(path, [text.getvalue().encode()])
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks of the figures of one number, the row of the best epoch marked."""
+        if not self:
+            return "<p>History: no epoch yet</p>"
+        rows = [_row(line) for line in self]
+        watched = next((name for name in ("valid.loss", "train.loss") if name in rows[0]), None)
+        best = watched and best_index(watched, [row.get(watched, math.nan) for row in rows])
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        head = "".join(f"<th>{escape(name)}</th>" for name in columns)
+        half, before, body = _MOST_ROWS // 2, -1, []
+        for i, row in enumerate(rows):
+            if len(rows) > _MOST_ROWS and half <= i < len(rows) - half and i != best:
+                continue
+            if i > before + 1:
+                body.append(f"<tr><td>...</td>{'<td></td>' * (len(columns) - 1)}</tr>")
+            mark = ' style="font-weight: bold"' if i == best else ""
+            cells = "".join(f"<td>{escape(_cell(row.get(name, '')))}</td>" for name in columns)
+            body.append(f"<tr{mark}>{cells}</tr>")
+            before = i
+        note = "" if best is None else (
+            f"<p>Bold: epoch {escape(str(rows[best]['epoch']))}, the best by {watched}.</p>")
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>{note}"
+
+
+def flat(line: dict) -> dict:
+    """{"epoch": 1, "lr.0": 0.1, "train.loss": 0.5, ...}: numbers and texts only, see `to_csv`."""
+    cells = {}
+
+    def add(name, value):
+        if isinstance(value, dict):
+            for key, entry in value.items():
+                add(f"{name}.{key}" if name else str(key), entry)
+        elif isinstance(value, (list, tuple)):
+            if value and all(isinstance(entry, Real) for entry in value):
+                cells.update({f"{name}.{i}": entry for i, entry in enumerate(value)})
+            else:
+                cells[name] = json.dumps(_replaced(value, _as_text))
+        else:
+            cells[name] = value
+
+    add("", line)
+    return cells
+
+
+def best_index(name: str, values: Sequence[float]) -> int | None:
+    """Where the first best of `values` is, see `better`; None if none is finite."""
+    best = None
+    for i, value in enumerate(values):
+        if math.isfinite(value) and better(name, value, None if best is None else values[best]):
+            best = i
+    return best
+
+
+def _row(line):
+    """{column: value} of the table in a notebook."""
+    row = {}
+    for key, value in line.items():
+        if isinstance(value, dict):
+            row |= {f"{key}.{name}": entry for name, entry in value.items()
+                    if isinstance(entry, Real)}
+        else:
+            row[key] = value
+    return row
+
+
+def _cell(value):
+    """A value as the table in a notebook shows it."""
+    if isinstance(value, list):         # the learning rates of several groups
+        return ", ".join(map(_cell, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _replaced(value, change):

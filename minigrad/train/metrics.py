@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from numbers import Integral
 from statistics import NormalDist
 
 import numpy as np
 
-from minigrad.backend import on_gpu, to_device
+from minigrad.backend import array_module, device_of, on_gpu, to_device
 from minigrad.ops import cross_entropy
 from minigrad.tensor import Tensor
 
@@ -63,8 +64,40 @@ class Accuracy(Metric):
         self.correct = self.total = 0
 
     def update(self, output, target):
-        predicted, target = _classes(output, target)
+        predicted, target = predicted_classes(output, target)
         self.correct += int((predicted == target).sum())
+        self.total += len(target)
+
+    def compute(self) -> float:
+        return self._mean(self.correct)
+
+
+class TopK(Metric):
+    """The share of samples whose target is among the `k` largest outputs, as torch.topk has them;
+    of equal outputs the first is the larger one, so that k = 1 is `Accuracy`.
+
+    Its entry in `metrics` is a function: {"top5": lambda: TopK(5)}. Raises ValueError for a k below
+    1, for one above the number of the model's outputs, and for a target that is no class.
+    """
+
+    def __init__(self, k: int):
+        if not isinstance(k, Integral) or k < 1:
+            raise ValueError(f"TopK: k must be a positive integer, got {k!r}")
+        self.k, self.correct, self.total = int(k), 0, 0
+
+    def update(self, output, target):
+        check_shapes(output, target)
+        output = output.data if isinstance(output, Tensor) else output
+        xp, classes = array_module(output), output.shape[1]
+        if self.k > classes:
+            raise ValueError(f"TopK({self.k}): the model has {classes} outputs only")
+        target = to_device(target, device_of(output))
+        if len(target) and not 0 <= target.min() <= target.max() < classes:
+            raise ValueError(f"TopK({self.k}): there are targets from {target.min()} to "
+                             f"{target.max()}, but classes are 0 to {classes - 1}")
+        own = output[xp.arange(len(target)), target][:, None]
+        ahead = (output > own) | ((output == own) & (xp.arange(classes) < target[:, None]))
+        self.correct += int((ahead.sum(1) < self.k).sum())
         self.total += len(target)
 
     def compute(self) -> float:
@@ -92,37 +125,16 @@ class MeanLoss(Metric):
         return self._mean(self.sum)
 
 
-class ConfusionMatrix(Metric):
-    """m[i, j] = number of samples of class i that the model took for class j.
-
-    As it needs to know the number of classes, its entry in `metrics` is a function:
-    {"confusion": lambda: ConfusionMatrix(7)}.
-    """
-
-    single = False
-
-    def __init__(self, num_classes: int):
-        self.matrix = np.zeros((num_classes, num_classes), np.int64)
-
-    def update(self, output, target):
-        predicted, target = _classes(output, target)
-        size = len(self.matrix)
-        if output.shape[1] != size:
-            raise ValueError(f"ConfusionMatrix({size}): the model has {output.shape[1]} outputs")
-        if len(target) and not 0 <= target.min() <= target.max() < size:
-            raise ValueError(f"ConfusionMatrix({size}): there are targets from {target.min()} to "
-                             f"{target.max()}")
-        np.add.at(self.matrix, (target, predicted), 1)
-
-    def compute(self) -> np.ndarray:
-        return self.matrix.copy()
-
-
-def _classes(output, target):
-    """(the class of the largest output, the target) of each sample, as NumPy arrays (N,)."""
+def check_shapes(output, target) -> None:
+    """ValueError unless they are an output (N, classes) and a target (N,)."""
     if output.ndim != 2 or output.shape[:1] != target.shape:
         raise ValueError(f"metric: output (N, classes) and target (N,) are needed, got shapes "
                          f"{output.shape} and {target.shape}")
+
+
+def predicted_classes(output, target):
+    """(the class of the largest output, the target) of each sample, as NumPy arrays (N,)."""
+    check_shapes(output, target)
     output = output.data if isinstance(output, Tensor) else output
     return to_device(output.argmax(1), "cpu"), to_device(target, "cpu")
 

@@ -1,4 +1,7 @@
-"""Progress on stderr: a bar on a terminal, a plain line every few seconds in a log."""
+"""Progress: a bar on a terminal or in a notebook, a plain line every few seconds in a log.
+
+On a terminal and in a log it goes to stderr, in a notebook to one output of the running cell.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import sys
 import time
 from contextlib import suppress
 
+from minigrad.notebook import Board, in_kernel
 from minigrad.train.metrics import computed
 
 LOG_INTERVAL, REDRAW_INTERVAL = 5.0, 0.1        # seconds
@@ -22,6 +26,7 @@ class Progress:
 
     def __init__(self, on: bool, epochs: int):
         self.on, self.epochs = on, epochs
+        self.board = Board() if in_kernel() else None
         self.live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         encoding = sys.stderr.encoding or "ascii"
         fits = "█░".encode(encoding, "replace") != b"??"
@@ -30,13 +35,15 @@ class Progress:
 
     def step(self, epoch: int, done: int, total: int, meters: dict, what: str = "") -> None:
         """`done` of `total` batches of epoch `epoch` (from 1) are done."""
-        interval = REDRAW_INTERVAL if self.live else LOG_INTERVAL
+        interval = REDRAW_INTERVAL if self.live or self.board else LOG_INTERVAL
         if not self.on or time.monotonic() - self.shown < interval:
             return
         self.shown = time.monotonic()
         where = f"epoch {epoch}/{self.epochs}"
         text = f"{done}/{total}  {what}{figures_text(computed(meters))}"
-        if self.live:
+        if self.board:
+            self.board.show(f"{where}  {text}", done / total)
+        elif self.live:
             filled = round(_WIDTH * done / total)
             bar = self.full * filled + self.empty * (_WIDTH - filled)
             self._write(f"\r\x1b[2K{f'{where}  {bar} {text}'[:shutil.get_terminal_size()[0] - 1]}")
@@ -52,12 +59,16 @@ class Progress:
 
     def say(self, text: str) -> None:
         """A line that stays, in the place of the bar."""
-        if self.on:
+        if self.on and self.board:
+            self.board.say(text)
+        elif self.on:
             self._write(("\r\x1b[2K" if self.live else "") + text + "\n")
 
     def close(self) -> None:
         """Wipe the bar."""
-        if self.on and self.live:
+        if self.on and self.board:
+            self.board.close()
+        elif self.on and self.live:
             self._write("\r\x1b[2K")
 
     def _write(self, text):

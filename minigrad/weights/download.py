@@ -9,6 +9,7 @@ import time
 from hashlib import sha256
 from pathlib import Path
 
+from minigrad.notebook import Board, in_kernel
 from minigrad.weights import official
 from minigrad.weights.cache import cache_folder, writable
 from minigrad.weights.errors import WeightsError
@@ -116,18 +117,26 @@ def _download(url, partial, target):
 
 
 class _Progress:
-    """Reports on stderr: one line that is redrawn on a terminal, a line now and then in a log."""
+    """Reports on stderr: one line that is redrawn on a terminal, a line now and then in a log. In a
+    notebook, a bar in the output of the cell."""
 
     def __init__(self, name, total):
         self.name, self.total = name, total
         self.live = sys.stderr.isatty()
+        self.board = Board() if in_kernel() else None
         self.due = 0.0
 
     def show(self, done):
         now = time.monotonic()
         if now >= self.due or done == self.total:
-            self.due = now + (_REDRAW if self.live else _LOG)
-            start, end = ("\r", "\n" if done == self.total else "") if self.live else ("", "\n")
+            self.due = now + (_REDRAW if self.live or self.board else _LOG)
             of = f" of {self.total / 1e6:.1f}" if self.total else ""
-            sys.stderr.write(f"{start}{self.name}: {done / 1e6:.1f}{of} MB{end}")
-            sys.stderr.flush()
+            text = f"{self.name}: {done / 1e6:.1f}{of} MB"
+            if self.board and done == self.total:
+                self.board.say(text)
+            elif self.board:
+                self.board.show(text, done / self.total if self.total else 0.0)
+            else:
+                start, end = ("\r", "\n" if done == self.total else "") if self.live else ("", "\n")
+                sys.stderr.write(f"{start}{text}{end}")
+                sys.stderr.flush()
