@@ -107,11 +107,12 @@ def fit(model: Module, train, valid=None, *, epochs: int, optimizer: Optimizer, 
     identity = describe(model, optimizer, scheduler, train, valid, metrics, {
         **how._asdict(), "monitor": run.monitor, "patience": patience})
     entries = about(model, train, valid)
+    settings = {"epochs": epochs, "save_every": save_every, "keep": keep}
     with (closing(RunFolder(folder, keep)) if folder else nullcontext() as disk,
           closing(Progress(progress, epochs)) as bar):
         begun = disk is not None and disk.enter(run, resume)
         if begun:
-            path = disk.load(run, identity, entries)
+            path = disk.load(run, identity, entries, settings)
             if _finished(run, epochs, patience):
                 bar.say(f"{path}: this run is finished, after epoch {run.epoch}: nothing to do")
                 return _ended(run, disk, bar)
@@ -121,9 +122,8 @@ def fit(model: Module, train, valid=None, *, epochs: int, optimizer: Optimizer, 
         for loader in run.loaders.values():
             loader.peek()
         if disk and not begun:
-            disk.begin(identity, entries, {
-                "epochs": epochs, "save_every": save_every, "keep": keep,
-                "start_from": start_from and os.fspath(start_from)})
+            disk.begin(identity, entries,
+                       {**settings, "start_from": start_from and os.fspath(start_from)})
         with Stop() as stop, products(precision):
             while not _finished(run, epochs, patience):
                 _train(run, how, disk, bar, stop, callbacks, save_every)

@@ -91,12 +91,14 @@ class RunFolder:
     def begin(self, identity: dict, about: dict, settings: dict) -> None:
         """Write config.json."""
         self._identity, self._about = identity, about
-        config = {"environment": environment(), "seed": random_state()["seed"],
-                  "settings": settings, **identity, **about}
+        self._write_config({"environment": environment(), "seed": random_state()["seed"],
+                            "settings": settings, **identity, **about})
+
+    def _write_config(self, config):
         text = json.dumps(config, indent=1, ensure_ascii=False)
         write_file(self.path / "config.json", [f"{text}\n".encode()])
 
-    def load(self, run: Run, identity: dict, about: dict) -> Path:
+    def load(self, run: Run, identity: dict, about: dict, settings: dict) -> Path:
         """Put `run` where it was left; the path of the checkpoint.
 
         Raises ValueError if that run is another one; WeightsError if all of its checkpoints are
@@ -107,8 +109,19 @@ class RunFolder:
         self._check(path, state)
         run.load_state_dict(state)
         self._save_history(run)
+        self._attempt(lambda: self._renew(settings))
         self._check_best(run)
         return path
+
+    def _renew(self, settings):
+        """Write down settings that are others now, more epochs, say."""
+        try:
+            config = json.loads((self.path / "config.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return                          # nothing needs it to go on
+        kept = config.get("settings", {})
+        if kept | settings != kept:
+            self._write_config({**config, "settings": kept | settings})
 
     def _check(self, path, state):
         then = excused(state["identity"], self._identity, state.get("left_out"))
