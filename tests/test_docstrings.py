@@ -23,7 +23,7 @@ PACKAGES = ("minigrad", "minigrad.nn", "minigrad.nn.functional", "minigrad.nn.in
 OTHERS = {"backward", "on_step_end", "on_epoch_end",
           "buildPyramid", "pyrDown", "pyrUp", "pyramid_expand", "pyramid_gaussian",
           "pyramid_reduce", "recon_pyr", "inplace", "beta", "image", "model", "y",
-          "optimizer"}
+          "optimizer", "f", "generator"}
 
 
 def public(module):

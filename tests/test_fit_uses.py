@@ -220,11 +220,12 @@ def photos(tmp_path):
     return tmp_path / "photos"
 
 
-def small(photos, on_error="skip", seed=0, **settings):
+def small(photos, on_error="skip", seed=0, removed=(), **settings):
     manual_seed(seed)
     model = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
-    train = DataLoader(ImageFolder(photos, VIEW), 4, shuffle=True, workers=0, on_error=on_error)
-    valid = DataLoader(ImageFolder(photos, VIEW), 4, workers=0, on_error=on_error)
+    data = ImageFolder(photos, VIEW, removed=removed)
+    train = DataLoader(data, 4, shuffle=True, workers=0, on_error=on_error)
+    valid = DataLoader(data, 4, workers=0, on_error=on_error)
     history = fit(model, train, valid, epochs=2, optimizer=SGD(model.parameters(), lr=0.01),
                   **settings)
     return model, history
@@ -268,6 +269,29 @@ def test_a_run_that_a_photograph_stopped_goes_on_without_it(photos, tmp_path):
     model, history = small(photos, folder=tmp_path / "run", resume=True)
     assert_same(arrays(model), arrays(expected))
     assert list(history.left_out) == [str(photos / "b/3.png")]
+
+
+def test_it_goes_on_too_when_the_photograph_is_gone(photos, tmp_path):
+    """Kept in its place, it changes no other sample's order or augmentation."""
+    expected, _ = small(photos)
+    with pytest.raises(SampleError, match="b/3.png"):
+        small(photos, on_error="raise", folder=tmp_path / "run", save_every=1)
+    (photos / "b/3.png").unlink()
+    with one_line(ValueError, "train.samples 12, now 11", "removed=", "start_from="):
+        small(photos, folder=tmp_path / "run", resume=True)
+    model, history = small(photos, removed=["b/3.png"], folder=tmp_path / "run", resume=True)
+    assert_same(arrays(model), arrays(expected))
+    assert "No such file" in history.left_out[str(photos / "b/3.png")]
+
+
+def test_what_is_named_as_removed_must_be_the_only_change(photos, tmp_path):
+    with pytest.raises(SampleError, match="b/3.png"):
+        small(photos, on_error="raise", folder=tmp_path / "run", save_every=1)
+    (photos / "b/3.png").rename(photos / "b/4.png")
+    with one_line(ValueError, "another run", "train.samples 12, now 11"):
+        small(photos, folder=tmp_path / "run", resume=True)
+    with one_line(ValueError, "another run", "train.names"):
+        small(photos, removed=["b/9.png"], folder=tmp_path / "run", resume=True)
 
 
 def test_once_one_was_left_out_the_rule_stays(photos, tmp_path):

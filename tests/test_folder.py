@@ -294,3 +294,29 @@ def test_a_hundred_thousand_files(tmp_path):
     data = ImageFolder(tmp_path)
     assert time.monotonic() - start < 5
     assert len(data) == 100_000 and data.targets[::10_000] == list(range(10))
+
+
+# What was removed
+
+def test_removed_files_keep_their_places(tmp_path):
+    names = ["a/1.png", "a/deep/0.png", "a/2.png", "a/deep/3.png", "b/1.png", "b/2.png"]
+    build(tmp_path, " ".join(names))
+    before = ImageFolder(tmp_path).samples
+    gone = ["a/deep/0.png", "b/2.png", "a/1.png"]
+    for name in gone:
+        (tmp_path / name).unlink()
+    found = ImageFolder(tmp_path, removed=gone)
+    assert found.samples == before and len(ImageFolder(tmp_path)) == 3
+    place = [path for path, _ in before].index(str(tmp_path / "b/2.png"))
+    with one_line(ImageError, "b/2.png", "No such file"):
+        found[place]
+
+
+@pytest.mark.parametrize("name, words", [
+    ("a/1.png", ("a/1.png is still there",)), ("c/1.png", ("c/1.png is no image of a class",)),
+    ("1.png", ("1.png is no image of a class", "CLASS/12.jpg")), ("../a/9.png", ("no image",)),
+    ("a/notes.txt", ("no image",))])
+def test_what_cannot_have_been_removed(tmp_path, name, words):
+    build(tmp_path, "a/1.png b/1.png")
+    with one_line(ValueError, "ImageFolder", *words):
+        ImageFolder(tmp_path, removed=[name])

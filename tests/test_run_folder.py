@@ -66,6 +66,8 @@ def test_a_finished_run_can_be_given_more_epochs(tmp_path):
     longer = setting.train(tmp_path / "longer", epochs=4, make=make)
     setting.train(tmp_path / "twice", epochs=3, make=make)
     assert setting.train(tmp_path / "twice", epochs=4, make=make) == longer
+    assert json.loads((tmp_path / "twice/config.json").read_text())["settings"] == {
+        "epochs": 4, "save_every": None, "keep": 2, "start_from": None}
 
 
 def test_a_run_is_not_overwritten(tmp_path):

@@ -78,6 +78,9 @@ class Unreadable:
     (keyword, ("x", "g")), (positional, ("x", "g")), (WithGenerator(), ("x", "g")),
     (WithGenerator().__call__, ("x", "g")),
     (Module(), ("x", {})), (Unreadable(), "x"), (str.upper, "X"), (len, 1),
+    (lambda image, generator=None: (image, generator), ("x", "g")),
+    (lambda image, size=3, generator=None: (image, size, generator), ("x", 3, "g")),
+    (lambda image, random: (image, random), ("x", "g")),
     (functools.partial(with_default, size=5), ("x", 5)),
     (functools.partial(three, size=5), ("x", 5, "g")),
     (functools.partial(keyword, rng="mine"), ("x", "mine"))])

@@ -39,7 +39,9 @@ class ImageFolder(Dataset):
 
     Samples are sorted by class, then folder, then name. Links to files and folders are followed,
     except to a folder that holds them. `classes` picks some of the folders and sets their numbers.
-    A root that begins with ~ is in the home folder.
+    A root that begins with ~ is in the home folder. `removed` lists files, as pug/12.jpg, that were
+    there once: they keep their places among the samples, cannot be read, and are left out by a
+    loader with on_error="skip". So a training that they stopped can go on without them.
 
     `ignored` counts the files of these classes that are no samples because of their extension:
     Counter({".heic": 3, ".db": 1, "no extension": 1}). If photographs are among them, the log says
@@ -47,9 +49,10 @@ class ImageFolder(Dataset):
     """
 
     def __init__(self, root: str | os.PathLike, transform=None,
-                 classes: Sequence[str] | None = None):
+                 classes: Sequence[str] | None = None, removed: Sequence[str] = ()):
         """Raises FileNotFoundError if there is no root, no class, or no image of a class;
-        ValueError if a file is reached as two classes; OSError for a folder that cannot be listed.
+        ValueError if a file is reached as two classes, or one of `removed` is there or in none;
+        OSError for a folder that cannot be listed.
         """
         self.root = os.path.expanduser(os.fsdecode(root))
         self._set_transform(transform)
@@ -71,6 +74,7 @@ class ImageFolder(Dataset):
                 raise ValueError(f"ImageFolder: class {shown(name)} is named twice")
         self.class_to_idx = {name: i for i, name in enumerate(self.classes)}
         self.ignored: Counter[str] = Counter()
+        self.removed = self._checked(removed)
         self.samples = self._scan()
         self.targets = [label for _, label in self.samples]
         photographs = advice(self.ignored)
@@ -85,12 +89,28 @@ class ImageFolder(Dataset):
     def name(self, index: int) -> str:
         return shown(self.samples[self._place(index)][0])
 
+    def _checked(self, removed):
+        """The paths of the files that were removed."""
+        paths = [os.path.join(self.root, os.path.normpath(os.fsdecode(name))) for name in removed]
+        for name, path in zip(removed, paths):
+            if os.path.lexists(path):
+                raise ValueError(f"ImageFolder: {shown(path)} is still there; take it off `removed`"
+                                 ", or away")
+            if os.path.normpath(os.fsdecode(name)).split(os.sep)[0] not in self.classes or (
+                    not path.lower().endswith(EXTENSIONS)):
+                raise ValueError(f"ImageFolder: removed: {shown(os.fsdecode(name))} is no image of "
+                                 f"a class in {shown(self.root)}; name it as CLASS/12.jpg")
+        return paths
+
     def _scan(self):
         samples, seen = [], {}                              # seen: real path -> sample
         above = _with_parents(os.path.realpath(self.root))
         for label, name in enumerate(self.classes):
             count, ignored = len(samples), Counter()
-            for path, real in _files(os.path.join(self.root, name), above):
+            top = os.path.join(self.root, name)
+            gone = [(path, path) for path in self.removed if path.startswith(top + os.sep)]
+            files = _files(top, above)
+            for path, real in sorted([*files, *gone], key=_place) if gone else files:
                 if not path.lower().endswith(EXTENSIONS):
                     ignored[os.path.splitext(path)[1].lower() or "no extension"] += 1
                     continue
@@ -110,6 +130,11 @@ class ImageFolder(Dataset):
                     + "remove the folder")
             self.ignored += ignored
         return samples
+
+
+def _place(file):
+    """What samples of a class are sorted by: the folder, then the name."""
+    return os.path.split(file[0])
 
 
 def kinds(ignored: Mapping[str, int]) -> str:

@@ -142,7 +142,8 @@ class DataLoader:
             try:
                 sample = fetch(index)
             except Exception as error:
-                raise SampleError(_explained(self.dataset.name(index), error)) from error
+                raise SampleError(_explained(self.dataset.name(index), error)
+                                  + _way_on(error)) from error
             if sample.x is not None:
                 return
 

@@ -87,7 +87,7 @@ class ClassShare(Metric):
 class Precision(ClassShare):
     """right / taken for the class: how far a guess of the model can be trusted.
 
-    average: see `ClassShare`.
+    average: see `minigrad.train.confusion.ClassShare`.
     """
 
     @staticmethod
@@ -98,7 +98,7 @@ class Precision(ClassShare):
 class Recall(ClassShare):
     """right / of the class: how much of a class the model finds.
 
-    average: see `ClassShare`.
+    average: see `minigrad.train.confusion.ClassShare`.
     """
 
     @staticmethod
@@ -109,7 +109,7 @@ class Recall(ClassShare):
 class F1(ClassShare):
     """2 right / (of the class + taken for it): the harmonic mean of precision and recall.
 
-    average: see `ClassShare`.
+    average: see `minigrad.train.confusion.ClassShare`.
     """
 
     @staticmethod

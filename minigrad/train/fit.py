@@ -73,7 +73,8 @@ def fit(model: Module, train, valid=None, *, epochs: int, optimizer: Optimizer, 
     resume: go on with the run in `folder`, if there is one, to the same bits, also within an epoch.
     What may differ from then: the number of epochs, of the loaders' workers, `save_every`, `keep`,
     callbacks, the place of the photographs, and, as long as no sample was left out, what a loader
-    does on an error: a run that stopped at a damaged photograph goes on without it.
+    does on an error: a run that stopped at a damaged photograph goes on without it. The file may
+    be gone then, if it keeps its place: see `minigrad.data.ImageFolder`.
 
     Samples that a loader left out, being made with on_error="skip" or "replace", are listed at the
     end; the history has them as `left_out`, {name: reason}, and counts them in each epoch.
@@ -106,11 +107,12 @@ def fit(model: Module, train, valid=None, *, epochs: int, optimizer: Optimizer, 
     identity = describe(model, optimizer, scheduler, train, valid, metrics, {
         **how._asdict(), "monitor": run.monitor, "patience": patience})
     entries = about(model, train, valid)
+    settings = {"epochs": epochs, "save_every": save_every, "keep": keep}
     with (closing(RunFolder(folder, keep)) if folder else nullcontext() as disk,
           closing(Progress(progress, epochs)) as bar):
         begun = disk is not None and disk.enter(run, resume)
         if begun:
-            path = disk.load(run, identity, entries)
+            path = disk.load(run, identity, entries, settings)
             if _finished(run, epochs, patience):
                 bar.say(f"{path}: this run is finished, after epoch {run.epoch}: nothing to do")
                 return _ended(run, disk, bar)
@@ -120,9 +122,8 @@ def fit(model: Module, train, valid=None, *, epochs: int, optimizer: Optimizer, 
         for loader in run.loaders.values():
             loader.peek()
         if disk and not begun:
-            disk.begin(identity, entries, {
-                "epochs": epochs, "save_every": save_every, "keep": keep,
-                "start_from": start_from and os.fspath(start_from)})
+            disk.begin(identity, entries,
+                       {**settings, "start_from": start_from and os.fspath(start_from)})
         with Stop() as stop, products(precision):
             while not _finished(run, epochs, patience):
                 _train(run, how, disk, bar, stop, callbacks, save_every)

@@ -21,7 +21,7 @@ from minigrad.train import guard
 from minigrad.train.about import as_metadata
 from minigrad.train.checkpoint import Checkpoints
 from minigrad.train.history import History
-from minigrad.train.identity import differences, environment, listed
+from minigrad.train.identity import differences, environment, excused, listed
 from minigrad.train.lock import Lock
 from minigrad.train.run import Run
 from minigrad.weights import WeightsError, load, save
@@ -91,12 +91,14 @@ class RunFolder:
     def begin(self, identity: dict, about: dict, settings: dict) -> None:
         """Write config.json."""
         self._identity, self._about = identity, about
-        config = {"environment": environment(), "seed": random_state()["seed"],
-                  "settings": settings, **identity, **about}
+        self._write_config({"environment": environment(), "seed": random_state()["seed"],
+                            "settings": settings, **identity, **about})
+
+    def _write_config(self, config):
         text = json.dumps(config, indent=1, ensure_ascii=False)
         write_file(self.path / "config.json", [f"{text}\n".encode()])
 
-    def load(self, run: Run, identity: dict, about: dict) -> Path:
+    def load(self, run: Run, identity: dict, about: dict, settings: dict) -> Path:
         """Put `run` where it was left; the path of the checkpoint.
 
         Raises ValueError if that run is another one; WeightsError if all of its checkpoints are
@@ -107,13 +109,22 @@ class RunFolder:
         self._check(path, state)
         run.load_state_dict(state)
         self._save_history(run)
+        self._attempt(lambda: self._renew(settings))
         self._check_best(run)
         return path
 
+    def _renew(self, settings):
+        """Write down settings that are others now, more epochs, say."""
+        try:
+            config = json.loads((self.path / "config.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return                          # nothing needs it to go on
+        kept = config.get("settings", {})
+        if kept | settings != kept:
+            self._write_config({**config, "settings": kept | settings})
+
     def _check(self, path, state):
-        then = state["identity"]
-        if not state.get("left_out"):       # then it has made no difference so far
-            then = _with_on_error_of(self._identity, then)
+        then = excused(state["identity"], self._identity, state.get("left_out"))
         other = differences(then, self._identity)
         if other:
             raise ValueError(f"{path}: this is another run, which cannot go on here; it had "
@@ -203,13 +214,6 @@ class RunFolder:
 
 def _told(error):
     return f"{error.filename}: {error.strerror}" if error.filename else str(error)
-
-
-def _with_on_error_of(identity, then):
-    """`then` with the `on_error` of the loaders in `identity`."""
-    return {**then, **{
-        part: {**then[part], "on_error": identity[part]["on_error"]}
-        for part in ("train", "valid") if then[part] and identity[part]}}
 
 
 def check_finite(run: Run, state: dict | None = None) -> None:

@@ -75,9 +75,9 @@ class History(list):
 
         names: "loss" is the loss in training and in validation, "valid.loss" that alone, "lr" the
         learning rates. Default: the loss, every metric that is one number, and the learning rates
-        if they change. What "best" is: see `better`. Raises ValueError if there is no epoch yet and
-        for a name whose values are not single numbers, KeyError for one that is not there,
-        TypeError for a text instead of a list.
+        if they change. The best is the lowest of a name that ends in "loss", else the highest.
+        Raises ValueError if there is no epoch yet and for a name whose values are not single
+        numbers, KeyError for one that is not there, TypeError for a text instead of a list.
         """
         from minigrad.train.curves import draw      # matplotlib takes its time
 

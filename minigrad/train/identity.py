@@ -64,10 +64,12 @@ def describe_loader(loader) -> dict:
             "shuffle": loader.shuffle, "drop_last": loader.drop_last, "seed": loader.seed,
             "sampler": None if loader.sampler is None else repr(loader.sampler),
             "on_error": loader.on_error, "transform": transform,
+            "names": fingerprint(loader.dataset, sizes=False),
+            "removed": len(getattr(_base(loader.dataset), "removed", ())) or None,
             "fingerprint": fingerprint(loader.dataset)}
 
 
-def fingerprint(dataset) -> str:
+def fingerprint(dataset, sizes: bool = True) -> str:
     """SHA-256 over name, file size and class of every sample in their order, and arrays in memory.
 
     Of a path the last two parts count, so that the folder may move. Files are not read: one that
@@ -77,7 +79,7 @@ def fingerprint(dataset) -> str:
     for index, target in enumerate(dataset.targets):
         path = Path(dataset.name(index))
         try:
-            size = os.stat(path).st_size
+            size = os.stat(path).st_size if sizes else None
         except OSError:             # the name of a sample in memory
             size = None
         digest.update(json.dumps([*path.parts[-2:], size, int(target)]).encode())
@@ -104,6 +106,26 @@ def called(function) -> str:
                      *(f"{key}={value!r}" for key, value in function.keywords.items())]
         return f"{called(function.func)}({', '.join(arguments)})"
     return getattr(function, "__qualname__", type(function).__name__)
+
+
+def excused(then: dict, now: dict, left_out) -> dict:
+    """The identity `then`, with what it may have had otherwise made as it is `now`.
+
+    That is what earlier versions did not write down; as long as no sample was `left_out`, what the
+    loaders do on an error; and photographs that were removed and keep their places, where the sizes
+    of the others are not compared.
+    """
+    parts = {}
+    for part in ("train", "valid"):
+        before, after = then[part], now[part]
+        if before and after:
+            same = {"names": before.get("names", after["names"])}
+            if not left_out:
+                same["on_error"] = after["on_error"]
+            if after["removed"] and after["names"] == before.get("names"):
+                same |= {key: after[key] for key in ("removed", "fingerprint")}
+            parts[part] = {**before, **same}
+    return {**then, **parts}
 
 
 def differences(then, now, place: str = "") -> list[str]:

@@ -12,6 +12,7 @@ from PIL import Image
 from minigrad.backend import generator
 
 _POSITIONAL = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+_NAMES = "rng", "generator"
 _LONGEST = 160      # characters of a transform's printed form in a message
 
 
@@ -25,9 +26,9 @@ class TransformError(RuntimeError):
 class Step:
     """A transform and how it is called, which its signature decides when the step is made.
 
-    It gets the generator if it has a parameter named `rng`, or a second one that must be given:
-    `f(image, rng=None)`, `f(image, generator)`. Everything else, and what has no readable
-    signature, gets the image alone: `f(image)`, `f(image, size=32)`, `f(*arguments)`.
+    It gets the generator if it has a parameter named `rng` or `generator`, or a second one that
+    must be given: `f(image, rng=None)`, `f(image, random)`. Everything else, and what has no
+    readable signature, gets the image alone: `f(image)`, `f(image, size=32)`, `f(*arguments)`.
     """
 
     def __init__(self, transform, who: str):
@@ -42,24 +43,25 @@ class Step:
     def __call__(self, image, rng):
         if self._way == "alone":
             return self.transform(image)
-        return self.transform(image, rng) if self._way == "second" else self.transform(
-            image, rng=rng)
+        if self._way == "second":
+            return self.transform(image, rng)
+        return self.transform(image, **{self._way: rng})
 
 
 def _way(transform, who):
-    """How the generator is given: "second" argument, "named", or the image comes "alone"."""
+    """How the generator is given: as "second" argument or by a name; or the image is "alone"."""
     try:
         signature = inspect.signature(transform)
     except (TypeError, ValueError):             # of what is written in C, some have none
         return "alone"
     parameters = signature.parameters
-    bound = isinstance(transform, partial) and "rng" in transform.keywords
+    bound = transform.keywords if isinstance(transform, partial) else {}
+    free = [name for name in _NAMES if name in parameters and name not in bound]
     second = [p for p in parameters.values() if p.kind in _POSITIONAL][1:2]
-    if second and not bound and (second[0].name == "rng"
-                                 or second[0].default is inspect.Parameter.empty):
+    if second and (second[0].name in free or second[0].default is inspect.Parameter.empty):
         way, arguments, names = "second", (None, None), {}
-    elif "rng" in parameters and not bound:
-        way, arguments, names = "named", (None,), {"rng": None}
+    elif free:
+        way, arguments, names = free[0], (None,), {free[0]: None}
     else:
         way, arguments, names = "alone", (None,), {}
     try:
