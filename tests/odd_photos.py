@@ -43,3 +43,12 @@ def _save(folder, i, image):
         image.save(folder / "#1 & more;.webp", lossless=True)
     else:
         image.save(folder / f"{i} 100%.jpeg", quality=95)
+
+
+def plain(root, **parts):
+    """`count` dark and as many light photos for each part."""
+    for part, count in parts.items():
+        for name, level in (("dark", 30), ("light", 220)):
+            Path(root, part, name).mkdir(parents=True)
+            for i in range(count):
+                Image.new("RGB", (20, 20), (level, i, 0)).save(Path(root, part, name, f"{i}.png"))

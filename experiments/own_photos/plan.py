@@ -85,6 +85,6 @@ class Plan:
                  "from ImageNet's weights" if self.weights == "imagenet" else
                  f"from {self.weights}")
         how = ", the last layer alone" if self.freeze else ""
-        return (f"{self.arch} {start}{how}, photos of {self.size} x {self.size} pixels, "
-                f"{self.epochs} epochs in batches of {self.batch}, learning rate up to "
-                f"{self.lr:g}")
+        epochs = f"{self.epochs} epoch{'s' * (self.epochs > 1)}"
+        return (f"{self.arch} {start}{how}, photos of {self.size} x {self.size} pixels, {epochs} "
+                f"in batches of {self.batch}, learning rate up to {self.lr:g}")
