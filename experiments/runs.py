@@ -22,7 +22,7 @@ from experiments.results import UserError
 from experiments.terminal import Screen, table_lines
 from minigrad.train import History
 from minigrad.train.checkpoint import Checkpoints, read
-from minigrad.train.history import better, lookup
+from minigrad.train.lines import better, lookup
 from minigrad.train.lock import Lock, holder
 from minigrad.weights import WeightsError
 

@@ -63,7 +63,7 @@ class Other(Resize):
 @pytest.mark.parametrize("transform", [
     None, RandomCrop(8), RandomErasing(), lambda image: image, Other(8), np.asarray, Resize, 3,
     Compose([Resize(9), RandomCrop(8), ToArray()]), Compose([ToArray(), lambda x: x]),
-    Compose([Compose([Other(3)])])], ids=repr)
+    Compose([Compose([Other(3)])])])
 def test_what_is_random_or_foreign_has_no_spec(transform):
     assert to_spec(transform) is None
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from numbers import Real
 
 from minigrad.figures import PALETTE, new_figure
-from minigrad.train.history import best_index, lookup
+from minigrad.train.lines import best_index, lookup
 
 _PARTS = {"train": ("blue", "-", "in training"), "valid": ("orange", "--", "validation")}
 _GROUPS = ("blue", "orange", "green", "purple", "yellow", "sky")    # of learning rates

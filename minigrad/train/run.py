@@ -8,8 +8,9 @@ from numbers import Real
 from minigrad.backend import random_state, set_random_state
 from minigrad.optim import GradScaler
 from minigrad.tensor import Tensor
-from minigrad.train.history import History, better, lookup
+from minigrad.train.history import History
 from minigrad.train.identity import frozen_names
+from minigrad.train.lines import better, lookup
 from minigrad.train.metrics import MeanLoss, Metric, fresh
 
 _LISTED = 10    # samples that are named
