@@ -156,7 +156,7 @@ def test_weights_of_another_network_are_refused_before_training(tmp_path):
     save(tmp_path / "w.safetensors", nn.Linear(2, 2).state_dict())
     with one_line(WeightsError, "w.safetensors", "missing", "0.weight"):
         setting.train(tmp_path / "run", start_from=tmp_path / "w.safetensors")
-    with one_line(WeightsError, "no run folder with checkpoints"):
+    with one_line(WeightsError, "no weights in this folder"):
         setting.train(tmp_path / "run", start_from=tmp_path)
     with one_line(FileNotFoundError, "nowhere"):
         setting.train(tmp_path / "run", start_from="nowhere")
@@ -202,6 +202,12 @@ def test_a_start_from_another_order_is_told(tmp_path, caplog):
     caplog.clear()
     linear(start_from=tmp_path / "first")
     assert not caplog.records
+
+
+def test_more_outputs_than_classes_are_told(caplog):
+    model = nn.Linear(4, 5)
+    fit(model, named(["cat", "dog"]), epochs=1, optimizer=SGD(model.parameters(), lr=0.1))
+    assert "5 outputs for 2 classes; num_classes=2" in caplog.text
 
 
 # Photographs that cannot be read

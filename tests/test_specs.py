@@ -98,6 +98,8 @@ for _ in range(100):
     (["__class__", {}], "no transform"), (["RandomCrop", {"size": 3}], "no transform 'RandomCrop'"),
     (["Resize", {}], "Resize has the parameters (size), not []"),
     (["Resize", {"size": 3, "x": 4}], "not ['size', 'x']"), (["ToArray", {"a\nb": 3}], "'a\\nb'"),
+    (["Resize", {"size": 10**9}], "1000000000 pixels are more than 16384"),
+    (["Resize", {"size": [3, 20_000]}], "(3, 20000) pixels are more than"),
     (["Resize", {"size": 0}], "Resize: size must be"), (["Resize", {"size": "3"}], "a number"),
     (["Resize", {"size": True}], "not True"), (["Resize", {"size": 2.5}], "positive integers"),
     (["Resize", {"size": None}], "Resize cannot be made"),

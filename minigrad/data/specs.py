@@ -23,6 +23,8 @@ KINDS = {kind.__name__: (kind, parameters) for kind, parameters in (
     (ToTensor, ()), (Normalize, ("mean", "std")), (Grayscale, ("num_output_channels",)),
     (Preprocess, ("resize", "crop", "mean", "std")))}
 DEEPEST = 20            # Compose in Compose in ...
+LARGEST = 16_384        # pixels of a side, which a hostile file may ask for
+_SIDES = "size", "resize", "crop"
 _DTYPES = "float16", "float32", "float64", "int32", "int64"
 
 
@@ -109,7 +111,11 @@ def _made(spec, depth):
         return Compose([_made(step, depth + 1) for step in steps])
     try:
         with np.errstate(over="ignore"):        # what is too large becomes infinite: refused
-            return kind(**{parameter: _read(value) for parameter, value in values.items()})
+            read = {parameter: _read(value) for parameter, value in values.items()}
+            for side in filter(None, map(read.get, _SIDES)):
+                if np.max(side) > LARGEST:
+                    raise ValueError(f"{_short(side)} pixels are more than {LARGEST}")
+            return kind(**read)
     except (ValueError, TypeError, OverflowError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"preparation: {name} cannot be made: {_cut(reason)}") from error
@@ -117,8 +123,8 @@ def _made(spec, depth):
 
 def _read(value):
     """The value that `_value` has written so."""
-    if value is None or type(value) in (int, float):
-        return value
+    if value is None:
+        return None
     if isinstance(value, list):
         return tuple(_number(item) for item in value)
     if isinstance(value, dict):

@@ -65,14 +65,7 @@ def load(path: str | os.PathLike,
     has another number of class names than outputs; OSError if it cannot be opened; ValueError for a
     name that is not in `MODELS`.
     """
-    path = locate(path)
-    state = weights.load(path)
-    facts = _facts(path, state.metadata)
-    if _TRAINING in state.metadata:
-        arrays = {name.removeprefix(_PREFIX): array for name, array in state.items()
-                  if name.startswith(_PREFIX)}
-    else:
-        arrays = dict(state)
+    path, arrays, facts, metadata = contents(path)
     try:
         classes = _classes(facts.get("classes"))
         preprocess = None if facts.get("preprocessing") is None else from_spec(
@@ -89,14 +82,14 @@ def load(path: str | os.PathLike,
                                f"{outputs} outputs")
     except ValueError as error:
         raise WeightsError(f"{path}: {error}") from None
-    about = _about(path, state.metadata, facts, spec or {"name": type(model).__name__}, classes,
+    about = _about(path, metadata, facts, spec or {"name": type(model).__name__}, classes,
                    preprocess)
     _log.info("%s", about)
     return Loaded(model.eval(), classes, preprocess, about, path, spec)
 
 
 def locate(path: str | os.PathLike) -> str:
-    """The file that a path stands for: itself, or in the folder of a run `best.safetensors`, or
+    """The file that a path stands for: itself, or in the folder of a run best.safetensors, or
     else the newest checkpoint.
 
     The folder may hold a run in a folder of its own. Raises WeightsError if there is none, or are
@@ -129,6 +122,20 @@ def _in_run(folder):
         if steps:
             return max(steps)[1]
     return None
+
+
+def contents(path: str | os.PathLike) -> tuple[str, dict, dict, dict]:
+    """(the file, {name: array}, {what `fit` records: value}, its metadata) of what `load` takes.
+
+    Raises WeightsError for a file that cannot be read, OSError if it cannot be opened.
+    """
+    path = locate(path)
+    state = weights.load(path)
+    arrays = dict(state)
+    if _TRAINING in state.metadata:
+        arrays = {name.removeprefix(_PREFIX): array for name, array in state.items()
+                  if name.startswith(_PREFIX)}
+    return path, arrays, _facts(path, state.metadata), state.metadata
 
 
 # --- what is recorded ----------------------------------------------------------------------------

@@ -14,23 +14,29 @@ from __future__ import annotations
 import json
 import logging
 import os
-from pathlib import Path
 
 from minigrad import __version__
 from minigrad.data.specs import to_spec
-from minigrad.models import architecture
+from minigrad.models.architecture import architecture, num_outputs
+from minigrad.models.load import contents
 from minigrad.nn import Module
-from minigrad.train.checkpoint import read
-from minigrad.weights import WeightsError, load
+from minigrad.weights import WeightsError
 
 _log = logging.getLogger(__name__)
 
 
 def about(model: Module, train, valid) -> dict:
-    """The entries above, in JSON types, for the network and the loaders that it is trained with."""
+    """The entries above, in JSON types, for the network and the loaders that it is trained with.
+
+    A known network with more outputs than there are names of classes is warned of.
+    """
     views = [to_spec(loader.dataset.transform) for loader in (valid, train) if loader is not None]
-    known = {"minigrad": __version__, "classes": train.dataset.classes, "preprocessing": views[0],
-             "architecture": architecture(model)}
+    names, spec = train.dataset.classes, architecture(model)
+    if names and spec and num_outputs(model) > len(names):
+        _log.warning("fit: the network has %d outputs for %d classes; num_classes=%d gives it as "
+                     "many", num_outputs(model), len(names), len(names))
+    known = {"minigrad": __version__, "classes": names, "preprocessing": views[0],
+             "architecture": spec}
     return {name: value for name, value in known.items() if value is not None}
 
 
@@ -59,32 +65,14 @@ def begin_from(path: str | os.PathLike, model: Module, classes: list[str] | None
     Raises WeightsError naming the file if they do not fit, OSError if it cannot be opened. If its
     classes have other names than `classes`, though as many, a warning says so.
     """
-    path = Path(path)
-    if path.is_dir():
-        path = _in_folder(path)
-    weights, known = load(path), {}
-    if "training" in weights.metadata:
-        state = read(path)
-        weights, known = state["model"], state.get("about", {})
-    elif "classes" in weights.metadata:
-        known = {"classes": json.loads(weights.metadata["classes"])}
+    path, weights, facts, _ = contents(path)
     try:
         model.load_state_dict(weights)
     except ValueError as error:
         raise WeightsError(f"{path}: {error}") from None
-    if None not in (classes, known.get("classes")) and list(known["classes"]) != list(classes):
+    if None not in (classes, facts.get("classes")) and list(facts["classes"]) != list(classes):
         _log.warning("%s: its outputs stood for %s, from now on they stand for %s", path,
-                     _brief(known["classes"]), _brief(classes))
-
-
-def _in_folder(folder):
-    """The best weights of a run, or else its newest step."""
-    found = [folder / "checkpoints" / "best.safetensors",
-             *sorted((folder / "checkpoints").glob("step-*.safetensors"), reverse=True)]
-    for path in found:
-        if path.exists():
-            return path
-    raise WeightsError(f"{folder}: no run folder with checkpoints")
+                     _brief(facts["classes"]), _brief(classes))
 
 
 def _brief(names):
