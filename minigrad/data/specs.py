@@ -112,8 +112,8 @@ def _made(spec, depth):
     try:
         with np.errstate(over="ignore"):        # what is too large becomes infinite: refused
             read = {parameter: _read(value) for parameter, value in values.items()}
-            for side in filter(None, map(read.get, _SIDES)):
-                if np.max(side) > LARGEST:
+            for side in map(read.get, _SIDES):
+                if isinstance(side, (int, float, tuple)) and np.max(side) > LARGEST:
                     raise ValueError(f"{_short(side)} pixels are more than {LARGEST}")
             return kind(**read)
     except (ValueError, TypeError, OverflowError) as error:
