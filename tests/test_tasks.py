@@ -349,14 +349,14 @@ def test_pretraining_is_cached_by_recipe_and_seed(data, tmp_path, monkeypatch):
     monkeypatch.setattr(starts, "cache_folder", lambda: tmp_path / "cache")
     settings = Settings(folder=tmp_path / "run")
     first = starts.begun("ResNet-18", settings, TINY)
-    file, = (tmp_path / "cache").iterdir()
+    file, = (tmp_path / "cache" / "weights").iterdir()
     assert "drawn pictures, not on ImageNet" in first.source and first.width == TINY.width
     assert first.build(2).fc.weight.shape[0] == 2
     stamp = file.stat().st_mtime_ns
     starts.begun("ResNet-18", settings, TINY)
-    assert file.stat().st_mtime_ns == stamp and len(list((tmp_path / "cache").iterdir())) == 1
+    assert file.stat().st_mtime_ns == stamp and len(list(file.parent.iterdir())) == 1
     starts.begun("ResNet-18", replace(settings, seed=1), TINY)
-    assert len(list((tmp_path / "cache").iterdir())) == 2
+    assert len(list(file.parent.iterdir())) == 2
     assert load(file).metadata["source"] == first.source
 
 

@@ -149,7 +149,7 @@ def test_the_vocabulary_is_the_documented_one():
 
 IMPORTS = {"__future__", "collections", "concurrent", "contextlib", "fcntl", "hashlib", "http",
            "itertools", "json", "logging", "math", "minigrad", "mmap", "numpy", "os", "pathlib",
-           "re", "secrets", "stat", "struct", "sys", "time", "typing", "urllib", "zlib"}
+           "re", "secrets", "stat", "struct", "sys", "tempfile", "time", "typing", "urllib", "zlib"}
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "minigrad" / "weights").glob("*.py")),
