@@ -13,8 +13,8 @@ settings.register_profile("nightly", max_examples=2000, print_blob=True, **_COMM
 settings.register_profile("once", derandomize=True, max_examples=3, database=None, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
-# A shell's background command starts with Ctrl-C ignored, nohup's with SIGHUP, and so would all that
-# they start.
+# A shell's background command starts with Ctrl-C ignored, one under nohup with SIGHUP, and so would
+# all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 

@@ -367,7 +367,7 @@ def test_weights_files_are_told_apart(tmp_path, weights):
     other = tmp_path / "other.safetensors"
     save(other, MODELS["resnet50"](3).state_dict())
     for files, message in (([str(other)], "weights of resnet50; the tasks use resnet18"),
-                           ([str(weights["ResNet-18"])], "weights of no ResNet"),
+                           ([str(weights["ResNet-18"])], "of a resnet18 of width 16; the"),
                            ([str(full), str(full)], "both weights of resnet18"),
                            ([str(full), "imagenet"], "imagenet stands alone"),
                            (["missing"], "cannot read missing")):

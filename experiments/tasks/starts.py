@@ -98,7 +98,8 @@ def by_network(files: Sequence[str]) -> dict[str, str]:
         if file in WORDS:
             raise UserError(f"--weights {file} stands alone; leave out the others")
         try:
-            architecture = recognise(load(file))
+            state = load(file)
+            architecture = recognise(state)
         except OSError as error:
             raise UserError(f"--weights: cannot read {file}: {error.strerror or error}"
                             ) from error
@@ -109,6 +110,9 @@ def by_network(files: Sequence[str]) -> dict[str, str]:
             raise UserError(f"--weights {file}: these are weights of "
                             f"{architecture or 'no ResNet'}; the tasks use "
                             f"{' '.join(NETWORKS.values())}")
+        if len(state["conv1.weight"]) != 64:
+            raise UserError(f"--weights {file}: these are weights of a {architecture} of width "
+                            f"{len(state['conv1.weight'])}; the tasks use the published width, 64")
         if name in found:
             raise UserError(f"--weights: {found[name]} and {file} are both weights of "
                             f"{architecture}; give one")
