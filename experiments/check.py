@@ -43,7 +43,8 @@ def run(args: argparse.Namespace) -> int:
             "beside": beside, "classes": counts, "smallest": found.smallest,
             "largest": found.largest}, indent=2)])
     else:
-        screen.print(_report(found, counts, beside))
+        screen.print(part for line in _report(found, counts, beside)
+                     for part in screen.wrapped(line))
     return 1 if found.bad else 0
 
 
