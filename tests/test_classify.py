@@ -39,7 +39,8 @@ def make(n=10, favourite=3):
     ("resnet18", "11,689,512"), ("resnet34", "21,797,672"), ("resnet50", "25,557,032"),
     ("resnext50_32x4d", "25,028,904"), ("cifar_resnet20", "269,722"), ("small_cnn", "807,639"),
     ("lenet5", "61,706")])
-def test_summary_counts_the_parameters(name, parameters, capsys):
+def test_summary_counts_the_parameters(name, parameters, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")        # or the tests' own terminal would be asked
     size = ["--size", "64"] if name.startswith("resne") else []
     assert main(["summary", name, *size]) == 0
     lines = capsys.readouterr().out.splitlines()

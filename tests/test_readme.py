@@ -83,6 +83,7 @@ def test_training_and_a_new_photo_in_a_new_process(place):
     assert again.stdout.splitlines() == lines and "nothing to do" in again.stderr
 
 
+@pytest.mark.skipif(os.environ.get("MINIGRAD_FULL") != "1", reason="needs MINIGRAD_FULL=1")
 def test_fine_tuning(place, monkeypatch, caplog):
     """As it stands, but for the download: random weights take the place of ImageNet's."""
     monkeypatch.chdir(place)
