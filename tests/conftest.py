@@ -1,5 +1,5 @@
-"""Hypothesis profiles: "ci" (default) repeats the same examples; "nightly" draws new, and more;
-"once" draws a few, for tools that slow everything down."""
+"""Hypothesis profiles: "ci" (default) repeats the same examples, more of them with MINIGRAD_FULL=1;
+"nightly" draws new ones, and many; "once" draws a few, for tools that slow everything down."""
 
 import os
 import signal
@@ -8,7 +8,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 _COMMON = dict(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("ci", derandomize=True, max_examples=100, database=None, **_COMMON)
+_FULL = os.environ.get("MINIGRAD_FULL") == "1"
+settings.register_profile("ci", derandomize=True, max_examples=100 if _FULL else 40, database=None,
+                          **_COMMON)
 settings.register_profile("nightly", max_examples=2000, print_blob=True, **_COMMON)
 settings.register_profile("once", derandomize=True, max_examples=3, database=None, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))

@@ -81,7 +81,7 @@ class ClassShare(Metric):
     @staticmethod
     def share(right, targets, guesses):
         """(numerator, denominator) of the figure."""
-        raise NotImplementedError
+        raise NotImplementedError("a subclass says what it is a share of")
 
 
 class Precision(ClassShare):
