@@ -31,6 +31,7 @@ from minigrad.weights import load
 from tests.loader_samples import left
 
 ROOT = Path(__file__).resolve().parents[1]
+FULL = os.environ.get("MINIGRAD_FULL") == "1"
 TINY = replace(QUICK, resize=36, size=32, small_epochs=12, epochs=2)
 TRAININGS = ["task2-with-dropout-seed0", "task2-without-dropout-seed0",
              "task3-resnet18-from-scratch-width16-seed0"]
@@ -231,7 +232,8 @@ def test_ctrl_c_in_the_moment_a_training_ends(monkeypatch):
             raise AssertionError("Ctrl-C was forgotten")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL,
+                                    *[signal.SIGTERM] * FULL])
 def test_a_stopped_run_leaves_no_process_and_goes_on(number, data, straight, tmp_path):
     out = tmp_path / "out"
     whole = {name: digest for name, digest in straight.items() if name.startswith("task2")}

@@ -19,6 +19,7 @@ from tests.test_crew import data, members, wait_for  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[1]
 FULL = os.environ.get("MINIGRAD_FULL") == "1"
+slow = pytest.mark.skipif(not FULL, reason="needs MINIGRAD_FULL=1")
 SMALL = """
 import resource, sys
 from dataclasses import replace
@@ -85,7 +86,7 @@ def test_a_full_disk_costs_no_result_and_three_lines_at_most(data, tmp_path, cor
     assert json.loads((tmp_path / "out/claims.json").read_text())["complete"]
 
 
-@pytest.mark.skipif(not FULL, reason="needs MINIGRAD_FULL=1")
+@slow
 def test_what_was_saved_before_the_disk_was_full_stays(data, tmp_path):  # noqa: F811
     first = start(tmp_path, "task2", "--data", data, "--out", "out")
     wait_for(lambda: list(tmp_path.glob("out/task2-*/checkpoints/best*")))
@@ -119,7 +120,8 @@ def test_results_in_memory_are_shown(tmp_path, monkeypatch, capsys):
 
 # Signals
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1] if FULL else [signal.SIGHUP])
+@slow
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1])
 def test_a_closed_terminal_or_slurm_ends_a_run_saved(data, tmp_path, number):  # noqa: F811
     process = start(tmp_path, "task2", "--data", data, "--out", "out", cores=2)
     wait_for(lambda: len(list(tmp_path.glob("out/task2-*/checkpoints/step-*"))) > 1)
@@ -143,12 +145,13 @@ def claims(folder):
     return document
 
 
-def test_kills_and_the_same_claims(data, tmp_path):  # noqa: F811
+@slow
+def test_three_kills_and_the_same_claims(data, tmp_path):  # noqa: F811
     photos = shutil.copytree(data, tmp_path / "photos")
     straight = start(tmp_path, "task2", "--data", photos, "--out", "straight")
     assert straight.communicate(timeout=100) and straight.returncode in (0, 1)
     argv = ["task2", "--data", photos, "--out", "out"]
-    for _ in range(3 if FULL else 1):
+    for _ in range(3):
         process = start(tmp_path, *argv, cores=2)
         seen = {path for path in tmp_path.glob("out/task2-*/checkpoints/step-*")}
         wait_for(lambda: len({*tmp_path.glob("out/task2-*/checkpoints/step-*")} - seen) > 1)
