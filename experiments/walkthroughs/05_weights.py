@@ -34,7 +34,7 @@ from minigrad.optim import Adam
 from minigrad.weights import WeightsError, load, save
 
 folder = Path(tempfile.mkdtemp())
-atexit.register(shutil.rmtree, folder)  # it goes when Python ends
+_ = atexit.register(shutil.rmtree, folder)  # it goes when Python ends
 
 # %% [markdown]
 # ## 1. A program that builds a dictionary

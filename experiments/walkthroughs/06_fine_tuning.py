@@ -37,7 +37,7 @@ from minigrad.train import ConfusionMatrix, evaluate, fit, freeze, param_groups,
 from minigrad.weights import load
 
 folder = Path(tempfile.mkdtemp())
-atexit.register(shutil.rmtree, folder)  # it goes when Python ends
+_ = atexit.register(shutil.rmtree, folder)  # it goes when Python ends
 
 # %% [markdown]
 # ## 1. Two collections
