@@ -1,7 +1,7 @@
 """Real weights on real photographs: as many CIFAR-10 test images right as PyTorch gets.
 
-The files lie beside the project, in ../shared, and the tests skip without them. They take every
-tenth image; with MINIGRAD_FULL=1 in the environment, all (some minutes).
+The files lie beside the project, in ../shared, and the tests skip without them. One network sees
+every tenth image; with MINIGRAD_FULL=1 in the environment three see all (some minutes).
 """
 
 import io
@@ -69,7 +69,7 @@ def six():
     return json.loads(SIX.read_text())
 
 
-@pytest.mark.parametrize("file", RIGHT)
+@pytest.mark.parametrize("file", list(RIGHT)[:1])
 def test_a_tenth_of_the_test_images(file):
     check(file, every=10)
 
