@@ -179,8 +179,8 @@ class RunFolder:
         if run.unsaved:
             raise NotSavedError(
                 f"training is finished, and its end could not be saved: {_told(self.refusal)}; "
-                f"{self.newest()}, before {self._refused} files that the disk refused; free some "
-                "room and repeat with resume=True, or save model.state_dict() elsewhere",
+                f"{self.newest()}; the disk refused {self._refused} files in all; free some room "
+                "and repeat with resume=True, or save model.state_dict() elsewhere",
                 run.history) from self.refusal
         if self._refused:
             _disk_log.warning("%s: the disk refused %d files on the way; the last state is saved",
