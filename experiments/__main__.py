@@ -2,7 +2,10 @@
 
 import sys
 
-from experiments.cli import main
-
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        from experiments.cli import main  # in here: Ctrl-C may come while it is imported
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("experiments: interrupted", file=sys.stderr)
+        sys.exit(130)

@@ -10,14 +10,15 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
+
+from experiments import moved
 
 HOLDS = "holds"
 CORRECTED = "holds after correction"
 WRONG = "wrong"
 OPEN = "not established"
+NOT_JUDGED = "not judged here"
 
 _RELATIONS = {"<=": operator.le, "<": operator.lt, ">=": operator.ge, ">": operator.gt,
               "==": operator.eq, "!=": operator.ne}
@@ -58,7 +59,8 @@ class Claim:
     the slip named in `why` is mended (None: there is nothing that a correction could save);
     `evidence` holds what must be true whatever the verdict, such as the agreement of independent
     routes. `routes` maps each route to the value it found. `documented` is the verdict that is
-    known to be right, None where nobody can know it yet.
+    known to be right, None where nobody can know it yet. `judged` is False where what was measured
+    cannot speak for the statement, as drawn photos cannot for what is written about real ones.
     """
 
     id: str
@@ -70,9 +72,12 @@ class Claim:
     corrected: Check | None = None
     evidence: tuple[Check, ...] = ()
     routes: Mapping[str, float] = field(default_factory=dict)
+    judged: bool = True
 
     @property
     def verdict(self) -> str:
+        if not self.judged:
+            return NOT_JUDGED
         if not all(c.passed for c in self.evidence) or not all(c.measured for c in self.checks):
             return OPEN
         if self.as_written.passed:
@@ -83,44 +88,12 @@ class Claim:
 
     @property
     def as_documented(self) -> bool:
-        return self.documented in (None, self.verdict)
+        return not self.judged or self.documented in (None, self.verdict)
 
     @property
     def checks(self) -> tuple[Check, ...]:
         middle = () if self.corrected is None else (self.corrected,)
         return (self.as_written, *middle, *self.evidence)
-
-
-def alone(training: str, tell: Callable[[str], None]) -> AbstractContextManager:
-    """The `turn` of `Settings` where nobody else trains."""
-    return nullcontext()
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the command line passes to every question.
-
-    The theory asks for `seed` and `image` alone. For the tasks: `data`, the folder of the photos
-    (None: the stand-in); `weights`, which network Tasks IV and V start from: files, or the one
-    word "imagenet" or "standin" (none: what the profile's recipe says); `profile`, "quick" or
-    "paper"; `device`; `seeds`, how often each training is repeated, with `seed`, `seed` + 1, ...;
-    `folder`, where trainings are kept, and go on if they are there already. `tell` takes a few
-    words on what is being done, for the progress line; inside of `with turn(training, tell)` no
-    other process is at work on the training of that name; `lost` is told what a full disk, say,
-    kept from being saved, though it is there in memory.
-    """
-
-    seed: int = 0
-    image: str | None = None
-    data: str | None = None
-    weights: tuple[str, ...] = ()
-    profile: str = "quick"
-    device: str = "cpu"
-    seeds: int = 1
-    folder: Path | None = field(default=None, compare=False)
-    tell: Callable[[str], None] = field(default=lambda words: None, compare=False)
-    turn: Callable[..., AbstractContextManager] = field(default=alone, compare=False)
-    lost: Callable[[str], None] = field(default=lambda words: None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -132,7 +105,7 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Answer:
     """Everything that one question produced.
 
@@ -156,3 +129,6 @@ def spread(routes: Mapping[str, float]) -> float:
     """Largest difference between any two routes' values (nan if one of them is nan)."""
     values = list(routes.values())
     return math.nan if any(map(math.isnan, values)) else max(values) - min(values)
+
+
+__getattr__ = moved(__name__, Settings="experiments.settings")

@@ -1,7 +1,7 @@
 """The command line: `python -m experiments [NAME ...] [--json] [--out DIR] [--seed N] [--image F]`.
 
 `python -m experiments pyramids FILE` is short for `python -m experiments pyramids --image FILE`.
-The options of the tasks are in `tasks/options.py`. `python -m experiments summary MODEL`,
+The options of the tasks are in `options/verification.py`. `python -m experiments summary MODEL`,
 `train FOLDER`, `classify PHOTO...`, `check FOLDER`, `runs` and `prepare` have options of their own,
 see their `--help`.
 
@@ -15,7 +15,6 @@ closed. A stopped run still writes what it had finished, marked `"complete": fal
 from __future__ import annotations
 
 import argparse
-import difflib
 import importlib
 import itertools
 import json
@@ -25,31 +24,29 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from experiments import pyramid_pictures, tasks, theory
-from experiments.claims import Settings
-from experiments.report import render
-from experiments.results import Run, UserError, finished, new_folder, write
-from experiments.tasks.options import (OPTIONS, add_arguments, checked, config, provide,
-                                       refuse_trainings, resumed)
-from experiments.terminal import Screen, answer_lines, progress, summary_lines, surprise
+from experiments import questions
+from experiments.commands import COMMANDS
+from experiments.errors import UserError, name_hint
+from experiments.options import values
+from experiments.options.verification import (OPTIONS, add_arguments, checked, config, provide,
+                                              refuse_trainings, resumed)
+from experiments.report.page import render
+from experiments.report.terminal import (Screen, answer_lines, escaped, progress, shown,
+                                         summary_lines, surprise)
+from experiments.results import Run, finished, new_folder, write
+from experiments.settings import Settings
 
-PAGES = {"pyramids": pyramid_pictures}          # more to verify than the theory questions
-WITH_PHOTO = "q1", "pyramids"
-COMMANDS = {"summary": "what a model costs, layer by layer",    # each is a module of experiments
-            "train": "a network for your own folder of photos",
-            "classify": "what is in a photograph, by a network that was trained",
-            "check": "whether every photo of a folder can be read, before training on it",
-            "runs": "the runs that are kept, their best figures and their disk use",
-            "prepare": "the photo folders of the tasks, made of the two published archives"}
+MAY_BE_EMPTY = "entry", "prefix", "images"      # of photographs, the others are looked at first
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     argv = sys.argv[1:] if argv is None else argv
+    _open_closed_streams()
     try:
         if argv and argv[0] in COMMANDS:
             return _command(*argv)
@@ -68,14 +65,36 @@ def main(argv: Sequence[str] | None = None) -> int:
                 settings = replace(settings, folder=Path(trainings))
                 return _verify(Run(names, settings, folder, before), args.json)
     except UserError as error:
-        print(f"experiments: error: {error}", file=sys.stderr)
-        return 2
+        return _mistake(str(error))
     except BrokenPipeError:                     # as in `python -m experiments | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except KeyboardInterrupt:
         print("experiments: interrupted", file=sys.stderr)
         return 130
+    except OSError as error:                    # a place that is not what it was, a full disk ...
+        named = isinstance(error.filename, (str, bytes))
+        place = shown(os.fsdecode(error.filename)) if named else "a file"
+        return _mistake(f"cannot use {place}: {error.strerror or error}")
+    except MemoryError as error:
+        reason = str(error) or "the system gives no more"
+        return _mistake(f"not enough memory: {reason}; ask for less at a time, as by a smaller "
+                        "--size or --batch")
+
+
+def _open_closed_streams() -> None:
+    """Open the null device for each standard stream that the process was started without, as by
+    `>&-`: Python has None in its place, and the next file opened would get its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8", errors="backslashreplace"))
+
+
+def _mistake(text: str) -> int:
+    """Print a mistake in one line, unless stderr is closed; returns the exit status."""
+    with suppress(OSError):
+        print(f"experiments: error: {escaped(text)}", file=sys.stderr)
+    return 2
 
 
 def _asked(args: argparse.Namespace) -> tuple[list[str], Settings]:
@@ -88,6 +107,7 @@ def _asked(args: argparse.Namespace) -> tuple[list[str], Settings]:
                         "folder; leave out --out")
     else:
         names, settings = resumed(args.resume, _given(args))
+        names = _expand(names)
         if args.names and _expand(args.names) != names:
             raise UserError(f"--resume {args.resume}: that run has {' '.join(names)}; leave the "
                             "names out, or start a new run")
@@ -97,10 +117,10 @@ def _asked(args: argparse.Namespace) -> tuple[list[str], Settings]:
 
 def _given(args: argparse.Namespace) -> dict:
     """The options of the settings that were typed."""
-    values = {name: getattr(args, name) for name in ("seed", "image", *OPTIONS)}
-    if values["weights"] is not None:
-        values["weights"] = tuple(values["weights"])
-    return {name: value for name, value in values.items() if value is not None}
+    options = {name: getattr(args, name) for name in ("seed", "image", *OPTIONS)}
+    if options["weights"] is not None:
+        options["weights"] = tuple(options["weights"])
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _folder(args: argparse.Namespace) -> Path | None:
@@ -116,7 +136,7 @@ def _locked(folder: Path | None):
     """A block in which no other process is at work in the folder. UserError if one is already."""
     if folder is None:
         return nullcontext()
-    from minigrad.train.lock import Lock
+    from minigrad.train.folder.lock import Lock
 
     try:
         return Lock(folder)
@@ -127,11 +147,11 @@ def _locked(folder: Path | None):
 @contextmanager
 def _one_warning():
     """A block in which only the first training that the disk refuses to save says so."""
-    log, told = logging.getLogger("minigrad.train.folder.disk"), []
+    log, records = logging.getLogger("minigrad.train.folder.disk"), []
 
     def first(record):
-        told.append(record)
-        return len(told) == 1
+        records.append(record)
+        return len(records) == 1
 
     log.addFilter(first)
     try:
@@ -142,11 +162,11 @@ def _one_warning():
 
 def _command(name: str, *argv: str) -> int:
     """Run another command than a verification."""
-    module, subject = importlib.import_module(f"experiments.{name}"), COMMANDS[name]
+    module, subject = importlib.import_module(f"experiments.commands.{name}"), COMMANDS[name]
     parser = _Parser(prog=f"python -m experiments {name}", allow_abbrev=False,
                      description=f"{subject[0].upper()}{subject[1:]}.")
     module.add_arguments(parser)
-    return module.run(parser.parse_args(argv))
+    return module.run(parser.filled(parser.parse_args(argv)))
 
 
 def _verify(run: Run, as_json: bool) -> int:
@@ -158,7 +178,7 @@ def _verify(run: Run, as_json: bool) -> int:
     try:
         with _crew(run) as turn:
             for done, name in enumerate(run.names):
-                question = _questions()[name]
+                question = questions.every()[name]
                 with progress(f"{name}: {question.subject}", done, len(run.names)) as tell:
                     start = time.monotonic()
                     answer = question.verify(replace(run.settings, tell=tell, turn=turn,
@@ -190,7 +210,7 @@ def _verify(run: Run, as_json: bool) -> int:
         answered = ", ".join(answer.question for answer in run.answers) or "no question"
         kept = f", kept in {run.folder}" if run.folder else ""
         more = (f"; to go on: python -m experiments --resume {run.folder}"
-                if run.folder and set(run.names) & set(tasks.TASKS) else "")
+                if run.folder and questions.tasks_among(run.names) else "")
         print(f"experiments: interrupted; finished: {answered}{kept}{more}", file=sys.stderr)
         return stopped
     return 2 if run.lost else 1 if surprises else 0
@@ -199,15 +219,15 @@ def _verify(run: Run, as_json: bool) -> int:
 def _not_kept(run: Run) -> str:
     """What the disk refused, and the way on."""
     more = f" and {len(run.lost) - 1} more" if len(run.lost) > 1 else ""
-    again = (f"python -m experiments --resume {run.folder}" if run.folder and
-             set(run.names) & set(tasks.TASKS) else "the same command")
+    command = (f"python -m experiments --resume {run.folder}" if run.folder and
+               questions.tasks_among(run.names) else "the same command")
     return (f"not kept{f' in {run.folder}' if run.folder else ''}: {run.lost[0]}{more}; mend that, "
-            f"then: {again}")
+            f"then: {command}")
 
 
 def _crew(run: Run):
     """Processes that train beside this one, if any of the run's questions trains."""
-    if not set(run.names) & set(tasks.TASKS):
+    if not questions.tasks_among(run.names):
         return nullcontext(run.settings.turn)
     from experiments.tasks.crew import crew
 
@@ -218,9 +238,20 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str):
         raise UserError(f"{message}; see {self.prog} --help")
 
+    def filled(self, args: argparse.Namespace) -> argparse.Namespace:
+        """The arguments. UserError for a file, folder or name that is an empty text: `--out "$DIR"`
+        is one where DIR is not set, and would be taken for the current folder."""
+        for action in self._actions:
+            value = getattr(args, action.dest, None)
+            if "" in (value if isinstance(value, list) else [value]) and (
+                    action.dest not in MAY_BE_EMPTY):
+                name = action.option_strings[-1] if action.option_strings else action.metavar
+                self.error(f"{name} is an empty text: give a value, or leave it out")
+        return args
+
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    subjects = "\n".join(f"  {name:10}{q.subject}" for name, q in _questions().items())
+    subjects = "\n".join(f"  {name:10}{q.subject}" for name, q in questions.every().items())
     commands = "\n".join(f"  {name:10}{subject}" for name, subject in COMMANDS.items())
     parser = _Parser(
         prog="python -m experiments", allow_abbrev=False,
@@ -238,51 +269,31 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--out", metavar="DIR",
                         help="folder for claims.json, figures and report.html, files of the same "
                              "name being replaced (default: a new results/NAME-TIME)")
-    parser.add_argument("--seed", type=_seed, metavar="N",
+    parser.add_argument("--seed", type=values.seed, metavar="N",
                         help="seed of everything random (default: 0)")
     parser.add_argument("--image", metavar="FILE", help="photograph for q1 and pyramids")
     add_arguments(parser)
     args = parser.parse_intermixed_args(argv)
     _take_photo(args)
-    return args
+    return parser.filled(args)
 
 
 def _take_photo(args: argparse.Namespace) -> None:
     """Make `--image FILE` of a FILE that follows the name pyramids."""
     for i, (name, file) in enumerate(itertools.pairwise(args.names), 1):
-        if name == "pyramids" and file not in _groups():
+        if name == "pyramids" and file not in questions.groups():
             if args.image is not None:
                 raise UserError(f"two photographs, {args.image} and {file}: give one")
             args.image = args.names.pop(i)
             return
 
 
-def _seed(text: str) -> int:
-    if not (text.isdecimal() and int(text) < 2**32):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 4294967295")
-    return int(text)
-
-
-def _questions() -> dict:
-    """Everything that can be verified: name -> an object with `subject` and `verify(settings)`."""
-    return {**theory.QUESTIONS, **PAGES, **tasks.TASKS}
-
-
-def _groups() -> dict[str, list[str]]:
-    """The questions that each name of the command line stands for."""
-    return {"all": list(_questions()), "theory": list(theory.QUESTIONS),
-            "tasks": list(tasks.TASKS),
-            **{name: [name] for name in _questions()}}
-
-
 def _expand(names: Sequence[str]) -> list[str]:
     """The questions that `names` stand for, in the order asked and each once."""
-    groups = _groups()
+    groups = questions.groups()
     for name in names:
         if name not in groups:
-            close = difflib.get_close_matches(name.lower(), groups, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"use one of {' '.join(groups)}"
-            raise UserError(f"unknown name {name!r}: {hint}")
+            raise UserError(f"unknown name {name!r}: {name_hint(name, groups)}")
     return list(dict.fromkeys(question for name in names for question in groups[name]))
 
 
@@ -290,8 +301,8 @@ def _check_image(path: str | None, names: Sequence[str]) -> None:
     """Raise UserError unless `path`, if given, is an image that opens and decodes to its end."""
     if path is None:
         return
-    if not set(WITH_PHOTO) & set(names):
-        wanted = " or ".join(WITH_PHOTO)
+    if not set(questions.WITH_PHOTO) & set(names):
+        wanted = " or ".join(questions.WITH_PHOTO)
         raise UserError(f"--image {path}: the photograph is for {wanted}, which was not asked for; "
                         f"add {wanted} or leave out --image")
     from experiments.photo import load_photo

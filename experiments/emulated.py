@@ -16,12 +16,14 @@ import re
 
 import numpy as np
 
-from minigrad.kernels import cuda, emulator
+from minigrad.kernels.runtime import cuda
+from minigrad.kernels.testing import emulator
 
 
 def source(file: str) -> str:
     """The text of a .cu file of minigrad/kernels."""
-    return (cuda.HERE / file).read_text(encoding="utf-8")
+    path = cuda.COMMON if file == cuda.COMMON.name else cuda.FILES[file.removesuffix(".cu")]
+    return path.read_text(encoding="utf-8")
 
 
 def listing(file: str, name: str) -> str:

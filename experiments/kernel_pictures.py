@@ -67,9 +67,9 @@ def pixels_of_blocks(n, size, rows):
     figure = new_figure(7.5, 3)
     for image, axes in enumerate(figure.subplots(1, n, squeeze=False)[0]):
         axes.imshow(block[image] % 4, cmap=colours, vmin=0, vmax=3)
-        for here in np.unique(block[image]):
-            row, column = np.argwhere(block[image] == here).mean(0)
-            axes.text(column, row, f"block {here}", ha="center", va="center")
+        for number in np.unique(block[image]):
+            row, column = np.argwhere(block[image] == number).mean(0)
+            axes.text(column, row, f"block {number}", ha="center", va="center")
         axes.set(title=f"image {image}", xlabel="column", ylabel="row",
                  xticks=range(0, size, 4), yticks=range(0, size, 4))
     return figure

@@ -13,38 +13,37 @@ import json
 import math
 import os
 import platform
+import re
 import shlex
 import tempfile
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import fields
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import get_origin, get_type_hints
 
-from experiments.claims import Answer, Claim, Settings
+from experiments.claims import Answer, Claim
+from experiments.errors import UserError
+from experiments.settings import Settings
 
 PNG_DPI = 144
 JPEG_QUALITY = 85
-# Colours of Okabe and Ito (2008), which people with any colour vision tell apart.
 FIGURE_STYLE = {
     "font.size": 10, "axes.titlesize": 11, "axes.spines.top": False, "axes.spines.right": False,
     "axes.grid": False, "grid.color": "#dddddd", "legend.frameon": False, "lines.linewidth": 1.6,
     "savefig.bbox": "tight", "savefig.facecolor": "white",
 }
-_CYCLE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-
-
-class UserError(Exception):
-    """A mistake that the user can mend; its message is one line: what, where, what to do."""
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Run:
     """The answers of one run, kept in memory and, unless `folder` is None, on disk.
 
-    finished: how many questions the folder holds from before, when a run is resumed: nothing is
-    written over them until as many are answered again. A file that the disk refuses is no reason to
-    stop: `lost` says, one text each, what is not there.
+    finished: how many answers the folder of a resumed run holds; they are not overwritten until as
+    many questions are answered again. The run goes on where the disk refuses a file: `lost` has a
+    line for each that is missing.
     """
 
     def __init__(self, names: Sequence[str], settings: Settings, folder: Path | None,
@@ -90,12 +89,12 @@ class Run:
 
     def keep(self, name: str, text: str) -> None:
         """Write a file into the folder, or note in `lost` why it cannot be."""
-        self.lost = [told for told in self.lost if not told.startswith(f"{name}: ")]
+        self.lost = [line for line in self.lost if not line.startswith(f"{name}: ")]
         self._attempt(name, lambda: write(self.folder / name, text))
 
     def has(self, name: str) -> bool:
         """Whether `keep` has written that file."""
-        return not any(told.startswith(f"{name}: ") for told in self.lost)
+        return not any(line.startswith(f"{name}: ") for line in self.lost)
 
     def _figure(self, draw, name):
         return self._attempt(name, lambda: save_figure(draw, name, self.folder)) or []
@@ -131,8 +130,8 @@ class Run:
 def finished(folder: Path) -> int:
     """How many questions the claims.json of a run holds; 0 if there is none that can be read."""
     try:
-        return len(json.loads((folder / "claims.json").read_text(encoding="utf-8"))["questions"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return len(json.loads(read_text(folder / "claims.json"))["questions"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return 0
 
 
@@ -175,6 +174,19 @@ def plain(value: object) -> object:
     return str(value)
 
 
+def restored(kind: type, values: Mapping[str, object]) -> object:
+    """A dataclass of the values that JSON has kept. Raises ValueError or TypeError, in one line,
+    for a value of another type and a name that it does not have."""
+    made = kind(**values)
+    for name, hint in get_type_hints(kind).items():
+        allowed = tuple if get_origin(hint) is tuple else hint
+        if allowed == float | None:
+            allowed |= int
+        if name in values and not isinstance(values[name], allowed):
+            raise ValueError(f"{name} is {values[name]!r}")
+    return made
+
+
 def options(settings: Settings) -> dict:
     """The settings that the command line gave, in JSON types."""
     return {f.name: plain(getattr(settings, f.name)) for f in fields(settings) if f.compare}
@@ -209,8 +221,13 @@ def save_figure(draw: Callable[[], object], name: str, folder: Path) -> list[str
     from cycler import cycler
     from PIL import Image
 
-    with matplotlib.rc_context({**FIGURE_STYLE, "axes.prop_cycle": cycler(color=_CYCLE),
-                                "svg.hashsalt": name}):
+    from minigrad.figures import PALETTE
+
+    colours = cycler(color=[colour for key, colour in PALETTE.items() if key != "grey"])
+    with (matplotlib.rc_context({**FIGURE_STYLE, "axes.prop_cycle": colours, "svg.hashsalt": name}),
+          warnings.catch_warnings()):
+        # a name in letters that the font lacks, which are drawn as boxes
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure = draw()
         if isinstance(figure, str):
             pictures = {"svg": figure.encode()}
@@ -249,23 +266,31 @@ def new_folder(label: str, out: str | None) -> Path:
         with tempfile.NamedTemporaryFile(dir=folder):
             return folder
     except OSError as error:
-        reason = "it is a file" if folder.is_file() else error.strerror
+        reason = "it is a file" if os.path.isfile(folder) else error.strerror
         raise UserError(f"cannot write results to {folder}: {reason}; "
                         "give a folder that can be written with --out DIR") from error
 
 
+def read_text(path: Path, encoding: str = "utf-8") -> str:
+    """The text of a file. OSError for a pipe or device, which might never end, too."""
+    from minigrad.data.images import refuse_special
+
+    refuse_special(path)
+    return Path(path).read_text(encoding=encoding)
+
+
 def write(path: Path, data: str | bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all. Text becomes UTF-8; control characters in it, which names
+    of files may have, and bytes that are no UTF-8 are escaped."""
+    from minigrad.files import write_file
+
     if isinstance(data, str):
-        data = data.encode("utf-8", "replace")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        text = _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], data)
+        data = text.encode("utf-8", "backslashreplace")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(data)
-        os.replace(part, path)
+        write_file(path, [data])
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}; "
-                        "free the place or give another folder with --out DIR") from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
+        cause = error.__cause__ or error        # `write_file` says of it which file it is about
+        raise UserError(f"cannot write {path}: {cause.strerror}; "
+                        "free the place or give another folder with --out DIR") from cause

@@ -10,11 +10,23 @@ import io
 import re
 import sys
 
+from experiments.report.terminal import escaped
 from minigrad.figures import PALETTE, new_figure
 
-__all__ = ["PALETTE", "new_figure", "show"]
+__all__ = ["PALETTE", "literal", "new_figure", "short", "show"]
 PAGE = 750  # pixels that a notebook's page is wide
 DPI = 100   # of a figure on it
+LONGEST = 24  # characters of a name in a figure
+
+
+def literal(name: str) -> str:
+    """A name that the user gave, for a figure: matplotlib takes no $ in it for a formula."""
+    return escaped(name).replace("$", r"\$")
+
+
+def short(name: str) -> str:
+    """The beginning of a long name, which would leave a figure no room for anything else."""
+    return name if len(name) <= LONGEST else f"{name[:LONGEST - 1]}…"
 
 
 def show(picture, width: int | None = None) -> None:
@@ -55,8 +67,8 @@ def _as_shown(picture, width):
     if isinstance(picture, Image.Image):
         size = fit(picture.width)
         high = max(1, round(picture.height * size / picture.width))
-        how = Image.Resampling.NEAREST if size > picture.width else Image.Resampling.LANCZOS
-        return "image/png", lambda: _png(picture.resize((size, high), how)), size
+        method = Image.Resampling.NEAREST if size > picture.width else Image.Resampling.LANCZOS
+        return "image/png", lambda: _png(picture.resize((size, high), method)), size
     if isinstance(picture, bytes):
         with Image.open(io.BytesIO(picture)) as image:
             return Image.MIME[image.format], picture, fit(image.width)
@@ -83,6 +95,6 @@ def _narrowed(svg, fit):
     width, height = (float(found[1]) * (4 / 3 if found[2] == "pt" else 1) for found in sizes)
     size = fit(width)
     head = tag.group()
-    for name, now in ("width", size), ("height", round(height * size / width)):
-        head = re.sub(rf'(\s{name}=")[^"]*', rf"\g<1>{now}", head, count=1)
+    for name, value in ("width", size), ("height", round(height * size / width)):
+        head = re.sub(rf'(\s{name}=")[^"]*', rf"\g<1>{value}", head, count=1)
     return svg[:tag.start()] + head + svg[tag.end():], size

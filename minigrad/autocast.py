@@ -1,4 +1,4 @@
-"""Mixed precision: which ops compute on 16-bit numbers, as torch.autocast decides it.
+"""Mixed precision: which ops compute on 16-bit numbers, by the rules of torch.autocast.
 
     with mg.autocast("bfloat16"):
         loss = mg.cross_entropy(model(x), target)
@@ -8,29 +8,29 @@
     losses, softmax, log_softmax                take them in float32, and give float32
     everything else                             takes them as they come
 
-Small gradients vanish in float16, whose least number is 6e-8: scale the loss (`optim.GradScaler`).
+The smallest positive number in float16 is 6e-8, and smaller gradients vanish: scale the loss with
+`optim.GradScaler`.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-from minigrad.half import number_type
-from minigrad.tensor import mode
+from minigrad.dtypes import number_type
+from minigrad.graph import context
 
 DTYPES = ("float16", "bfloat16")
 
 
 @contextmanager
-def autocast(dtype):
-    """Inside this block, products are of numbers rounded to `dtype`, "float16" or "bfloat16".
+def autocast(dtype: str) -> Iterator[None]:
+    """Inside this block, products take their inputs rounded to `dtype`, "float16" or "bfloat16".
 
     Raises ValueError for another dtype, RuntimeError where bfloat16 is not installed.
     """
     if dtype not in DTYPES:
         raise ValueError(f"autocast: dtype must be 'float16' or 'bfloat16', got {dtype!r}")
-    before, mode.autocast = mode.autocast, number_type(dtype)
+    before, context.autocast = context.autocast, number_type(dtype)
     try:
         yield
     finally:
-        mode.autocast = before
+        context.autocast = before

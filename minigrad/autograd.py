@@ -1,19 +1,26 @@
 """Derivatives as functions: grad, jvp, jacobian, hessian. None of them touches a `.grad`."""
 
-from __future__ import annotations
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from minigrad.tensor import Tensor, propagate, wrap
+from minigrad.engine import Tensor, data_of, propagate, wrap
 
 
-def grad(outputs, inputs, grad_outputs=None, create_graph=False, retain_graph=None,
-         allow_unused=False):
+def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor],
+         grad_outputs: Any = None, create_graph: bool = False, retain_graph: bool | None = None,
+         allow_unused: bool = False) -> tuple[Tensor, ...]:
     """d sum <grad_outputs, outputs> / d inputs, as a tuple of Tensors; touches no `.grad`.
 
-    outputs, inputs: Tensors or sequences of them, inner nodes of the graph included; grad_outputs
-    like outputs (default 1 for single elements); retain_graph defaults to create_graph. An input
-    that the outputs do not depend on raises RuntimeError, or gives None if `allow_unused`.
+    outputs, inputs: Tensors or sequences of Tensors; an input may be a leaf or the result of an op.
+    grad_outputs: as many arrays or Tensors as outputs, each of the shape of its output; it may be
+    left out for outputs of a single element, and is 1 then. `create_graph` makes the gradients
+    differentiable; `retain_graph`, which defaults to it, keeps the graph for another pass.
+
+    Raises ValueError for another number of grad_outputs, RuntimeError for an input that requires no
+    gradient, and for one that the outputs do not depend on; with `allow_unused` the latter gives
+    None instead.
     """
     outputs, inputs = _sequence(outputs), _sequence(inputs)
     seeds = [None] * len(outputs) if grad_outputs is None else _sequence(grad_outputs)
@@ -25,7 +32,7 @@ def grad(outputs, inputs, grad_outputs=None, create_graph=False, retain_graph=No
     wanted = {x.node or x for x in inputs}
     retain = create_graph if retain_graph is None else retain_graph
     found = propagate(outputs, seeds, wanted, create_graph, retain)
-    result = []
+    result: list[Any] = []
     for i, x in enumerate(inputs):
         g = found.get(x.node or x)
         if g is None and not allow_unused:
@@ -35,48 +42,55 @@ def grad(outputs, inputs, grad_outputs=None, create_graph=False, retain_graph=No
     return tuple(result)
 
 
-def jvp(f, inputs, tangents):
-    """(f(inputs), J t): the derivative of f along `tangents`, exact to rounding.
+def jvp(f: Callable[..., Tensor], inputs: Sequence[Any],
+        tangents: Sequence[Any]) -> tuple[Tensor, Tensor]:
+    """(f(inputs), J t): the value of f and its derivative along `tangents`, exact to rounding.
 
-    The pullback v -> v^T J is linear in v and its own pullback is J, so two reverse passes make one
-    forward pass (J. Townsend, "A new trick for calculating Jacobian vector products", 2017).
-    inputs, tangents: sequences of Tensors or arrays, equal shapes; f returns one Tensor. Raises
-    ValueError if they differ.
+    inputs, tangents: sequences of Tensors or arrays, in pairs of equal shapes; f takes Tensors and
+    returns one Tensor. Raises ValueError if the shapes differ.
+
+    The pullback v -> v^T J is linear in v, and its own pullback is J. So two reverse passes make
+    one forward pass (J. Townsend, "A new trick for calculating Jacobian vector products", 2017).
     """
-    xs, ts = _leaves(inputs), [np.asarray(_data(t)) for t in tangents]
+    xs, ts = _leaves(inputs), [np.asarray(data_of(t)) for t in tangents]
     if [x.shape for x in xs] != [t.shape for t in ts]:
         raise ValueError(f"jvp: inputs have shapes {[x.shape for x in xs]}, tangents "
                          f"{[t.shape for t in ts]}")
     y = f(*xs)
-    zero = wrap(np.zeros_like(y.data))
-    if not y.requires_grad:
-        return y, zero
-    v = wrap(np.zeros_like(y.data))
-    v.requires_grad = True
-    pulled = grad(y, xs, v, create_graph=True, allow_unused=True)
-    used = [(g, t.astype(g.dtype, copy=False)) for g, t in zip(pulled, ts)
-            if g is not None and g.requires_grad]
-    if not used:
-        return y.detach(), zero
-    (jt,) = grad([g for g, _ in used], v, [t for _, t in used])
-    return y.detach(), jt
+    zero = np.zeros_like(y.data)
+    if y.requires_grad:
+        v = Tensor(zero, requires_grad=True)
+        pulled = grad(y, xs, v, create_graph=True, allow_unused=True)
+        used = [(g, t.astype(g.dtype, copy=False)) for g, t in zip(pulled, ts)
+                if g is not None and g.requires_grad]
+        if used:
+            (jt,) = grad([g for g, _ in used], v, [t for _, t in used])
+            return y.detach(), jt
+    return y.detach(), wrap(zero)
 
 
-def jacobian(f, x):
-    """dy/dx, a Tensor of shape (*y.shape, *x.shape): one backward pass per element of y = f(x)."""
+def jacobian(f: Callable[[Tensor], Tensor], x: Any) -> Tensor:
+    """dy/dx for y = f(x), as a Tensor of shape (*y.shape, *x.shape).
+
+    x: a Tensor or an array. There is one backward pass for each element of y.
+    """
     (x,) = _leaves([x])
     return _rows(f(x), x)
 
 
-def hessian(f, x):
-    """d^2y/dx^2 as a Tensor of shape (*x.shape, *x.shape), for f(x) with a single element."""
+def hessian(f: Callable[[Tensor], Tensor], x: Any) -> Tensor:
+    """d^2y/dx^2 for y = f(x) with a single element, as a Tensor of shape (*x.shape, *x.shape).
+
+    x: a Tensor or an array. Raises RuntimeError if y has several elements.
+    """
     (x,) = _leaves([x])
     y = f(x)
     g = grad(y, x, create_graph=True, allow_unused=True)[0] if y.requires_grad else None
     return _rows(wrap(np.zeros_like(x.data)) if g is None else g, x)
 
 
-def _rows(y, x):
+def _rows(y: Tensor, x: Tensor) -> Tensor:
+    """dy/dx, row by row."""
     rows = wrap(np.zeros((*y.shape, *x.shape), x.dtype))
     for index in np.ndindex(y.shape if y.requires_grad else (0,)):
         seed = np.zeros_like(y.data)
@@ -87,14 +101,10 @@ def _rows(y, x):
     return rows
 
 
-def _leaves(inputs):
+def _leaves(inputs: Sequence[Any]) -> list[Tensor]:
     """Fresh leaves with the inputs' values, so that the caller's graph is not touched."""
-    return [Tensor(_data(x), requires_grad=True) for x in inputs]
+    return [Tensor(data_of(x), requires_grad=True) for x in inputs]
 
 
-def _data(x):
-    return x.data if isinstance(x, Tensor) else x
-
-
-def _sequence(x):
+def _sequence(x: Any) -> tuple:
     return tuple(x) if isinstance(x, (list, tuple)) else (x,)

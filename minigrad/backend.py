@@ -6,23 +6,26 @@
     generator("dropout")        the next random generator of that purpose
     keyed_generator(0, "order", 3)  the generator of a place: the same for the same key
     memory_report()             how full the GPU's memory is
+    check_devices("add", a, b)  an error in words if a and b live on different devices
     set_float32_matmul_precision("high")    TF32 on the GPU's tensor cores
 
 CuPy is imported on the first move to a GPU, never by `import minigrad`.
 """
 
-from __future__ import annotations
-
 import operator
 import sys
 import zlib
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 DEVICES = ("cpu", "cuda")
+Array = np.ndarray  # or CuPy's, which has the same attributes, methods and operators
 
 
-def array_module(x):
+def array_module(x: Array) -> ModuleType:
     """The module whose functions work on the array `x`: numpy, or cupy if cupy made it."""
     if isinstance(x, (np.ndarray, np.generic)):
         return np
@@ -32,27 +35,76 @@ def array_module(x):
     raise TypeError(f"expected a NumPy or CuPy array, got {type(x).__name__}")
 
 
-def device_of(x) -> str:
+def device_of(x: Array) -> str:
     """`"cpu"` or `"cuda"`: where the array `x` lives."""
     return "cpu" if array_module(x) is np else "cuda"
 
 
-def on_gpu(x) -> bool:
+def on_gpu(x: Any) -> bool:
     """Whether `x`, of whatever type, is an array on a GPU."""
     cupy = sys.modules.get("cupy")
     return cupy is not None and isinstance(x, cupy.ndarray)
 
 
-def to_device(x, device: str):
+def is_array(x: Any) -> bool:
+    """Whether `x`, of whatever type, is an array of NumPy's or CuPy's."""
+    return isinstance(x, np.ndarray) or on_gpu(x)
+
+
+def to_device(x: Array, device: str) -> Array:
     """The array `x` on `device` ("cpu" or "cuda"); `x` itself if it is there already.
 
-    Raises ValueError for another device name, RuntimeError if CuPy or a GPU is missing.
+    Raises ValueError for another device name, RuntimeError if CuPy or a GPU is missing, TypeError
+    for numbers that GPUs do not have.
     """
     if device not in DEVICES:
         raise ValueError(f"unknown device {device!r}: use 'cpu' or 'cuda'")
     if device_of(x) == device:
         return x
-    return _cupy().asarray(x) if device == "cuda" else _cupy().asnumpy(x)
+    if device == "cpu":
+        return _cupy().asnumpy(x)
+    gpu_dtype(x.dtype)
+    return _cupy().asarray(x)
+
+
+def gpu_dtype(dtype: np.dtype) -> np.dtype:
+    """The dtype; TypeError for numbers that GPUs do not have, those of more than 64 bits."""
+    if dtype.char in "gG":
+        raise TypeError(f"there is no {dtype} on the GPU: it has booleans, integers, float16, "
+                        "bfloat16, float32, float64, complex64 and complex128; use "
+                        ".to('float64'), or .to('cpu') first")
+    return dtype
+
+
+class DeviceError(RuntimeError, TypeError):
+    """Arrays of two devices met. A RuntimeError, as in torch, and a TypeError, as with CuPy."""
+
+
+def check_devices(where: str, *values: Any) -> None:
+    """DeviceError if one array among the values is on the CPU and another on the GPU.
+
+    values: arrays, Tensors, tuples, lists and dicts of them, or anything else, which is passed
+    over. Where it matters it is called once something has gone wrong, and costs nothing otherwise.
+    """
+    found: dict[str, Array] = {}
+    for x in _arrays(values):
+        found.setdefault(device_of(x), x)
+    if len(found) == 2:
+        host, device = (f"{kind}.ndarray ({found[name].dtype}, shape {found[name].shape}) on "
+                        f"'{name}'" for kind, name in zip(("numpy", "cupy"), DEVICES))
+        raise DeviceError(f"{where}: expects all arrays on one device, got a {host} and a "
+                          f'{device}; move the first with .to("cuda")')
+
+
+def _arrays(x: Any) -> Iterator[Array]:
+    """The arrays in x, however deep; NumPy's scalars live on no device."""
+    if isinstance(x, (tuple, list, dict)):
+        for part in x.values() if isinstance(x, dict) else x:
+            yield from _arrays(part)
+    elif is_array(x):
+        yield x
+    elif is_array(getattr(x, "data", None)):
+        yield x.data
 
 
 class _Products:
@@ -63,9 +115,9 @@ def set_float32_matmul_precision(precision: str) -> None:
     """How a GPU multiplies float32 numbers: "highest", at first, or "high", with tensor cores.
 
     "high" is TF32: factors are rounded to 10 bits of mantissa instead of 23, sums are float32. It
-    holds for matrix products and, other than torch's function of this name, for convolutions, of
-    which torch has a switch of their own. The CPU always computes in float32. Raises ValueError for
-    another name.
+    applies to matrix products and, unlike torch's function of the same name, also to convolutions,
+    for which torch has a separate switch. The CPU always computes in float32.
+    Raises ValueError for another name.
     """
     if precision not in ("highest", "high"):
         raise ValueError("set_float32_matmul_precision: must be 'highest' or 'high', "
@@ -97,24 +149,39 @@ def memory_report() -> str:
             f"{total:.0f} MiB")
 
 
-def memory_error(error, where) -> MemoryError:
+def memory_error(error: MemoryError, where: str) -> MemoryError:
     """What to raise for a MemoryError: what was asked for, where, what there is, what to do."""
     parts = f"{where}: {str(error).rstrip('.')}", memory_report(), "use a smaller batch"
     return MemoryError("; ".join(filter(None, parts)))
 
 
-def _cupy():
+def _cupy() -> ModuleType:
     """CuPy with a working GPU, or one clear error."""
     try:
         import cupy
     except ImportError as error:
-        raise RuntimeError("device 'cuda' needs CuPy, which is not installed: "
-                           "pip install 'minigrad[cuda12]' (or [cuda13]), or use device 'cpu'"
-                           ) from error
+        if getattr(error, "name", None) == "cupy":
+            why = "is not installed"
+        else:   # CuPy is there, and something that it needs is not
+            why = f"cannot be imported ({' '.join(str(error).split())})"
+        raise RuntimeError(
+            f"device 'cuda' needs CuPy, which {why}: pip install 'minigrad[cuda12]' (or [cuda13]), "
+            "or use device 'cpu'") from error
     if not cupy.is_available():
-        raise RuntimeError("device 'cuda' needs an NVIDIA GPU and its driver, and CuPy finds none: "
-                           "use device 'cpu'")
+        raise RuntimeError("device 'cuda' needs an NVIDIA GPU and its driver, and CuPy finds none"
+                           f"{_why_none(cupy)}: use device 'cpu'")
     return cupy
+
+
+def _why_none(cupy: ModuleType) -> str:
+    """What CUDA said when CuPy looked for GPUs, in brackets; `is_available` keeps it to itself."""
+    try:
+        cupy.cuda.runtime.getDeviceCount()
+    except Exception as error:
+        said = " ".join(str(error).split())
+        return (f" ({said}; a driver for CUDA 12 needs minigrad[cuda12])"
+                if "InsufficientDriver" in said else f" ({said})")
+    return ""
 
 
 class _Randomness:

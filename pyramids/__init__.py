@@ -6,7 +6,12 @@
     assert (collapse(pyramid) == image).all() # bit for bit, if `image` holds integers
 
 `levels` always means the number of arrays, the coarsest one included. CuPy arrays are filtered on
-their GPU by the same operations in the same order, integers to the same bits. In reading order:
+their GPU by the same operations in the same order, integers to the same bits.
+
+A NaN or infinite sample spreads through whatever is linear (the filters, the pyramids, `blend`,
+`boost`, the transposes). What compares, counts or searches (`match_template`, `encode`, `quantise`,
+`entropy`, `psnr`) raises ValueError for it. No other argument may be NaN or infinite. In reading
+order:
 
     filters.py, lines.py     pyr_down and pyr_up, the two filters that everything is made of
     pyramid.py               stacks of them, taken apart and put together without loss
@@ -17,7 +22,7 @@ their GPU by the same operations in the same order, integers to the same bits. I
 
 For readers of other libraries: `pyr_down`, `pyr_up` and `gaussian_pyramid` are OpenCV's `pyrDown`,
 `pyrUp` and `buildPyramid`, and scikit-image's `pyramid_reduce`, `pyramid_expand` and
-`pyramid_gaussian`; `collapse` is pyrtools' `recon_pyr`, and the other two have none.
+`pyramid_gaussian`; `collapse` is pyrtools' `recon_pyr`, which the other two libraries lack.
 """
 
 from pyramids import differentiable

@@ -12,19 +12,26 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from pyramids.arguments import check_finite
 from pyramids.filters import kernel, pyr_down, pyr_up
 
 
-def taps(a) -> np.ndarray:
-    """The taps of a filter, from its parameter a (five of them) or as they are."""
+def taps(a: ArrayLike) -> np.ndarray:
+    """The taps of a filter, from its parameter a (five of them) or as they are.
+
+    ValueError unless they are finite numbers.
+    """
     if np.ndim(a):
-        return np.asarray(a, np.float64)
-    w0, w1, w2 = kernel(a)
+        weights = np.asarray(a, np.float64)
+        check_finite(weights, "taps")
+        return weights
+    w0, w1, w2 = kernel(a)  # type: ignore[arg-type]  # a number, as it has no axes
     return np.array([w2, w1, w0, w1, w2])
 
 
-def response(w, a=0.375):
+def response(w: ArrayLike, a: ArrayLike = 0.375) -> np.ndarray:
     """H(w) = sum over m of taps[m] cos(m w), m counted from the centre; w: a number or an array.
 
     For the kernel family, H(w) = a + cos(w) / 2 + (1/2 - a) cos(2 w), so H(pi) = 0 whatever a is.
@@ -33,13 +40,13 @@ def response(w, a=0.375):
     return sum(tap * np.cos(m * w) for m, tap in zip(_positions(h).tolist(), h.tolist()))
 
 
-def sigma(a=0.375) -> float:
+def sigma(a: ArrayLike = 0.375) -> float:
     """Standard deviation of a filter in samples: sqrt(5/2 - 4a) for the kernel family."""
     h = taps(a)
     return math.sqrt(max(h @ _positions(h)**2, 0))
 
 
-def aliased_energy(a=0.375) -> float:
+def aliased_energy(a: ArrayLike = 0.375) -> float:
     """Share of the energy of filtered white noise that lies above pi/2, and so folds when halved.
 
     The integral of H^2 over pi/2..pi, divided by that over 0..pi: with the autocorrelation r of the
@@ -51,7 +58,7 @@ def aliased_energy(a=0.375) -> float:
     return float(0.5 - 2 / math.pi * np.sum(np.sin(d * math.pi / 2) * r[1::2] / d) / r[0])
 
 
-def cumulative_blur(k: int, a=0.375) -> float:
+def cumulative_blur(k: int, a: ArrayLike = 0.375) -> float:
     """Standard deviation of level k in pixels of level 0: sigma sqrt((4^k - 1) / 3)."""
     return sigma(a) * math.sqrt((4**k - 1) / 3)
 
@@ -75,6 +82,6 @@ def report(a: float = 0.375, levels: int = 8) -> str:
             f"  blur of levels 1 to {levels} in pixels of level 0: {blur}")
 
 
-def _positions(h):
+def _positions(h: np.ndarray) -> np.ndarray:
     """Where the taps stand, counted from the centre."""
     return np.arange(len(h)) - (len(h) - 1) / 2

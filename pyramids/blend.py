@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import dataclasses
 
-from minigrad.backend import array_module
-from pyramids.arguments import check_image, check_one_device
-from pyramids.filters import rounded
+import numpy as np
+
+from minigrad.backend import Array, array_module
+from pyramids.arguments import Axes, check_image, check_one_device
+from pyramids.filters import round_to
 from pyramids.lines import work_dtype
 from pyramids.pyramid import collapse, gaussian_pyramid, laplacian_pyramid
 
 
-def blend(a, b, mask, levels=None, axes=(-2, -1)):
+def blend(a: Array, b: Array, mask: Array, levels: int | None = None,
+          axes: Axes = (-2, -1)) -> Array:
     """L_k = M_k A_k + (1 - M_k) B_k: Laplacian levels A, B mixed by the Gaussian levels M of mask.
 
     a, b: images of one shape and dtype; mask: their shape along `axes` (H, W), values 0..1 or
@@ -37,16 +40,17 @@ def blend(a, b, mask, levels=None, axes=(-2, -1)):
     work = work_dtype(a)
     weights = [gaussian_pyramid(m, levels, axes=axes) for m in _masks(mask, a, axes, work)]
     details = [laplacian_pyramid(x.astype(work), levels, axes=axes) for x in (a, b)]
-    mixed = tuple(map(_mixed, *weights, *details))
-    return rounded(collapse(dataclasses.replace(details[0], levels=mixed)), a.dtype)
+    mixed = tuple(map(_mix, *weights, *details))
+    return round_to(collapse(dataclasses.replace(details[0], levels=mixed)), a.dtype)
 
 
-def _mixed(m, n, x, y):
+def _mix(m: Array, n: Array, x: Array, y: Array) -> Array:
     """m x + n y where m + n = 1, from the nearer side: exactly x if y = x, n = 0 or both."""
     return array_module(x).where(m > n, x + n * (y - x), y + m * (x - y))
 
 
-def _masks(mask, image, axes, dtype):
+def _masks(mask: Array, image: Array, axes: tuple[int, ...],
+           dtype: np.dtype) -> tuple[Array, Array]:
     """mask and 1 - mask as arrays of `dtype` that broadcast against the image."""
     mask = array_module(mask).asarray(mask, dtype)
     shape = tuple(image.shape[axis] for axis in axes)

@@ -11,6 +11,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+Border = Callable[[int, int], int | None]
+
 
 def _reflect101(j: int, n: int) -> int:
     j %= max(2 * n - 2, 1)
@@ -22,7 +26,7 @@ def _reflect(j: int, n: int) -> int:
     return min(j, 2 * n - 1 - j)
 
 
-BORDERS = {
+BORDERS: dict[str, Border] = {
     "reflect101": _reflect101,
     "reflect": _reflect,
     "replicate": lambda j, n: min(max(j, 0), n - 1),
@@ -32,7 +36,7 @@ BORDERS = {
 """Name -> function (j, n) -> which sample of 0..n-1 stands at position j (None: a zero)."""
 
 
-def extension(border: str):
+def extension(border: str) -> Border:
     """The function (j, n) of a border's name. ValueError for an unknown name."""
     if border not in BORDERS:
         raise ValueError(f"unknown border {border!r}: use one of {', '.join(BORDERS)}")

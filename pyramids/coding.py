@@ -13,14 +13,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from minigrad.backend import array_module
-from pyramids.arguments import check_one_device
-from pyramids.filters import pyr_up, saturated
+from minigrad.backend import Array, array_module
+from pyramids.arguments import Axes, Shape, check_finite, check_one_device
+from pyramids.filters import pyr_up, saturate
 from pyramids.pyramid import Pyramid, check_laplacian, gaussian_pyramid
+
+
+Steps = float | Sequence[float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +34,8 @@ class Code:
     were made. `bits_per_pixel` is what an entropy coder would spend on them.
     """
 
-    symbols: tuple
-    steps: tuple
+    symbols: tuple[Array, ...]
+    steps: tuple[float, ...]
     dtype: np.dtype
     a: float
     border: str
@@ -41,35 +46,36 @@ class Code:
         return bits_per_pixel(self.symbols)
 
 
-def encode(image, steps, levels=None, a: float = 0.375, border: str = "reflect101",
-           axes=(-2, -1)) -> Code:
+def encode(image: Array, steps: Steps, levels: int | None = None, a: float = 0.375,
+           border: str = "reflect101", axes: Axes = (-2, -1)) -> Code:
     """q_k = round((I_k - pyr_up(R_{k+1})) / steps[k]), R_k the decoded I_k: closed loop.
 
     `steps`: quantiser steps, one number or one per level, finest first; whole numbers for integer
     images. Whatever the coarser steps, |decode(code) - image| <= steps[0] / 2; for floats, plus
     2 eps (max|image| + steps[0]) for rounding. ValueError for steps that are not positive or not as
-    many as levels; other errors as in `gaussian_pyramid`.
+    many as levels, and for a NaN or infinite sample; other errors as in `gaussian_pyramid`.
     """
     images = gaussian_pyramid(image, levels, a, border, axes)
+    check_finite(images[0], "image")
     steps = _check_steps(steps, len(images), images.dtype)
     symbols, decoded = [], None
     for level, step in zip(images[::-1], steps[::-1]):
         prediction = _prediction(decoded, level.shape, images)
         symbols.append(_symbols(_wide(level) - prediction, step))
-        decoded = _decoded(prediction, symbols[-1], step, images.dtype)
+        decoded = _decode_level(prediction, symbols[-1], step, images.dtype)
     return Code(tuple(symbols[::-1]), steps, images.dtype, a, border, images.axes)
 
 
-def decode(code: Code):
+def decode(code: Code) -> Array:
     """R_k = q_k steps[k] + pyr_up(R_{k+1}), from the top down to the image R_0."""
-    decoded = None
+    decoded: Any = None  # an array, once there is one
     for symbols, step in zip(code.symbols[::-1], code.steps[::-1]):
         prediction = _prediction(decoded, symbols.shape, code)
-        decoded = _decoded(prediction, symbols, step, code.dtype)
+        decoded = _decode_level(prediction, symbols, step, code.dtype)
     return decoded
 
 
-def quantise(pyramid: Pyramid, steps) -> Pyramid:
+def quantise(pyramid: Pyramid, steps: Steps) -> Pyramid:
     """L_k rounded to multiples of steps[k], halves to even: open loop.
 
     `steps` as in `encode`, same errors. TypeError unless it is a Laplacian pyramid, ValueError if
@@ -79,59 +85,70 @@ def quantise(pyramid: Pyramid, steps) -> Pyramid:
     if pyramid.exact:
         raise ValueError("an exact=True pyramid holds bit patterns: quantise one without")
     steps = _check_steps(steps, len(pyramid), pyramid.dtype)
-    levels = (_decoded(0, _symbols(_wide(level), step), step, level.dtype)
+    for k, level in enumerate(pyramid):
+        check_finite(level, f"level {k}")
+    levels = (_decode_level(0, _symbols(_wide(level), step), step, level.dtype)
               for level, step in zip(pyramid, steps))
     return dataclasses.replace(pyramid, levels=tuple(levels))
 
 
-def entropy(array) -> float:
-    """-sum p log2 p over the distinct values of an array: bits per sample (first order)."""
+def entropy(array: Array) -> float:
+    """-sum p log2 p over the distinct values of an array: bits per sample (first order).
+
+    ValueError for NaN, which is not even equal to itself, and infinite values.
+    """
     xp = array_module(array)
+    check_finite(array, "array")
     _, counts = xp.unique(array, return_counts=True)
     p = counts / array.size
     return float(abs((p * xp.log2(p)).sum()))
 
 
-def bits_per_pixel(levels) -> float:
+def bits_per_pixel(levels: Sequence[Array]) -> float:
     """The sum of the levels' entropies times their sizes, per sample of the finest level."""
     return sum(entropy(level) * level.size for level in levels) / levels[0].size
 
 
-def psnr(a, b, peak: float = 255) -> float:
+def psnr(a: Array, b: Array, peak: float = 255) -> float:
     """10 log10(peak^2 / mean (a - b)^2) in dB; inf if the images are equal.
 
-    ValueError for images of different shapes, TypeError for images on different devices.
+    ValueError for images of different shapes, a NaN or infinite sample, or a peak that is not
+    positive; TypeError for images on different devices.
     """
     check_one_device(a, b)
     if a.shape != b.shape:
         raise ValueError(f"images of shapes {a.shape} and {b.shape}: use two of one shape")
+    if not 0 < peak < math.inf:
+        raise ValueError(f"peak = {peak}: use the largest value of a sample, such as 255")
+    check_finite(a, "first image")
+    check_finite(b, "second image")
     error = float(((_wide(a) - _wide(b)).astype(np.float64)**2).mean())
     return 10 * math.log10(peak**2 / error) if error else math.inf
 
 
-def _wide(array):
+def _wide(array: Array) -> Array:
     """Integers as int64, so that differences and products fit; floats as they are."""
     return array.astype(np.int64) if array.dtype.kind in "iu" else array
 
 
-def _prediction(decoded, shape, options):
+def _prediction(decoded: Array | None, shape: Shape, options: Pyramid | Code) -> Array | int:
     """pyr_up(decoded) to `shape`, wide; 0 at the top, where nothing is decoded yet."""
     if decoded is None:
         return 0
     return _wide(pyr_up(decoded, shape, options.a, options.border, options.axes))
 
 
-def _symbols(difference, step):
+def _symbols(difference: Array, step: float) -> Array:
     """round(difference / step), halves to even: they must not all go one way and add up."""
     return array_module(difference).rint(difference / step).astype(difference.dtype)
 
 
-def _decoded(prediction, symbols, step, dtype):
+def _decode_level(prediction: Array | int, symbols: Array, step: float, dtype: np.dtype) -> Array:
     """prediction + symbols * step, as an array of `dtype`."""
-    return saturated(prediction + symbols * step, dtype).astype(dtype, copy=False)
+    return saturate(prediction + symbols * step, dtype).astype(dtype, copy=False)
 
 
-def _check_steps(steps, levels, dtype):
+def _check_steps(steps: Any, levels: int, dtype: np.dtype) -> tuple[float, ...]:
     steps = (steps,) * levels if np.isscalar(steps) else tuple(steps)
     if len(steps) != levels:
         raise ValueError(f"{len(steps)} steps for {levels} levels: use one number, or one per "

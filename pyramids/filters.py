@@ -11,16 +11,19 @@ even and of odd index are summed as slices, so nothing is ever multiplied by an 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 import numpy as np
 
-from minigrad.backend import array_module
-from pyramids.arguments import check_image, check_out_shape
+from minigrad.backend import Array, array_module
+from pyramids.arguments import Axes, Shape, check_image, check_out_shape
 from pyramids.borders import extension
 from pyramids.lines import along, down_lines, up_lines
 from pyramids.threads import for_each
 
+Lines = Callable[[Array, int, int, int, int], Array]
+Store = Callable[[tuple, Array], object]
 STRIP = 200_000
 """Samples of a strip, in or out: few enough for the cache, enough to keep two threads busy."""
 
@@ -37,7 +40,8 @@ def kernel(a: float = 0.375) -> tuple[float, float, float]:
     return float(a), 0.25, 0.25 - float(a) / 2
 
 
-def pyr_down(x, a: float = 0.375, border: str = "reflect101", axes=(-2, -1)):
+def pyr_down(x: Array, a: float = 0.375, border: str = "reflect101",
+             axes: Axes = (-2, -1)) -> Array:
     """y[i] = sum over m = -2..2 of w[m] x[2i + m], along each of `axes`: the paper's REDUCE.
 
     x (..., H, W) -> y (..., ceil(H/2), ceil(W/2)), same dtype; other `axes` likewise. `border` is
@@ -50,12 +54,13 @@ def pyr_down(x, a: float = 0.375, border: str = "reflect101", axes=(-2, -1)):
     """
     x, axes = check_image(x, axes)
     lines = partial(down_lines, taps=kernel(a), extend=extension(border))
-    y = array_module(x).empty(halved(x.shape, axes), x.dtype)
+    y = array_module(x).empty(half_shape(x.shape, axes), x.dtype)
     filter_strips(lines, x, y.shape, axes, y.__setitem__, overshoots=a > 0.5)
     return y
 
 
-def pyr_up(x, out_shape, a: float = 0.375, border: str = "reflect101", axes=(-2, -1)):
+def pyr_up(x: Array, out_shape: Shape, a: float = 0.375, border: str = "reflect101",
+           axes: Axes = (-2, -1)) -> Array:
     """y[j] = 2 sum over m = -2..2 of w[m] z[j + m], z[2i] = x[i], z[2i + 1] = 0: EXPAND.
 
     x (..., ceil(H/2), ceil(W/2)) -> y of shape `out_shape` = (..., H, W), same dtype; other `axes`
@@ -70,7 +75,8 @@ def pyr_up(x, out_shape, a: float = 0.375, border: str = "reflect101", axes=(-2,
     return y
 
 
-def up_strips(x, shape, a, border, axes, store):
+def up_strips(x: Array, shape: Shape, a: float, border: str, axes: Sequence[int],
+              store: Store) -> None:
     """`pyr_up` of checked arguments, strip by strip: `store(index, y[index])` for all that tile y.
 
     `store` may write over a strip, and several threads call it at a time.
@@ -80,12 +86,13 @@ def up_strips(x, shape, a, border, axes, store):
     filter_strips(lines, x, shape, axes, store, overshoots)
 
 
-def halved(shape, axes) -> tuple[int, ...]:
+def half_shape(shape: Shape, axes: Collection[int]) -> tuple[int, ...]:
     """The shape one level up: ceil(n/2) along `axes` (non-negative), unchanged along the others."""
     return tuple((n + 1) // 2 if axis in axes else n for axis, n in enumerate(shape))
 
 
-def filter_strips(lines, x, shape, axes, store, overshoots=True):
+def filter_strips(lines: Lines, x: Array, shape: Shape, axes: Sequence[int], store: Store,
+                  overshoots: bool = True) -> None:
     """Apply the 1-D filter `lines` along every axis of `axes`, strip by strip of the first one.
 
     `store(index, y[index])` receives every strip of the result y, which has that `shape`.
@@ -97,27 +104,27 @@ def filter_strips(lines, x, shape, axes, store, overshoots=True):
         samples = max(x.size, math.prod(shape), 1)
         rows = max(2, STRIP * length // samples // 2 * 2)  # an even number: see up_lines
 
-    def strip(start):
+    def strip(start: int) -> None:
         stop = min(start + rows, length)
         part = lines(x, first, length, start, stop)
         for axis in others:
             part = lines(part, axis, shape[axis], 0, shape[axis])
-        store(along(first, slice(start, stop)), rounded(part, x.dtype, overshoots))
+        store(along(first, slice(start, stop)), round_to(part, x.dtype, overshoots))
 
     for_each(strip, range(0, length, rows))
 
 
-def rounded(part, dtype, saturate=True):
+def round_to(part: Array, dtype: np.dtype, overshoots: bool = True) -> Array:
     """`part`, which may be written over, in `dtype`; integers are rounded halves upwards."""
     if dtype.kind == "f":
         return part.astype(dtype, copy=False)
     part += 0.5
     if dtype.kind == "i":  # without negative numbers, the cast below will do
         array_module(part).floor(part, out=part)
-    return (saturated(part, dtype) if saturate else part).astype(dtype)
+    return (saturate(part, dtype) if overshoots else part).astype(dtype)
 
 
-def saturated(values, dtype):
+def saturate(values: Array, dtype: np.dtype) -> Array:
     """`values`, clipped in place to the range of `dtype` if that is an integer type."""
     if dtype.kind == "f":
         return values

@@ -12,13 +12,19 @@ of each row two samples of the sums are void, for they reach into the next row, 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from minigrad.backend import array_module
+from minigrad.backend import Array, array_module
+from pyramids.borders import Border
+
+Taps = Sequence[float]
 
 
-def down_lines(x, axis, length, start, stop, taps, extend):
+def down_lines(x: Array, axis: int, length: int, start: int, stop: int, taps: Taps,
+               extend: Border) -> Array:
     """y[i] = sum over m = -2..2 of taps[|m|] z[2i + m], i = start..stop-1, along `axis` of x.
 
     `length` is that of all of y, ceil(n/2). float32 at least; a copy of x if n = 1.
@@ -30,16 +36,17 @@ def down_lines(x, axis, length, start, stop, taps, extend):
     even = _samples(x, axis, range(2 * start - 2, 2 * stop + 2, 2), 1, n, extend)
     odd = _samples(x, axis, range(2 * start - 1, 2 * stop + 3, 2), 1, n, extend)
     y = xp.empty_like(even)
-    total, _, _ = _shifted(y, axis)
-    before, centre, after = _shifted(even, axis)  # z[2i - 2], z[2i], z[2i + 2]
-    left, right, _ = _shifted(odd, axis)          # z[2i - 1], z[2i + 1]
+    total, _, _ = _neighbours(y, axis)
+    before, centre, after = _neighbours(even, axis)  # z[2i - 2], z[2i], z[2i + 2]
+    left, right, _ = _neighbours(odd, axis)          # z[2i - 1], z[2i + 1]
     xp.multiply(centre, taps[0], out=total)
     _add_pair(total, taps[1], left, right)
     _add_pair(total, taps[2], before, after)
     return y[along(axis, slice(stop - start))]
 
 
-def up_lines(x, axis, length, start, stop, taps, extend):
+def up_lines(x: Array, axis: int, length: int, start: int, stop: int, taps: Taps,
+             extend: Border) -> Array:
     """y[j] = sum over m = -2..2 of taps[|m|] z[j + m], j = start..stop-1, along `axis` of x.
 
     z[2i] = x[i], z[2i + 1] = 0; z and all of y are `length` long; start is even. float32 at least;
@@ -51,11 +58,11 @@ def up_lines(x, axis, length, start, stop, taps, extend):
     evens, odds = (stop - start + 1) // 2, (stop - start) // 2
     near = _samples(x, axis, range(start - 2, start + 2 * evens + 2, 2), 2, length, extend)
     even, odd = xp.empty_like(near), xp.empty_like(near)
-    before, centre, after = _shifted(near, axis)  # z[j - 2], z[j], z[j + 2] of an even j
-    total, _, _ = _shifted(even, axis)
+    before, centre, after = _neighbours(near, axis)  # z[j - 2], z[j], z[j + 2] of an even j
+    total, _, _ = _neighbours(even, axis)
     xp.multiply(centre, taps[0], out=total)
     _add_pair(total, taps[2], before, after)
-    total, _, _ = _shifted(odd, axis)
+    total, _, _ = _neighbours(odd, axis)
     xp.add(centre, after, out=total)  # z[j - 1], z[j + 1] of an odd j
     total *= taps[1]
     y = xp.empty((*x.shape[:axis], stop - start, *x.shape[axis + 1:]), near.dtype)
@@ -70,17 +77,18 @@ def up_lines(x, axis, length, start, stop, taps, extend):
     return y
 
 
-def along(axis, index):
+def along(axis: int, index: Any) -> tuple:
     """An index that takes `index` along one axis and everything along those before and after."""
     return (slice(None),) * axis + (index,)
 
 
-def work_dtype(x):
+def work_dtype(x: Array) -> np.dtype:
     """float32 for 8- and 16-bit samples, float64 for 32-bit integers: exact sums for a = 3/8."""
     return np.result_type(x.dtype, np.float32)
 
 
-def _samples(x, axis, positions, spacing, length, extend):
+def _samples(x: Array, axis: int, positions: range, spacing: int, length: int,
+             extend: Border) -> Array:
     """z at `positions`, a range, along `axis`, as a new contiguous array.
 
     z is `length` long and holds x at multiples of `spacing`, as all `positions` inside it are.
@@ -95,26 +103,26 @@ def _samples(x, axis, positions, spacing, length, extend):
     _move(x[along(axis, inside)], samples[along(axis, slice(begin, end))])
     for k in (*range(begin), *range(end, len(positions))):
         source = extend(positions[k], length)
-        empty = source is None or source % spacing
-        samples[along(axis, k)] = 0 if empty else x[along(axis, source // spacing)]
+        samples[along(axis, k)] = (0 if source is None or source % spacing
+                                   else x[along(axis, source // spacing)])
     return samples
 
 
-def _shifted(samples, axis):
+def _neighbours(samples: Array, axis: int) -> tuple[Array, Array, Array]:
     """The memory of `samples` as a line, beside those of the next and next but one along `axis`."""
     stride = math.prod(samples.shape[axis + 1:])
     line = samples.reshape(-1)
     return line[:-2 * stride], line[stride:-stride], line[2 * stride:]
 
 
-def _add_pair(y, weight, left, right):
+def _add_pair(y: Array, weight: float, left: Array, right: Array) -> None:
     """y += weight (left + right): mirror images give mirror images, to the bit."""
     pair = left + right
     pair *= weight
     y += pair
 
 
-def _move(source, target):
+def _move(source: Array, target: Array) -> None:
     """target[...] = source, the channels of a pixel as one element: several times faster."""
     runs = [_runs(source), _runs(target)]
     if runs[0].dtype == runs[1].dtype:
@@ -122,7 +130,7 @@ def _move(source, target):
     target[...] = source
 
 
-def _runs(x):
+def _runs(x: Array) -> Array:
     """x with its last axis as one element of so many bytes, if that is short and without gaps."""
     if array_module(x) is np and x.ndim > 1 and 1 < x.shape[-1] <= 16 and (
             x.strides[-1] == x.itemsize):

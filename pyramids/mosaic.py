@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.backend import array_module
+from minigrad.backend import Array, array_module
 from pyramids.pyramid import Pyramid
 
 
-def mosaic(pyramid: Pyramid):
+def mosaic(pyramid: Pyramid) -> Array:
     """One array that holds every level once, at its true size, zeros elsewhere.
 
     Levels (H, W), (h_1, w_1), ... along the two axes -> (max(H, h_1 + h_2 + ...), W + w_1); other
@@ -20,28 +20,24 @@ def mosaic(pyramid: Pyramid):
     if pyramid.exact:
         raise ValueError("an exact=True pyramid holds bit patterns: show one without")
     shape = list(pyramid[0].shape)
-    for axis, size in zip(pyramid.axes, _canvas(places(pyramid))):
-        shape[axis] = size
+    for axis, parts in zip(pyramid.axes, zip(*places(pyramid))):
+        shape[axis] = max(part.stop for part in parts)
     dtype = np.result_type(*{level.dtype for level in pyramid})
     canvas = array_module(pyramid[0]).zeros(shape, dtype)
     for level, place in zip(pyramid, places(pyramid)):
-        index = [slice(None)] * canvas.ndim
+        index: list = [slice(None)] * canvas.ndim
         for axis, part in zip(pyramid.axes, place):
             index[axis] = part
         canvas[tuple(index)] = level
     return canvas
 
 
-def places(pyramid: Pyramid):
+def places(pyramid: Pyramid) -> list[tuple[slice, slice]]:
     """Where each level stands in the mosaic: a pair of slices (rows, columns) per level."""
     sizes = [tuple(level.shape[axis] for axis in pyramid.axes) for level in pyramid]
     (height, width), *others = sizes
-    found, top = [(slice(0, height), slice(0, width))], 0
+    slices, top = [(slice(0, height), slice(0, width))], 0
     for h, w in others:
-        found.append((slice(top, top + h), slice(width, width + w)))
+        slices.append((slice(top, top + h), slice(width, width + w)))
         top += h
-    return found
-
-
-def _canvas(found):
-    return (max(rows.stop for rows, _ in found), max(columns.stop for _, columns in found))
+    return slices

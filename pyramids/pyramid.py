@@ -22,13 +22,15 @@ A nan or inf spreads over a float image rebuilt without `exact=True`.
 from __future__ import annotations
 
 import operator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from minigrad.backend import array_module
-from pyramids.arguments import check_axes, check_image, check_levels, check_one_device
-from pyramids.filters import halved, pyr_down, pyr_up, saturated, up_strips
+from minigrad.backend import Array, array_module
+from pyramids.arguments import Axes, Shape, check_axes, check_image, check_levels, check_one_device
+from pyramids.filters import half_shape, pyr_down, pyr_up, saturate, up_strips
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,7 +43,7 @@ class Pyramid:
     makes one with changed levels. ValueError or TypeError where the levels do not fit together.
     """
 
-    levels: tuple
+    levels: tuple[Array, ...]
     kind: str
     dtype: np.dtype
     a: float
@@ -49,7 +51,7 @@ class Pyramid:
     axes: tuple[int, ...]
     exact: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.kind not in ("gaussian", "laplacian"):
             raise ValueError(f"kind = {self.kind!r}: use 'gaussian' or 'laplacian'")
         if not self.levels:
@@ -62,31 +64,31 @@ class Pyramid:
             if level.shape != shape or level.dtype != dtype:
                 raise ValueError(f"level {k} is {level.dtype} {level.shape}: "
                                  f"it must be {dtype} {shape} to fit the others")
-            shape = halved(shape, self.axes)
-        object.__setattr__(self, "levels", tuple(_read_only(level) for level in self.levels))
+            shape = half_shape(shape, self.axes)
+        object.__setattr__(self, "levels", tuple(_freeze(level) for level in self.levels))
 
-    def _level_dtype(self, k):
+    def _level_dtype(self, k: int) -> np.dtype:
         if self.kind == "gaussian" or k == len(self.levels) - 1:
             return self.dtype
         return _residual_dtype(self.dtype, self.exact)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.levels)
 
-    def __getitem__(self, k):
+    def __getitem__(self, k: Any) -> Any:
         return self.levels[k]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Array]:
         return iter(self.levels)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         shapes = " ".join("x".join(map(str, level.shape)) for level in self.levels)
         return (f"Pyramid({self.kind}, {self.dtype}, {len(self)} levels {shapes}, a={self.a}, "
                 f"border={self.border!r}, axes={self.axes}, exact={self.exact})")
 
 
-def gaussian_pyramid(x, levels=None, a: float = 0.375, border: str = "reflect101",
-                     axes=(-2, -1)) -> Pyramid:
+def gaussian_pyramid(x: Array, levels: int | None = None, a: float = 0.375,
+                     border: str = "reflect101", axes: Axes = (-2, -1)) -> Pyramid:
     """I_0 = x, I_{k+1} = pyr_down(I_k): `levels` arrays, or all down to 1x1 if it is None.
 
     Errors as in `pyr_down`; TypeError or ValueError for `levels` outside 1..the number of arrays
@@ -99,8 +101,9 @@ def gaussian_pyramid(x, levels=None, a: float = 0.375, border: str = "reflect101
     return Pyramid(tuple(images), "gaussian", x.dtype, a, border, axes)
 
 
-def laplacian_pyramid(x, levels=None, a: float = 0.375, border: str = "reflect101",
-                      axes=(-2, -1), exact: bool = False) -> Pyramid:
+def laplacian_pyramid(x: Array, levels: int | None = None, a: float = 0.375,
+                      border: str = "reflect101", axes: Axes = (-2, -1),
+                      exact: bool = False) -> Pyramid:
     """L_k = I_k - pyr_up(I_{k+1}), and the coarsest I_k last: `levels` arrays, or all down to 1x1.
 
     `exact=True` stores, for floats, the difference of the bit patterns modulo 2^bits as an integer
@@ -119,7 +122,7 @@ def laplacian_pyramid(x, levels=None, a: float = 0.375, border: str = "reflect10
     return Pyramid((*residuals, top), "laplacian", image.dtype, a, border, axes, exact)
 
 
-def collapse(pyramid: Pyramid, levels=None):
+def collapse(pyramid: Pyramid, levels: int | Collection[int] | None = None) -> Array:
     """The image of a Laplacian pyramid: I_k = L_k + pyr_up(I_{k+1}), from the top down to k = 0.
 
     `levels` = m uses only the m coarsest arrays, a collection of indices only those arrays; what is
@@ -127,18 +130,18 @@ def collapse(pyramid: Pyramid, levels=None):
     range. TypeError unless it is a Laplacian pyramid; ValueError for levels that it does not have,
     or for other than the m coarsest of an `exact=True` one, whose arrays mean nothing alone.
     """
-    return _rebuilt(pyramid, 0, _selected(pyramid, levels))
+    return _rebuild(pyramid, 0, _indices(pyramid, levels))
 
 
-def expand_to(pyramid: Pyramid, k: int):
+def expand_to(pyramid: Pyramid, k: int) -> Array:
     """I_k of a Laplacian pyramid, rebuilt from L_k, L_{k+1}, ... and the top; see `collapse`."""
     check_laplacian(pyramid)
     if not 0 <= operator.index(k) < len(pyramid):
         raise ValueError(f"k = {k}: this pyramid has the levels 0 to {len(pyramid) - 1}")
-    return _rebuilt(pyramid, k, range(len(pyramid)))
+    return _rebuild(pyramid, k, range(len(pyramid)))
 
 
-def _rebuilt(pyramid, finest, selected):
+def _rebuild(pyramid: Pyramid, finest: int, selected: Collection[int]) -> Array:
     top = len(pyramid) - 1
     image = pyramid[top].copy()
     if top not in selected:
@@ -152,7 +155,7 @@ def _rebuilt(pyramid, finest, selected):
     return image
 
 
-def _selected(pyramid, levels):
+def _indices(pyramid: Pyramid, levels: Any) -> Collection[int]:
     """The indices that `collapse` shall use, checked."""
     check_laplacian(pyramid)
     count = len(pyramid)
@@ -167,34 +170,36 @@ def _selected(pyramid, levels):
     return indices
 
 
-def check_laplacian(pyramid):
+def check_laplacian(pyramid: Pyramid) -> None:
     kind = getattr(pyramid, "kind", type(pyramid).__name__)
     if not isinstance(pyramid, Pyramid) or kind != "laplacian":
         raise TypeError(f"expected a Laplacian pyramid, got: {kind}")
 
 
-def most_levels(shape, axes):
+def most_levels(shape: Shape, axes: Axes) -> int:
     """How many arrays there are down to length 1 along all `axes`."""
     return 1 + (max(shape[axis] for axis in axes) - 1).bit_length()
 
 
-_SILENT = {"over": "ignore", "invalid": "ignore"}  # an exact pyramid takes inf and nan as they come
+# For np.errstate: an exact pyramid takes inf and nan as they come.
+_SILENT: dict[str, Any] = {"over": "ignore", "invalid": "ignore"}
 
 
-def _residual_dtype(dtype, exact):
+def _residual_dtype(dtype: np.dtype, exact: bool) -> np.dtype:
     """Signed integers twice as wide for integers; for floats themselves, or bits if `exact`."""
     if dtype.kind in "iu":
         return np.dtype(f"i{2 * dtype.itemsize}")
     return np.dtype(f"i{dtype.itemsize}") if exact else dtype
 
 
-def _residual(image, smaller, a, border, axes, exact):
+def _residual(image: Array, smaller: Array, a: float, border: str, axes: tuple[int, ...],
+              exact: bool) -> Array:
     """image - pyr_up(smaller)."""
     dtype = _residual_dtype(image.dtype, exact)
     xp = array_module(image)
     residual = xp.empty(image.shape, dtype)
 
-    def store(index, prediction):
+    def store(index: tuple, prediction: Array) -> None:
         if dtype.kind == "i" and image.dtype.kind == "f":
             residual[index] = image[index].view(dtype) - _bits(prediction, dtype)
         else:
@@ -204,14 +209,14 @@ def _residual(image, smaller, a, border, axes, exact):
     return residual
 
 
-def _sum(pyramid, k, smaller):
+def _sum(pyramid: Pyramid, k: int, smaller: Array) -> Array:
     """L_k + pyr_up(smaller): `_residual` undone."""
     residual, dtype = pyramid[k], pyramid.dtype
     xp = array_module(residual)
     image = xp.empty(residual.shape, dtype)
     span = 2**(8 * dtype.itemsize)  # differences of integers are smaller than that
 
-    def store(index, prediction):
+    def store(index: tuple, prediction: Array) -> None:
         if residual.dtype.kind == "i" and dtype.kind == "f":
             image[index] = (residual[index] + _bits(prediction, residual.dtype)).view(dtype)
         elif dtype.kind == "f":
@@ -219,19 +224,19 @@ def _sum(pyramid, k, smaller):
         else:
             total = xp.clip(residual[index], -span, span)  # so that no sum can overflow
             total += prediction
-            image[index] = saturated(total, dtype)
+            image[index] = saturate(total, dtype)
 
     up_strips(smaller, residual.shape, pyramid.a, pyramid.border, pyramid.axes, store)
     return image
 
 
-def _bits(prediction, dtype):
+def _bits(prediction: Array, dtype: np.dtype) -> Array:
     """The bits of a prediction. Its nan and inf become 0: the bits of a computed nan may vary."""
     prediction[~array_module(prediction).isfinite(prediction)] = 0
     return prediction.view(dtype)
 
 
-def _read_only(array):
+def _freeze(array: Array) -> Array:
     view = array.view()
     if isinstance(view, np.ndarray):  # CuPy has no such flag
         view.flags.writeable = False

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 from functools import cache
+from typing import Any
 
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+from minigrad.kernels.runtime.threads import CORES
 
 THREADS = min(CORES, 2)
 """How many threads: one per core that this process may use, but no more than two.
@@ -18,7 +20,7 @@ has arrays of its own.
 """
 
 
-def for_each(task, items) -> None:
+def for_each(task: Callable[[Any], object], items: Iterable[Any]) -> None:
     """task(item) for every item, by `THREADS` threads, the caller's own among them.
 
     Tasks must not depend on one another, so that neither do results on the number of threads.
@@ -35,11 +37,11 @@ def for_each(task, items) -> None:
         other.result()  # raises what the task raised
 
 
-def _run(task, items):
+def _run(task: Callable[[Any], object], items: list[Any]) -> None:
     for item in items:
         task(item)
 
 
 @cache
-def _pool(process):  # a forked process needs threads of its own
+def _pool(process: int) -> ThreadPoolExecutor:  # a forked process needs threads of its own
     return ThreadPoolExecutor(CORES, "pyramids")

@@ -1,6 +1,9 @@
 """`python -m experiments.benchmarks NAME ... [--json]`: run benchmarks beside the installed peers.
 
-Exit status: 0 done, 2 a mistake in the command.
+    python -m experiments.benchmarks gpu --smoke        is this GPU's every kind of kernel right?
+    python -m experiments.benchmarks gpu --kernels      how fast is each, and how fast could it be?
+
+Exit status: 0 done, 1 a check of --smoke failed, 2 a mistake in the command, or no GPU.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import numpy as np
 
 import minigrad
 from experiments.benchmarks import harness
+from minigrad.backend import to_device
 
 BENCHMARKS = {
     "ops": "what one op costs on tiny tensors, beside torch",
@@ -34,7 +38,17 @@ def main(argv=None) -> int:
     parser.add_argument("names", nargs="+", choices=BENCHMARKS, metavar="NAME", help="; ".join(
         f"{name}: {what}" for name, what in BENCHMARKS.items()))
     parser.add_argument("--json", action="store_true", help="print one JSON document")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--smoke", action="store_true",
+                      help="of gpu: each kind of kernel once, beside float64 on the CPU")
+    part.add_argument("--kernels", action="store_true",
+                      help="of gpu: each kernel by itself, beside what the card can do at most")
     args = parser.parse_args(argv)
+    if args.smoke or args.kernels:
+        if args.names != ["gpu"] or args.json:
+            parser.error("--smoke and --kernels belong to gpu alone, and print no JSON: they write "
+                         "it to results/")
+        return without_peers("gpu_smoke" if args.smoke else "gpu_kernels")
     peers = {}
     for name in dict.fromkeys(peer for benchmark in args.names for peer in PEERS[benchmark]):
         try:
@@ -58,6 +72,17 @@ def main(argv=None) -> int:
     else:
         print(", ".join(f"{k} {v}" for k, v in versions.items()))
     return 0
+
+
+def without_peers(module) -> int:
+    """Run a module that measures a GPU without peers."""
+    try:
+        to_device(np.zeros(1), "cuda")
+    except RuntimeError as error:
+        print(f"benchmark gpu: {error}", file=sys.stderr)
+        return 2
+    rows = importlib.import_module(f"experiments.benchmarks.{module}").run()
+    return int(not all(getattr(row, "ok", True) for row in rows))
 
 
 if __name__ == "__main__":

@@ -1,29 +1,33 @@
 """Training steps per second on a GPU, beside PyTorch eager on the same GPU in the same run.
 
-Each contender's steps are timed with CUDA events, in turns. Both frameworks train the same networks
-on the same numbers with SGD; TF32 is on for both, then off for both. The results go to
-results/gpu.json with date, device, versions and commit.
+Each contender's steps are timed with CUDA events, in turns. All train the same networks on the same
+numbers with SGD: in float32 on tensor cores (TF32) and without, and under autocast in bfloat16.
+PyTorch runs as it comes and with `channels_last`, its strongest form. After each workload the
+results so far, with date, device, versions and commit, are in results/gpu.json.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import pathlib
 import platform
-import statistics
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 
 import minigrad as mg
-from experiments.benchmarks.harness import Row, timing
+from experiments.benchmarks.harness import Row, timed_race
 from minigrad import models, optim
-from minigrad.backend import memory_report
+from minigrad.backend import memory_report, to_device
+from minigrad.dtypes import number_type
 
 RESULTS = pathlib.Path("results/gpu.json")
 STEPS, ROUNDS = 10, 9  # steps per run; runs per contender, after two to warm up
+PRECISIONS = "TF32", "bf16", "float32"
 
 # name: (network, its name in torchvision or None, batch, (C, H, W), classes)
 WORKLOADS = {
@@ -35,81 +39,119 @@ WORKLOADS = {
 
 
 def run(peers: dict) -> list[Row]:
-    """All workloads, beside torch (and torchvision) if they are installed with CUDA."""
+    """All workloads, beside torch (and torchvision) if they are installed with CUDA.
+
+    Ends with exit status 2 and one line if there is no GPU.
+    """
     try:
-        import cupy
-    except ImportError:
-        sys.exit("benchmark gpu: CuPy is not installed: pip install 'minigrad[cuda12]'")
-    if not cupy.is_available():
-        sys.exit("benchmark gpu: no NVIDIA GPU found")
-    torch = peers.get("torch")
-    torch = torch if torch and torch.cuda.is_available() else None
-    if torch:
-        import torchvision  # installed with torch; its models are the workloads
-        peers = {**peers, "torchvision": torchvision}
+        to_device(np.zeros(1), "cuda")
+    except RuntimeError as error:
+        print(f"benchmark gpu: {error}", file=sys.stderr)
+        sys.exit(2)
+    import cupy
+    peers = _with_cuda(peers)
+    document = _document(cupy, peers)
     rows = []
-    for tf32 in (True, False):
-        mg.set_float32_matmul_precision("high" if tf32 else "highest")
-        if torch:
-            torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = tf32
-        for name, workload in WORKLOADS.items():
-            print(f"{name}, TF32 {'on' if tf32 else 'off'}; {memory_report()}", file=sys.stderr)
-            rows.append(_race(f"{name}, TF32 {'on' if tf32 else 'off'}", workload, cupy, torch,
-                              peers.get("torchvision")))
-    _record(rows, cupy, peers)
+    before = mg.get_float32_matmul_precision()
+    try:
+        for precision in _precisions():
+            mg.set_float32_matmul_precision("high" if precision == "TF32" else "highest")
+            for name, workload in WORKLOADS.items():
+                name = f"{name}, {precision}"
+                print(f"{name}; {memory_report()}", file=sys.stderr)
+                rows.append(_race(name, workload, precision, cupy, peers))
+                _write(document, rows)
+    finally:
+        mg.set_float32_matmul_precision(before)
+    print(f"recorded in {RESULTS}", file=sys.stderr)
     return rows
 
 
-def _race(name, workload, cupy, torch, torchvision):
+def _with_cuda(peers):
+    """torch and torchvision, if torch can use the GPU."""
+    torch = peers.get("torch")
+    if not (torch and torch.cuda.is_available()):
+        return {}
+    try:
+        import torchvision  # its models are the workloads
+    except ImportError:
+        print("torchvision is not installed: measured without torch", file=sys.stderr)
+        return {}
+    return {"torch": torch, "torchvision": torchvision}
+
+
+def _precisions():
+    """The precisions that can be measured here: bfloat16 needs ml_dtypes."""
+    try:
+        number_type("bfloat16")
+    except RuntimeError as error:
+        print(f"without bf16: {error}", file=sys.stderr)
+        return [p for p in PRECISIONS if p != "bf16"]
+    return PRECISIONS
+
+
+def _race(name, workload, precision, cupy, peers):
     build, official, batch, size, classes = workload
     rng = np.random.default_rng(0)
     x = rng.standard_normal((batch, *size)).astype(np.float32)
     target = rng.integers(0, classes, batch)
-    contenders = {"minigrad": _minigrad_run(cupy, build(), x, target)}
-    if torch:
-        model = getattr(torchvision.models, official)() if official else _torch_lenet(torch)
-        contenders["torch"] = _torch_run(torch, model, x, target)
-    seconds = {contender: [] for contender in contenders}
-    for turn in range(-2, ROUNDS):
-        for contender, timed in contenders.items():
-            taken = timed() / STEPS
-            if turn >= 0:
-                seconds[contender].append(taken)
-    base = seconds[list(contenders)[-1]]
-    best = statistics.median(seconds["minigrad"])
-    return Row(name, "step", {c: timing(ts) for c, ts in seconds.items()},
-               {c: timing([t / b for t, b in zip(ts, base)]) for c, ts in seconds.items()},
-               {"minigrad's images per second": batch / best})
+    step = minigrad_step(build(), x, target, precision)
+    contenders = {
+        "minigrad": partial(_seconds, step, cupy.cuda.Event, cupy.cuda.get_elapsed_time)}
+    if peers:
+        torch = peers["torch"]
+        torch.backends.cudnn.allow_tf32 = precision == "TF32"
+        torch.backends.cuda.matmul.allow_tf32 = precision == "TF32"
+        clock = (lambda: torch.cuda.Event(enable_timing=True),
+                 lambda start, end: start.elapsed_time(end))
+        for contender, form in (("torch", "contiguous_format"),
+                                ("torch, channels_last", "channels_last")):
+            model = (getattr(peers["torchvision"].models, official)() if official
+                     else torch_lenet(torch))
+            contenders[contender] = partial(
+                _seconds, torch_step(torch, model, x, target, precision, form, "cuda"), *clock)
+    row = timed_race(name, "step", STEPS, contenders, ROUNDS)
+    return row._replace(
+        extra={"minigrad's images per second": batch / row.timings["minigrad"].median})
 
 
-def _minigrad_run(cupy, model, x, target):
-    model.to("cuda")
+def minigrad_step(model, x, target, precision, device="cuda"):
+    """A function that does one training step."""
+    model.to(device)
     optimizer = optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
-    x, target = mg.Tensor(x).to("cuda"), mg.Tensor(target).to("cuda")
+    x, target = mg.Tensor(x).to(device), mg.Tensor(target).to(device)
 
     def step():
         optimizer.zero_grad()
-        mg.ops.cross_entropy(model(x), target).backward()
+        with mg.autocast("bfloat16") if precision == "bf16" else contextlib.nullcontext():
+            loss = mg.ops.cross_entropy(model(x), target)
+        loss.backward()
         optimizer.step()
+        return loss
 
-    return lambda: _timed(step, cupy.cuda.Event, cupy.cuda.get_elapsed_time)
+    return step
 
 
-def _torch_run(torch, model, x, target):
-    model.cuda().train()
+def torch_step(torch, model, x, target, precision, form, device):
+    """The same in torch, its images and filters in that memory format."""
+    form = getattr(torch, form)
+    model.to(device, memory_format=form).train()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
-    x, target = torch.tensor(x).cuda(), torch.tensor(target).cuda()
+    x = torch.tensor(x).to(device, memory_format=form)
+    target = torch.tensor(target).to(device)
 
     def step():
         optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(model(x), target).backward()
+        with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
+            loss = torch.nn.functional.cross_entropy(model(x), target)
+        loss.backward()
         optimizer.step()
+        return loss
 
-    return lambda: _timed(step, lambda: torch.cuda.Event(enable_timing=True),
-                          lambda start, end: start.elapsed_time(end))
+    return step
 
 
-def _timed(step, event, milliseconds):
+def _seconds(step, event, milliseconds):
     """Seconds that the GPU took for STEPS steps."""
     start, end = event(), event()
     start.record()
@@ -120,7 +162,7 @@ def _timed(step, event, milliseconds):
     return milliseconds(start, end) / 1000
 
 
-def _torch_lenet(torch):
+def torch_lenet(torch):
     """The layers of models.lenet5 in torch."""
     nn = torch.nn
     return nn.Sequential(
@@ -129,20 +171,29 @@ def _torch_lenet(torch):
         nn.ReLU(), nn.Linear(84, 10))
 
 
-def _record(rows, cupy, peers):
-    device = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True)
-    document = {
+def _document(cupy, peers):
+    """What is known before anything is measured."""
+    return {
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "device": device, "commit": commit.stdout.strip() or "not in a git checkout",
+        "device": cupy.cuda.runtime.getDeviceProperties(0)["name"].decode(), "commit": _commit(),
         "versions": {"minigrad": mg.__version__, "python": platform.python_version(),
                      "numpy": np.__version__, "cupy": cupy.__version__,
                      "cuda": cupy.cuda.runtime.runtimeGetVersion(),
-                     **{name: module.__version__ for name, module in peers.items()}},
-        "rows": [{"workload": row.workload, **row.extra,
-                  "seconds per step": {c: t._asdict() for c, t in row.timings.items()},
-                  "ratio to the last": {c: t._asdict() for c, t in row.ratios.items()}}
-                 for row in rows]}
+                     **{name: module.__version__ for name, module in peers.items()}}}
+
+
+def _commit():
+    try:
+        git = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True)
+    except OSError:     # without git only the commit is unknown
+        return "unknown: git is not installed"
+    return git.stdout.strip() or "not in a git checkout"
+
+
+def _write(document, rows):
+    document = {**document, "rows": [
+        {"workload": row.workload, **row.extra,
+         "seconds per step": {c: t._asdict() for c, t in row.timings.items()},
+         "ratio to the last": {c: t._asdict() for c, t in row.ratios.items()}} for row in rows]}
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(json.dumps(document, indent=2) + "\n")
-    print(f"recorded in {RESULTS}", file=sys.stderr)

@@ -1,10 +1,11 @@
-"""Timing to be trusted on a shared machine: contenders take turns, medians and spread count."""
+"""Timing that can be trusted on a shared machine: contenders take turns, medians are compared."""
 
 from __future__ import annotations
 
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 
@@ -19,9 +20,9 @@ class Timing(NamedTuple):
 class Row(NamedTuple):
     """One workload: each contender's timing in seconds per `unit`, and its ratio to the last one's.
 
-    The ratio is the median over the rounds of the ratio within a round, so that a slow moment of
-    the machine, which hits the contenders of one round alike, cancels. `extra` holds further
-    numbers measured on the workload.
+    A ratio is taken within each round, and then the median over the rounds. So a slow moment of the
+    machine cancels, as it hits the contenders of one round alike. `extra` holds further numbers
+    measured on the workload.
     """
 
     workload: str
@@ -34,14 +35,26 @@ class Row(NamedTuple):
 def race(workload: str, unit: str, per_run: int, contenders: Mapping[str, Callable[[], object]],
          rounds: int = 21) -> Row:
     """Run the contenders in turn, `rounds` times after two to warm up; `per_run` units a run."""
+    return timed_race(workload, unit, per_run, {
+        name: partial(wall_seconds, run) for name, run in contenders.items()}, rounds)
+
+
+def wall_seconds(run: Callable[[], object]) -> float:
+    """How long a run takes, by the clock."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def timed_race(workload: str, unit: str, per_run: int,
+               contenders: Mapping[str, Callable[[], float]], rounds: int) -> Row:
+    """The same for contenders that time themselves: each makes a run and returns its seconds."""
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(-2, rounds):
         for name, run in contenders.items():
-            start = time.perf_counter()
-            run()
-            taken = (time.perf_counter() - start) / per_run
+            duration = run() / per_run
             if turn >= 0:
-                seconds[name].append(taken)
+                seconds[name].append(duration)
     base = seconds[list(contenders)[-1]]
     return Row(workload, unit, {name: timing(ts) for name, ts in seconds.items()},
                {name: timing([t / b for t, b in zip(ts, base)]) for name, ts in seconds.items()})

@@ -9,7 +9,7 @@ from experiments.benchmarks.harness import Row, race
 
 
 def run(peers: dict) -> list[Row]:
-    """Whole processes that import minigrad, beside ones that import NumPy alone."""
+    """Whole processes that import minigrad, beside processes that import NumPy only."""
     def start(module):
         return lambda: subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
     return [race("a process that imports and ends", "import", 1,

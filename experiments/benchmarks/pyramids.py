@@ -20,8 +20,8 @@ LEVELS = 6
 def run(peers: dict) -> list[Row]:
     """A large grey float32 image and a colour uint8 one, beside cv2 and skimage where installed."""
     rng = np.random.default_rng(0)
-    return [_beside(rng.random((2048, 2048), np.float32), peers),
-            _beside(rng.integers(0, 256, (1024, 1024, 3), np.uint8), peers)]
+    return [_race(rng.random((2048, 2048), np.float32), peers),
+            _race(rng.integers(0, 256, (1024, 1024, 3), np.uint8), peers)]
 
 
 def extra_memory(image) -> float:
@@ -50,7 +50,7 @@ def with_opencv(cv2, image):
     return image
 
 
-def _beside(image, peers) -> Row:
+def _race(image, peers) -> Row:
     contenders = {}
     if "skimage" in peers:
         from skimage.transform import pyramid_laplacian

@@ -11,7 +11,7 @@ import numpy as np
 
 import minigrad as mg
 from experiments.benchmarks.harness import Row, race
-from minigrad.kernels.threads import get_num_threads, set_num_threads
+from minigrad.kernels.runtime.threads import get_num_threads, set_num_threads
 from minigrad.models import resnet18, resnext50_32x4d, small_cnn
 from minigrad.models.resnet import BasicBlock, Bottleneck, ResNet
 from minigrad.nn import (AdaptiveAvgPool2d, BatchNorm2d, Conv2d, Dropout, Flatten, Linear,

@@ -2,7 +2,7 @@
 
 The files are in the file cache: the work is measured, not the disk. `load` maps a zip into memory
 and reads it once, for its CRC-32; torch copies it and checks nothing. So the time with a copy of
-every array stands beside it.
+every array is given as well.
 """
 
 from __future__ import annotations

@@ -1,15 +1,16 @@
-"""From the options that were typed to a plan: which network, from which weights."""
+"""Makes a plan of the options that were typed: which network, from which weights."""
 
 from __future__ import annotations
 
-import difflib
+import os
 from dataclasses import replace
 from pathlib import Path
 
-from experiments.own_network import is_own, named
+from experiments.errors import UserError, name_hint
+from experiments.options.own_network import is_own, named
+from experiments.options.values import usable_device
+from experiments.options.weights import check, message, reading
 from experiments.own_photos.plan import Plan
-from experiments.results import UserError
-from experiments.tasks.options import usable_device
 from minigrad.models import MODELS, load
 from minigrad.weights import official
 
@@ -24,11 +25,12 @@ def choose(given: dict) -> Plan:
     """
     plan = Plan(**{"arch": "", **given})
     plan = replace(plan, device=usable_device(plan.device))
+    check(plan, plan.weights not in ("none", "imagenet"))
     if plan.weights not in ("none", "imagenet"):
         plan = _from_file(plan)
     elif not plan.arch:
         plan = replace(plan, arch=TUNED if plan.tuned else DEFAULT)
-    _check_name(plan.arch)
+    check_name(plan.arch)
     if plan.weights == "imagenet" and plan.arch not in official.FILES:
         raise UserError(f"--weights imagenet: there are none for {plan.arch}; they are for "
                         f"{' '.join(official.FILES)}")
@@ -46,32 +48,31 @@ def choose(given: dict) -> Plan:
 
 
 def _from_file(plan):
-    """With the network of its weights, and the size of that, where nobody says."""
-    path = Path(plan.weights).expanduser().absolute()
+    """The plan with the network and the size that its weights record, where none are given."""
+    path = Path(os.path.expanduser(plan.weights)).absolute()
     plan = replace(plan, weights=str(path))
-    if not path.exists():
+    if not os.path.exists(path):        # Path.exists raises for a name that is too long
         raise UserError(f"--weights {path}: there is no such file or folder; give one, imagenet or "
                         "none")
     if is_own(plan.arch):
         return plan
     try:
-        found = load(path, plan.arch or None).architecture
+        found = load(path, plan.arch or None, **reading(plan)).architecture
     except (OSError, ValueError) as error:
-        raise UserError(f"--weights: {' '.join(str(error).split())}".replace(
-            "give the network, or its name in MODELS, as model=", "give --arch")) from error
+        raise UserError(f"--weights: {message(error)}".replace("say which it is with", "give")
+                        ) from error
     if found.get("name") not in MODELS:
         raise UserError(f"--weights {path}: they are of a network of your own; say which with "
                         "--arch FILE.py:NAME")
     return replace(plan, arch=found["name"], size=plan.size or found["arguments"].get("size"))
 
 
-def _check_name(arch):
+def check_name(arch: str) -> None:
+    """Raise UserError for an unknown network, or one that takes no photos in colour."""
     if is_own(arch):
         return
     if arch in _GREY:
         raise UserError(f"--arch {arch}: it is for grey pictures of 32x32; use small_cnn or a "
                         "ResNet")
     if arch not in MODELS:
-        close = difflib.get_close_matches(arch.lower(), MODELS, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"use one of {' '.join(MODELS)}"
-        raise UserError(f"--arch {arch}: unknown network: {hint}")
+        raise UserError(f"--arch {arch}: unknown network: {name_hint(arch, MODELS)}")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from html import escape
 from pathlib import Path
 
-from experiments.own_network import is_own
+from experiments.options.own_network import is_own
 from experiments.own_photos.photos import Photos
 from experiments.own_photos.plan import Plan
-from experiments.report import captioned, command, figure, skeleton
+from experiments.report.page import captioned, command, figure, origin, skeleton
 from experiments.results import save_figure, versions, write
 from experiments.tasks import plots, sheets
 from experiments.tasks.scores import Score, Share, score
@@ -30,7 +30,7 @@ body { display: block; max-width: 50rem; }
 
 @dataclass(frozen=True)
 class Outcome:
-    """A trained network, and what it says to the photos that it is judged by (`part` of them)."""
+    """A trained network, and its guesses for the photos of the `part` that it is judged by."""
 
     root: str
     history: History
@@ -89,14 +89,13 @@ def report(outcome: Outcome) -> None:
     """Draw the figures and write report.html."""
     photos, plan, found = outcome.photos, outcome.plan, outcome.score
     part = f"{outcome.part} photos"
-    drawn = replace(found, classes=tuple(name.replace("$", r"\$") for name in found.classes))
     pictures = {
         "curves": (lambda: plots.curves({Path(plan.arch).name: [outcome.history]}),
                    "Loss and accuracy by epoch, on the training photos (as they are changed at "
                    "random, with dropout) and on those of validation."),
-        "confusion": (lambda: plots.confusions({part: [drawn]}),
+        "confusion": (lambda: plots.confusions({part: [found]}),
                       "What the photos show (rows) and what was guessed (columns)."),
-        "classes": (lambda: plots.by_class({part: [drawn]}),
+        "classes": (lambda: plots.by_class({part: [found]}),
                     "The share of each class that was guessed right, with its 95% interval."),
         "mistakes": (lambda: sheets.mistakes(found),
                      f"The {part} that were guessed wrong, the most certain mistakes first, at "
@@ -107,13 +106,13 @@ def report(outcome: Outcome) -> None:
         del pictures["mistakes"]
     figures = "".join(_drawn(name, draw, caption, outcome.folder)
                       for name, (draw, caption) in pictures.items())
-    told = "".join(f"<p{' class=lead' * (i == 0)}>{escape(line)}</p>\n"
-                   for i, line in enumerate(story(outcome)))
+    paragraphs = "".join(f"<p{' class=lead' * (i == 0)}>{escape(line)}</p>\n"
+                         for i, line in enumerate(story(outcome)))
     write(outcome.folder / "report.html", skeleton(
         f"minigrad: {outcome.root}", f"""<header>
 <p class="kicker">minigrad experiments</p>
 <h1>{escape(_title(outcome))}</h1>
-{told}{_origin(outcome)}
+{paragraphs}{_origin(outcome)}
 </header>
 <main>
 <h3>To use it</h3>
@@ -132,7 +131,7 @@ def _drawn(name: str, draw: Callable, caption: str, folder: Path) -> str:
 
 
 def _origin(outcome):
-    """When, with what and how."""
+    """When and how the network was trained."""
     photos, plan, known = outcome.photos, outcome.plan, versions()
     parts = [f"{len(part)} {name}" for name, part in (
         ("for training", photos.train), ("for validation", photos.valid),
@@ -143,9 +142,7 @@ def _origin(outcome):
             "Versions": f"Python {known['python']}, NumPy {known['numpy']}",
             "Photos": f"{outcome.root}: {', '.join(parts)}, {cut}",
             "Training": plan.in_words(), "Seed": str(plan.seed)}
-    return '<dl class="origin">' + "".join(
-        f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in rows.items()
-    ) + "</dl>"
+    return origin({name: escape(value) for name, value in rows.items()})
 
 
 def _classes(outcome):

@@ -18,11 +18,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.results import UserError
-from experiments.terminal import progress
+from experiments.errors import UserError, one_line
+from experiments.report.terminal import progress
 from minigrad.data import Dataset, ImageError, ImageFolder, Resize, read_image, stratified_split
 from minigrad.data.folder import advice, kinds
-from minigrad.kernels.threads import CORES
+from minigrad.data.images import shown
+from minigrad.kernels.runtime.threads import CORES
 
 SHARE = 0.15                    # of the photos, for validation and for the test, if nobody says
 FEWEST = 4                      # photos of a class: some for every part
@@ -32,8 +33,11 @@ _LISTED = 3                     # bad photos that an error names
 
 
 class Photos(NamedTuple):
-    """The three parts; the classes' names; (path, reason) of photos that cannot be read; a line on
-    files that are no photos, or ""; whether the parts are folders of the user's."""
+    """The three parts and the names of the classes.
+
+    `bad` holds (path, reason) of each photo that cannot be read; `left_out` is a line on files that
+    are no photos, or ""; `own_parts` says whether the user has cut the parts, as folders.
+    """
 
     train: Dataset
     valid: Dataset
@@ -47,8 +51,8 @@ class Photos(NamedTuple):
 class Small(Dataset):
     """The photos of an ImageFolder that can be read, their shorter side made `side` pixels long.
 
-    They are read when this is made. The first GiB of them is kept; so a transform that begins with
-    `Resize(side)` gives the same as on the files, and soon. `bad` are those that cannot be read.
+    They are read when this is made. The first GiB of them is kept; a transform that begins with
+    `Resize(side)` gives the same as on the files, and faster. `bad` are those that cannot be read.
     """
 
     def __init__(self, folder: ImageFolder, side: int, tell: Callable[[str], None]):
@@ -71,16 +75,18 @@ class Small(Dataset):
         photo, (path, label) = self.kept[place], self.samples[place]
         if photo is None:
             photo = self.shrink(read_image(path))
-        return self._prepared(photo, rng, place), label
+        return self._prepare(photo, rng, place), label
 
     def name(self, index: int) -> str:
-        return self.samples[self._place(index)][0]
+        return shown(self.samples[self._place(index)][0])
 
     def _read(self, path):
         try:
             return self.shrink(read_image(path))
         except ImageError as error:
             return error
+        except ValueError as error:             # of a shape that would become too large
+            return ImageError(f"cannot use image {shown(path)}: {error}")
 
 
 def find(root: str, side: int, share: float | None, seed: int, on_error: str) -> Photos:
@@ -101,10 +107,10 @@ def find(root: str, side: int, share: float | None, seed: int, on_error: str) ->
                             for part in ("valid", "test"))]
     with progress(f"{root}: reading", 0, 1) as tell:
         sets = [folder and Small(folder, side, tell) for folder in folders]
-    there = [one for one in sets if one is not None]
-    bad = [one for part in there for one in part.bad]
+    small = [one for one in sets if one is not None]
+    bad = [one for part in small for one in part.bad]
     if bad and on_error == "raise":
-        raise UserError(_unreadable(bad, sum(len(one) + len(one.bad) for one in there)))
+        raise UserError(_unreadable(bad, sum(len(one) + len(one.bad) for one in small)))
     _check_enough(sets[0], root, 1 if own["valid"] else FEWEST)
     ignored = sum((folder.ignored for folder in folders if folder is not None), Counter())
     left_out = kinds(ignored) + (f" ({advice(ignored)})" if advice(ignored) else "")
@@ -136,7 +142,7 @@ def _image_folder(path, classes=None):
                             f"difference is {', '.join(map(repr, odd[:5]))}")
         return found
     except (OSError, ValueError) as error:
-        raise UserError(" ".join(str(error).split())) from error
+        raise UserError(one_line(error)) from error
 
 
 def _unreadable(bad, total):

@@ -1,4 +1,4 @@
-"""How to train on so many photos, on two cores in minutes, where the user has not said it.
+"""A plan for training: what the user leaves open is chosen so that two cores need minutes.
 
     plan = Plan(arch="resnet18", weights="imagenet").settled()      # size, learning rate
     plan = plan.for_photos(212)                                     # batch, epochs
@@ -18,15 +18,17 @@ _EPOCHS = {SCRATCH: (12, 60), TUNED: (4, 20), FROZEN: (6, 30)}      # fewest and
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that decides about a training, in JSON types; None: not settled yet.
+    """Everything that determines a training, in JSON types; None: not settled yet.
 
-    weights: "none", "imagenet" or a file; freeze: only the last layer learns; size: side of what
-    the network sees, in pixels; lr: the highest learning rate, that of the last layer; valid: the
-    share of the photos for validation, None for the usual.
+    weights: "none", "imagenet" or a file; entry, prefix: how that is read; freeze: only the last
+    layer learns; size: side of what the network sees, in pixels; lr: the highest learning rate,
+    that of the last layer; valid: the share of the photos for validation, None for the usual.
     """
 
     arch: str
     weights: str = "none"
+    entry: str | None = None
+    prefix: str | None = None
     freeze: bool = False
     size: int | None = None
     batch: int | None = None
@@ -65,14 +67,14 @@ class Plan:
         return ToArray(), Normalize(MEAN, STD)
 
     def settled(self) -> Plan:
-        """With the size and learning rate of the network, where they are not given."""
+        """The plan with the usual size and learning rate of its network, where none are given."""
         size = {"small_cnn": 64}.get(self.arch, 32 if self.arch.startswith("cifar") else 64 if
                                      ".py:" in self.arch else 128)
         lr = 3e-3 if self.freeze else 1e-3 if self.tuned or self.arch != "small_cnn" else 2e-3
         return replace(self, size=self.size or size, lr=self.lr or lr)
 
     def for_photos(self, count: int) -> Plan:
-        """With batch and epochs for `count` photos in training, where they are not given."""
+        """The plan with batch and epochs for `count` training photos, where none are given."""
         batch = self.batch or (8 if count < 100 else 16 if count < 400 else 32)
         steps = FROZEN if self.freeze else TUNED if self.tuned else SCRATCH
         fewest, most = _EPOCHS[steps]
@@ -84,7 +86,7 @@ class Plan:
         start = ("from scratch" if not self.tuned else
                  "from ImageNet's weights" if self.weights == "imagenet" else
                  f"from {self.weights}")
-        how = ", the last layer alone" if self.freeze else ""
+        part = ", the last layer alone" if self.freeze else ""
         epochs = f"{self.epochs} epoch{'s' * (self.epochs > 1)}"
-        return (f"{self.arch} {start}{how}, photos of {self.size} x {self.size} pixels, {epochs} "
+        return (f"{self.arch} {start}{part}, photos of {self.size} x {self.size} pixels, {epochs} "
                 f"in batches of {self.batch}, learning rate up to {self.lr:g}")

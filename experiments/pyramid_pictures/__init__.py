@@ -4,16 +4,3 @@ Nine teaching pictures, a blend, and a photograph rebuilt from its 1x1 top upwar
 that a picture shows is measured here, and those that do not depend on the photograph are compared
 with what is written of them. `page.py` puts together what the other modules, one topic each, say.
 """
-
-from __future__ import annotations
-
-from experiments.claims import Answer, Settings
-
-subject = "image pyramids in pictures"
-
-
-def verify(settings: Settings) -> Answer:
-    """Measure and draw everything; imported here so that `--help` need not wait for NumPy."""
-    from experiments.pyramid_pictures import page
-
-    return page.verify(settings)

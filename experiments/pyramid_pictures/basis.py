@@ -31,9 +31,9 @@ def transpose() -> Claim:
         for border in worst:
             down = pyr_down(every, border=border, axes=(1,))                 # (n, m): the transpose
             up = pyr_up(coarse, (len(coarse), n), border=border, axes=(1,)).T
-            off = np.abs(up - 2 * down)
-            worst[border] = max(worst[border], float(off.max()))
-            rows[border, n] = np.count_nonzero(off.any(axis=1))
+            error = np.abs(up - 2 * down)
+            worst[border] = max(worst[border], float(error.max()))
+            rows[border, n] = np.count_nonzero(error.any(axis=1))
             backward = pyr_down_T(coarse, (len(coarse), n), border=border, axes=(1,)).T
             true = max(true, float(np.abs(down - backward).max()))
     return Claim(
@@ -64,7 +64,7 @@ def singular_values(rng) -> Claim:
 
     pyramid = laplacian_pyramid(rng.random((SIDE, SIDE)), LEVELS)
     stacked = np.concatenate([level.ravel() for level in pyramid])
-    apart = float(np.abs(laplacian_T(pyramid).ravel() - matrix.T @ stacked).max())
+    distance = float(np.abs(laplacian_T(pyramid).ravel() - matrix.T @ stacked).max())
     return Claim(
         id="pyramids.frame",
         written=f"a pyramid of {LEVELS} levels on {SIDE}x{SIDE} pixels stretches an image by "
@@ -75,8 +75,8 @@ def singular_values(rng) -> Claim:
         documented=HOLDS,
         as_written=check("entries that differ from the written ones",
                          sum(x != y for x, y in zip(found, SINGULAR)), "==", 0),
-        evidence=(check("largest difference of laplacian_T to the transposed matrix", apart, "<=",
-                        1e-13),),
+        evidence=(check("largest difference of laplacian_T to the transposed matrix", distance,
+                        "<=", 1e-13),),
     )
 
 

@@ -16,7 +16,7 @@ def rates(image) -> list[dict]:
     """Open and closed loop per step D: bits per pixel, PSNR in dB, and the largest error.
 
     image (H, W) uint8, in up to `LEVELS` levels. The open loop is computed in floats, the closed
-    one in integers, as each is meant.
+    one in integers, each as its authors describe it.
     """
     levels = min(LEVELS, 1 + (max(image.shape) - 1).bit_length())
     pyramid = laplacian_pyramid(image.astype(np.float64), levels)

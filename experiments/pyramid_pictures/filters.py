@@ -39,8 +39,8 @@ def table() -> Claim:
     for a in filters:
         power = np.abs(np.exp(1j * np.outer(w, np.arange(-2, 3))) @ filters[a])**2
         energy[a] = np.trapezoid(power[2**13:]) / np.trapezoid(power)
-    apart = max(max(abs(np.arange(-2, 3)**2 @ filters[a] - sigma(a)**2),
-                    abs(energy[a] - aliased_energy(a))) for a in filters)
+    distance = max(max(abs(np.arange(-2, 3)**2 @ filters[a] - sigma(a)**2),
+                       abs(energy[a] - aliased_energy(a))) for a in filters)
     rows = (f"{_name(a)}: sigma {row[0]}, H(pi/2) {row[1]}, H(pi) {row[2]}, aliased {row[3]}"
             for a, row in found.items())
     return Claim(
@@ -54,7 +54,7 @@ def table() -> Claim:
                          sum(x != y for a in KERNELS for x, y in zip(found[a], KERNELS[a])),
                          "==", 0),
         evidence=(
-            check("largest distance to an impulse through pyr_down, sigma^2 and energy", apart,
+            check("largest distance to an impulse through pyr_down, sigma^2 and energy", distance,
                   "<=", 1e-7),
             check("L of x^2 at even and odd x, a = 3/8", detail_of_square(0.375), "==",
                   (-2.0, -2.0)),
@@ -74,13 +74,13 @@ def blur() -> Claim:
     found = [cumulative_blur(k) for k in range(1, len(BLURS) + 1)]
     n = 2**(len(BLURS) + 4)
     weights, lengths = None, [n >> k for k in range(len(BLURS) + 1)]
-    apart = 0.0
+    distance = 0.0
     for k, value in enumerate(found, 1):
         weights = np.zeros(lengths[k])
         weights[lengths[k] // 2] = 1
         for length in reversed(lengths[:k]):
             weights = pyr_down_T(weights, (length,), axes=(0,))
-        apart = max(apart, abs(math.sqrt(weights @ (np.arange(n) - n // 2)**2) / value - 1))
+        distance = max(distance, abs(math.sqrt(weights @ (np.arange(n) - n // 2)**2) / value - 1))
     return Claim(
         id="pyramids.blur",
         written="one pixel of I_k sees the image through a blur of sigma sqrt((4^k - 1)/3) pixels",
@@ -90,22 +90,22 @@ def blur() -> Claim:
         as_written=check("entries that differ from the written table",
                          sum(f"{value:.4f}" != text for value, text in zip(found, BLURS)), "==", 0),
         evidence=(check("largest relative distance to the spread of pixel weights, by pyr_down_T",
-                        apart, "<=", ROUNDING),),
+                        distance, "<=", ROUNDING),),
     )
 
 
 def opencv() -> Claim:
     image = np.pad(np.ones((2, 2)), 1)
-    apart = float(np.abs(pyr_down(image) - OPENCV).max())
+    distance = float(np.abs(pyr_down(image) - OPENCV).max())
     return Claim(
         id="pyramids.opencv",
         written="OpenCV's pyrDown of a 2x2 square in the middle of 4x4: 0.390625, 0.4296875, "
                 "0.4296875, 0.47265625",
-        measured=f"the same four numbers, off by {apart:g}",
+        measured=f"the same four numbers, off by {distance:g}",
         why="sample i stands on sample 2i of the finer level, so an even image is halved towards "
             "its upper left: a convention, no mistake",
         documented=HOLDS,
-        as_written=check("largest difference", apart, "==", 0.0),
+        as_written=check("largest difference", distance, "==", 0.0),
     )
 
 

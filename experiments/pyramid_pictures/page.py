@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from experiments.claims import Answer, Settings
+from experiments.claims import Answer
 from experiments.photo import load_photo
 from experiments.pyramid_pictures import (basis, blending, coding, exactness, filters, levels,
                                           rebuilding, zone_plate)
 from experiments.pyramid_pictures.photograph import Photograph, size
+from experiments.settings import Settings
 
 
 def verify(settings: Settings) -> Answer:

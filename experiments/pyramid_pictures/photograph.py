@@ -43,12 +43,15 @@ class Photograph:
 
     @cached_property
     def scale(self) -> float:
-        """Black and white of every L_k: the size that 99.5% of all differences stay below."""
+        """The difference that is drawn white in every L_k, minus it black: 99.5% are smaller."""
         sizes = [np.abs(detail).ravel() for detail in self.details[:-1]] or [np.zeros(1)]
         return max(float(np.quantile(np.concatenate(sizes), 0.995)), 1.0)
 
     def centred(self, k: int) -> np.ndarray:
-        """L_k for the eye: 0 is mid-grey, -scale black, +scale white; the top as it is. 0..1."""
+        """L_k as a picture with values 0..1: 0 is mid-grey, -scale black, +scale white.
+
+        The top, which is no difference, is as it is.
+        """
         detail = self.details[k]
         if k == len(self.details) - 1:
             return detail / 255

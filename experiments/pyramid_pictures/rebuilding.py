@@ -65,7 +65,7 @@ def _frame(photo, k):
     if k == len(photo.details) - 1:
         axes["U"].text(0.5, 0.5, "the top:\none colour", ha="center", va="center", fontsize=13)
         for ax in (axes["U"], axes["L"]):
-            ax.set_title(" ", fontsize=12)  # takes its room, lest the frames jump
+            ax.set_title(" ", fontsize=12)  # keeps its room, or the frames would jump
     else:
         predicted = pyr_up(expand_to(photo.details, k + 1), image.shape, axes=photo.details.axes)
         _show(axes["U"], predicted, photo, f"= up($I_{{{k + 1}}}$)")

@@ -44,7 +44,7 @@ def claim() -> Claim:
         id="pyramids.zone_plate",
         written="a zone plate of 257 pixels, halved: rms of the false rings beyond 3/4 of the "
                 "highest frequency 0.353 without a filter, 0.0042 with a = 3/8",
-        measured=", ".join(f"{value} {_how(a)}" for a, value in found.items()),
+        measured=", ".join(f"{value} {_filter_in_words(a)}" for a, value in found.items()),
         why="those rings are finer than the halved grid can hold; what the filter leaves of them "
             "comes back as coarse rings that were never there",
         documented=HOLDS,
@@ -61,7 +61,7 @@ def pictures():
     band = outer_band()
     plates = {"257×257, before": zone_plate()}
     for a, plate in halved_plates().items():
-        plates[f"halved {_how(a)}\nfalse rings {plate[band].std():.4f}"] = plate
+        plates[f"halved {_filter_in_words(a)}\nfalse rings {plate[band].std():.4f}"] = plate
     angle = np.linspace(0, math.pi / 2, 100)
     for ax, (title, plate) in zip(axes, plates.items()):
         ax.imshow(plate, cmap="gray", vmin=0, vmax=1, extent=(0, 1, 1, 0))
@@ -77,5 +77,5 @@ def pictures():
     return figure
 
 
-def _how(a):
+def _filter_in_words(a):
     return "without a filter" if a is None else f"with a = {a:g}"

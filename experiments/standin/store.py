@@ -11,24 +11,24 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from experiments.coursework import PUBLISHED
 from experiments.standin.breeds import BREEDS
 from experiments.standin.photos import DOMAINS, Taking, dog_photo, wide_photo
 from experiments.standin.wide import CLASSES
-from experiments.terminal import LOG_INTERVAL, is_live
 from minigrad.backend import keyed_generator
-from minigrad.kernels.threads import CORES
-from minigrad.weights.cache import cache_folder, writable
-from minigrad.weights.download import file_sha256
+from minigrad.files import cache_folder, file_sha256, writable
+from minigrad.kernels.runtime.threads import CORES
+from minigrad.progress import ProgressLine
 
-# of the drawings: other sources, another folder
+# A hash of the sources: where they draw otherwise, the pictures get another folder.
 VERSION = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(
     Path(__file__).parent.glob("*.py")))).hexdigest()[:8]
 SUMS = "SHA256SUMS"
-_ABANDONED = 24 * 3600                  # seconds after which an unfinished folder is nobody's
+_ABANDONED = 24 * 3600                  # seconds after which an unfinished folder is given up
 _CANNOT_WRITE = 3                       # exit status of a worker
 _WORKER = "from experiments.standin.store import work_off; work_off()"
 
@@ -58,7 +58,7 @@ _STREET = Taking(side=380, side_spread=0.25, quality=(70, 90), careless=1.0, spr
 PROFILES = {
     "quick": Profile((80,) * 7, (45,) * 7, 50, replace(_STUDIO, side=168, side_spread=0.2),
                      replace(_STREET, side=132, side_spread=0.15)),
-    "paper": Profile((96, 93, 92, 83, 93, 94, 95), (218, 150, 152, 150, 171, 200, 192), 60,
+    "paper": Profile(tuple(PUBLISHED["dbi"].values()), tuple(PUBLISHED["sdd"].values()), 60,
                      _STUDIO, _STREET)}
 
 
@@ -171,21 +171,13 @@ def _draw_all(folder: Path, profile: Profile, seed: int, workers: int, progress:
 
 def _count(listen: int, total: int, progress: bool) -> None:
     """Follow the drawing until all workers have closed their end of the pipe."""
-    live = progress and is_live(sys.stderr)
-    done, start, told = 0, time.monotonic(), time.monotonic()
-    while marks := os.read(listen, 4096):
-        done += len(marks)
-        if live:
-            sys.stderr.write(f"\r\x1b[2Kdrawing the stand-in: {done}/{total} pictures")
-            sys.stderr.flush()
-        elif progress and time.monotonic() - told > LOG_INTERVAL:
-            told = time.monotonic()
-            print(f"drawing the stand-in: {done}/{total} pictures", file=sys.stderr)
-    if live:
-        sys.stderr.write("\r\x1b[2K")
-    if progress:
-        print(f"drew the stand-in: {done} pictures in {time.monotonic() - start:.0f} s",
-              file=sys.stderr)
+    done, start = 0, time.monotonic()
+    with closing(ProgressLine(progress)) as line:
+        while marks := os.read(listen, 4096):
+            done += len(marks)
+            if line.due():
+                line.show(f"drawing the stand-in: {done}/{total} pictures", done / total)
+        line.say(f"drew the stand-in: {done} pictures in {time.monotonic() - start:.0f} s")
 
 
 def _replace(folder: Path, work: Path) -> None:

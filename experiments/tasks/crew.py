@@ -1,12 +1,12 @@
 """Trainings side by side: a small network keeps one core busy, and machines have more.
 
     with crew(names, settings) as turn:
-        settings = replace(settings, turn=turn)     # `train` waits for its turn, then reads
+        settings = replace(settings, turn=turn)     # a training waits for its turn, then is read
 
 A task lists what it will train as `trainings(settings)`: chains of work, each for a process of its
-own. What they train lands in the run's folder, bit for bit as it would without them, so the
-verification finds every training made. What a process could not finish, it does itself, and meets
-the same error.
+own. The results land in the run's folder, bit for bit as they would without these processes, and
+the verification reads them there. What a process could not finish, the main process does itself,
+and so meets the same error.
 """
 
 from __future__ import annotations
@@ -24,38 +24,39 @@ from dataclasses import replace
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 
+import numpy.random  # noqa: F401  Its import swallows a Ctrl-C, so not while processes are at work.
 from threadpoolctl import threadpool_limits
 
-from experiments import tasks
-from experiments.claims import Settings, alone
-from experiments.results import UserError
+from experiments import questions
+from experiments.errors import UserError
+from experiments.settings import Settings, free_turn
 from minigrad.data import ImageError, SampleError
-from minigrad.kernels.threads import CORES, set_num_threads
+from minigrad.kernels.runtime.threads import CORES, set_num_threads
 from minigrad.train import NonFiniteError
 from minigrad.train.signals import Stop, leave
 
 Chain = Sequence[Callable[[Settings], object]]
 _GLANCE = 0.2                   # seconds between looks at what the processes are doing
-# Warnings that the main process gives too, when it meets the same: a full disk, a cache.
-_MAINS = "minigrad.train.folder.disk", "minigrad.weights.cache"
+# Loggers whose warnings the main process gives too, when it meets the same full disk or cache.
+_MAINS = "minigrad.train.folder.disk", "minigrad.files"
 
 
 @contextmanager
 def crew(names: Sequence[str], settings: Settings) -> Iterator[Callable]:
-    """Start what the tasks of `names` train; gives the `turn` of `Settings`.
+    """Start processes for what the tasks among `names` train; gives the `turn` of `Settings`.
 
-    One chain has nothing to be beside, and one of the paper's networks, or of a GPU's, keeps the
-    whole machine busy: then there are no processes. At the end of the block, also by Ctrl-C, they
-    stop after the step they are at, saved.
+    No processes are started for a single chain, nor for the paper's networks or on a GPU, where one
+    training already keeps the whole machine busy. At the end of the block, also by Ctrl-C, each
+    process finishes its current step, saves, and stops.
     """
     chains: dict[str, list] = {}
     if settings.profile == "quick" and settings.device == "cpu":
-        for name in filter(tasks.TASKS.get, names):
-            for key, chain in tasks.TASKS[name].trainings(settings).items():
+        for name in questions.tasks_among(names):
+            for key, chain in questions.TASKS[name].trainings(settings).items():
                 chains.setdefault(key, []).extend(chain)
     size = min(len(chains), CORES)
     if size < 2:
-        yield alone
+        yield free_turn
         return
     processes = _Crew(chains, settings, CORES // size)
     try:
@@ -66,7 +67,7 @@ def crew(names: Sequence[str], settings: Settings) -> Iterator[Callable]:
 
 
 class _Crew:
-    """Threads, each of which starts the process of the next chain when that of its last ended."""
+    """Threads, each of which runs one chain after another, every chain in a new process."""
 
     def __init__(self, chains: Mapping[str, Chain], settings: Settings, threads_each: int):
         self._waiting, self._threads_each = deque(chains.items()), threads_each
@@ -76,7 +77,7 @@ class _Crew:
 
     def start(self, size: int) -> None:
         """Let `size` processes train from here on."""
-        resource_tracker.ensure_running()       # it would unblock signals in the thread it is for
+        resource_tracker.ensure_running()       # started later, it would unblock a thread's signals
         for _ in range(size):
             thread = threading.Thread(target=self._work_off)
             thread.start()
@@ -104,10 +105,10 @@ class _Crew:
             thread.join()
 
     def _work_off(self):
-        # Ctrl-C is for the main process: a process inherits from its thread that it is not for it
+        # Ctrl-C is for the main process. A new process inherits this block from its thread.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        while begun := self._next():
-            key, process, messages = begun
+        while work := self._next():
+            key, process, messages = work
             with messages:
                 while message := _received(messages):
                     self._note(key, *message)

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiments import standin
-from experiments.claims import Settings
-from experiments.results import UserError
+from experiments.errors import UserError, one_line
+from experiments.report.terminal import escaped
+from experiments.settings import Settings
 from experiments.tasks.recipe import Recipe
 from minigrad.data import Dataset, ImageFolder, random_split
-from minigrad.train import identity
+from minigrad.train.folder import identity
 
 SETS = ("dbi", "sdd")
 FEWEST = 13                 # photos in a set: with fewer, a part of DBI would be empty
@@ -82,7 +83,7 @@ def _folder(path: Path) -> ImageFolder:
     try:
         found = ImageFolder(path)
     except (OSError, ValueError) as error:
-        raise UserError(f"--data: {' '.join(str(error).split())}") from error
+        raise UserError(f"--data: {one_line(error)}") from error
     if len(found.classes) < 2:
         raise UserError(f"--data: {path} has one class only, {found.classes[0]}; there must be two "
                         "or more, each a folder of photos")
@@ -92,7 +93,7 @@ def _folder(path: Path) -> ImageFolder:
 
 
 def fingerprint(root: Path) -> list[str]:
-    """Whether a folder is still the same: see `minigrad.train.identity.fingerprint`."""
+    """Whether a folder is still the same: see `minigrad.train.folder.identity.fingerprint`."""
     return [identity.fingerprint(found) for found in folders(root)]
 
 
@@ -103,4 +104,4 @@ def split(dataset: Dataset, recipe: Recipe, valid: bool = True) -> Parts:
 
 def title(name: str) -> str:
     """The name of a class for people: `border_collie` is border collie."""
-    return name.replace("_", " ")
+    return escaped(name).replace("_", " ")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from experiments.style import PALETTE, new_figure
+from experiments.style import PALETTE, literal, new_figure, short
 from experiments.tasks.photos import title
 from experiments.tasks.scores import Score, interval, mean, per_class
 from minigrad.train import History, wilson
@@ -25,7 +25,7 @@ def curves(runs: Mapping[str, Sequence[History]]):
             for part, style in (("train", "-"), ("valid", "--")):
                 if part in histories[0][0]:
                     column(ax, histories, f"{part}.{what}", colour, style,
-                           name if part == "train" else None)
+                           literal(name) if part == "train" else None)
         ax.set(xlabel="epoch", ylabel=what)
         ax.grid(axis="y")
         ax.xaxis.get_major_locator().set_params(integer=True)
@@ -34,7 +34,8 @@ def curves(runs: Mapping[str, Sequence[History]]):
              for style, label in (("-", "in training"), ("--", "validation"))
              if style == "-" or any("valid" in h[0][0] for h in runs.values())]
     handles, labels = ax.get_legend_handles_labels()
-    named = [h for h, label in zip(handles, labels) if label in runs]
+    names = set(map(literal, runs))
+    named = [h for h, label in zip(handles, labels) if label in names]
     figure.legend(handles=[*named, *lines], loc="outside upper center", ncols=len(named) + 2)
     return figure
 
@@ -50,8 +51,10 @@ def column(ax, histories, name, colour, style, label):
 
 def confusions(panels: Mapping[str, Sequence[Score]]):
     """A matrix for each of `panels`: rows are what the photos show, columns what was guessed."""
-    classes = len(next(iter(panels.values()))[0].classes)
-    figure = new_figure((1.6 + 0.4 * classes) * len(panels), 1.6 + 0.43 * classes)
+    names = next(iter(panels.values()))[0].classes
+    classes, more = len(names), max(0.2 * (len(short(title(c))) - 14) for c in names)
+    more = max(0, more) if classes < 6 else 0       # long names leave little of a small figure
+    figure = new_figure((1.6 + 0.4 * classes) * len(panels) + more, 1.6 + 0.43 * classes + more)
     for ax, (name, scores) in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels.items()):
         counts = sum(s.confusion for s in scores)
         shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
@@ -59,10 +62,10 @@ def confusions(panels: Mapping[str, Sequence[Score]]):
         for (row, col), count in np.ndenumerate(counts):
             ax.text(col, row, count, ha="center", va="center", fontsize=9,
                     color="white" if shares[row, col] > 0.6 else "black")
-        names, ticks = [title(c) for c in scores[0].classes], range(len(counts))
+        names, ticks = [literal(short(title(c))) for c in scores[0].classes], range(len(counts))
         ax.set_xticks(ticks, names, rotation=45, ha="right", rotation_mode="anchor")
         ax.set_yticks(ticks, names if ax.get_subplotspec().is_first_col() else [""] * len(names))
-        ax.set(title=name, xlabel="guess")
+        ax.set(title=literal(name), xlabel="guess")
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
     return figure
@@ -78,12 +81,12 @@ def by_class(groups: Mapping[str, Sequence[Score]]):
         shares = [per_class(scores, c) for c in classes]
         totals = scores[0].confusion.sum(1).tolist()
         rows = np.arange(len(classes)) + step * (i - (len(groups) - 1) / 2)
-        ax.barh(rows, np.nan_to_num(shares), height=0.9 * step, color=colour, label=name)
+        ax.barh(rows, np.nan_to_num(shares), height=0.9 * step, color=colour, label=literal(name))
         for row, share, total in zip(rows, shares, totals):
             if total:
                 ax.plot(wilson(round(share * total), total), (row, row), color="black",
                         linewidth=0.8)
-    ax.set_yticks(range(len(classes)), [title(c) for c in classes])
+    ax.set_yticks(range(len(classes)), [literal(short(title(c))) for c in classes])
     ax.set(xlim=(0, 1), xlabel="share guessed right, with 95% interval")
     ax.invert_yaxis()
     figure.legend(loc="outside upper center", ncols=len(groups))
@@ -107,9 +110,9 @@ def accuracies(rows: Mapping[str, Mapping[str, Sequence[Score] | float]]):
                 ax.plot(mean(value), height, "o", color=COLOURS[i])
     for kind, colour in zip(kinds, COLOURS):
         plain = any(isinstance(points.get(kind), float) for points in rows.values())
-        ax.plot([], [], "D" if plain else "o-", color=colour, label=kind,
+        ax.plot([], [], "D" if plain else "o-", color=colour, label=literal(kind),
                 markerfacecolor="white" if plain else colour)
-    ax.set_yticks(range(len(rows)), list(rows))
+    ax.set_yticks(range(len(rows)), list(map(literal, rows)))
     ax.set(xlabel="accuracy", ylim=(len(rows) - 0.5, -0.5))
     ax.grid(axis="x")
     figure.legend(loc="outside upper center", ncols=len(kinds))

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from minigrad.data import (Compose, RandomCrop, RandomHorizontalFlip, RandomRotation, Resize,
-                           ToArray)
+from minigrad.data import Compose, RandomCrop, RandomHorizontalFlip, RandomRotation, Resize, ToArray
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 import minigrad as mg
 from experiments.tasks.recipe import Recipe
 from minigrad.backend import to_device
-from minigrad.data import DataLoader, Dataset
+from minigrad.data import DataLoader, Dataset, Subset
 from minigrad.nn import Module
 from minigrad.train import Metric, evaluate, wilson
 
@@ -26,7 +26,7 @@ class Score:
     """Right answers and guesses for one set: `targets`, `guesses` (n,), `certainty` (n,) 0..1."""
 
     classes: tuple[str, ...]
-    names: tuple[str, ...]          # of the photos
+    names: tuple[str, ...]          # the photos' files
     targets: np.ndarray
     guesses: np.ndarray
     certainty: np.ndarray           # softmax of the guessed class
@@ -82,8 +82,17 @@ def score(model: Module, dataset: Dataset, classes: Sequence[str], recipe: Recip
     """Show every photo of a set to the network once, in order and unchanged but for its size."""
     loader = DataLoader(dataset.with_transform(recipe.test_view()), recipe.batch)
     answers = evaluate(model, loader, {"guesses": Guesses})["guesses"]
-    names = tuple(dataset.name(i) for i in range(len(dataset)))
-    return Score(tuple(classes), names, *answers)
+    return Score(tuple(classes), files(dataset), *answers)
+
+
+def files(dataset: Dataset) -> tuple[str, ...]:
+    """The paths of a set's photos, which `Dataset.name` escapes where they do not print."""
+    if isinstance(dataset, Subset):
+        inner = files(dataset.dataset)
+        return tuple(inner[i] for i in dataset.indices)
+    if hasattr(dataset, "samples"):
+        return tuple(path for path, _ in dataset.samples)
+    return tuple(dataset.name(i) for i in range(len(dataset)))
 
 
 class Share(NamedTuple):

@@ -1,7 +1,7 @@
 """What the fine-tuned networks start from: ImageNet's weights, files, or drawn pictures.
 
     for name in available(settings, recipe):
-        start = begun(name, settings, recipe)
+        start = find_start(name, settings, recipe)
         start.name, start.source            # "ResNet-18", "pretrained on ImageNet"
         model = start.build(7)              # its last layer fresh
 
@@ -18,16 +18,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiments import standin
-from experiments.claims import Settings
-from experiments.results import UserError
+from experiments.errors import UserError, one_line
+from experiments.options.weights import message, reading
+from experiments.settings import Settings
 from experiments.tasks.photos import Parts, stand_in
 from experiments.tasks.recipe import RECIPES, Recipe
-from experiments.tasks.training import train
+from experiments.tasks.training import Training
 from minigrad.data import ImageFolder, random_split
+from minigrad.files import cache_folder, writable
 from minigrad.models import MODELS, recognise
 from minigrad.nn import Module
 from minigrad.weights import fetch, load, save
-from minigrad.weights.cache import cache_folder, writable
 
 NETWORKS = {"ResNet-18": "resnet18", "ResNet-34": "resnet34", "ResNeXt-50": "resnext50_32x4d"}
 WORDS = ("imagenet", "standin")
@@ -46,33 +47,34 @@ class Start(NamedTuple):
     build: Callable[[int], Module]      # number of classes -> network
 
 
-def begun(name: str, settings: Settings, recipe: Recipe) -> Start:
+def find_start(name: str, settings: Settings, recipe: Recipe) -> Start:
     """The network of that name, one of `available`, pretrained here if need be."""
     weights = settings.weights or (recipe.weights,)
     if weights == ("standin",):
         return _drawn(name, settings, recipe)
     if weights == ("imagenet",):
         return _start(name, "imagenet", "pretrained on ImageNet")
-    file = by_network(weights)[name]
-    return _start(name, file, f"pretrained, {Path(file).name}")
+    file = by_network(weights, reading(settings))[name]
+    return _start(name, load(file, **reading(settings)), f"pretrained, {Path(file).name}")
 
 
 def available(settings: Settings, recipe: Recipe) -> list[str]:
     """The names of the networks that there are weights for, in the order of `NETWORKS`."""
     weights = settings.weights or (recipe.weights,)
-    files = NETWORKS if weights in _WORDS else by_network(weights)
+    files = NETWORKS if weights in _WORDS else by_network(weights, reading(settings))
     return [name for name in NETWORKS if name in files]
 
 
-def check_weights(weights: Sequence[str]) -> None:
-    """Raise UserError unless these are one of `WORDS`, or files with weights of the networks."""
-    if weights in _WORDS:
+def check_weights(settings: Settings) -> None:
+    """Raise UserError unless the weights are one of `WORDS`, or files with those of the networks.
+    """
+    if settings.weights in _WORDS:
         return
-    for name, file in by_network(weights).items():
+    for name, file in by_network(settings.weights, reading(settings)).items():
         try:
-            MODELS[NETWORKS[name]](weights=file)
+            MODELS[NETWORKS[name]](weights=load(file, **reading(settings)))
         except ValueError as error:         # WeightsError too
-            raise UserError(f"--weights: {error}") from error
+            raise UserError(f"--weights: {message(error)}") from error
 
 
 def download(settings: Settings) -> None:
@@ -86,25 +88,27 @@ def download(settings: Settings) -> None:
         try:
             fetch(architecture)
         except (OSError, ValueError) as error:
-            raise UserError(f"weights of ImageNet: {' '.join(str(error).split())}; or use "
+            raise UserError(f"weights of ImageNet: {one_line(error)}; or use "
                             "--weights standin, which pretrains on drawn pictures") from error
 
 
-def by_network(files: Sequence[str]) -> dict[str, str]:
-    """{name: file}, told from the tensors in each. Raises UserError for a file of something else.
+def by_network(files: Sequence[str], options: Mapping[str, object] = {}) -> dict[str, str]:
+    """{name: file}, told from the tensors in each; `options`, arguments of `minigrad.weights.load`.
+
+    Raises UserError for a file of something else.
     """
     found = {}
     for file in files:
         if file in WORDS:
             raise UserError(f"--weights {file} stands alone; leave out the others")
         try:
-            state = load(file)
+            state = load(file, **options)
             architecture = recognise(state)
         except OSError as error:
             raise UserError(f"--weights: cannot read {file}: {error.strerror or error}"
                             ) from error
         except ValueError as error:
-            raise UserError(f"--weights: {error}") from error
+            raise UserError(f"--weights: {message(error)}") from error
         name = next((n for n, a in NETWORKS.items() if a == architecture), None)
         if name is None:
             raise UserError(f"--weights {file}: these are weights of "
@@ -132,7 +136,7 @@ def _start(name, weights, source, width=64):
                 state = load(fetch(architecture) if weights == "imagenet" else weights)
             model.load_state_dict({**state, **head})
         except (OSError, ValueError) as error:      # WeightsError too
-            raise UserError(f"weights of {name}: {' '.join(str(error).split())}") from error
+            raise UserError(f"weights of {name}: {one_line(error)}") from error
         return model
 
     return Start(name, architecture, source, width, build)
@@ -149,9 +153,10 @@ def _drawn(name: str, settings: Settings, recipe: Recipe) -> Start:
     if not file.exists():
         wide = ImageFolder(stand_in(settings) / "wide")
         learn, watch = random_split(wide, (1 - _VALID, _VALID), recipe.split_seed)
-        trained = train(f"task4-pretraining-{architecture}",
-                        lambda: MODELS[architecture](len(wide.classes), width=recipe.width),
-                        Parts(learn, watch, watch), recipe.for_pretraining(), settings, seed)
+        trained = Training(f"task4-pretraining-{architecture}",
+                           lambda: MODELS[architecture](len(wide.classes), width=recipe.width),
+                           Parts(learn, watch, watch), recipe.for_pretraining()
+                           ).network(settings, seed)
         accuracy = trained.history[-1]["valid"]["accuracy"]
         try:
             save(file, trained.model.state_dict(),

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from experiments.claims import HOLDS, Answer, Claim, Settings, Table, check
-from experiments.standin import BREEDS
-from experiments.style import new_figure
+from experiments.claims import Answer, Claim, Table, check
+from experiments.coursework import BREEDS, PUBLISHED
+from experiments.settings import Settings
+from experiments.style import literal, new_figure, short
 from experiments.tasks import plots
 from experiments.tasks.photos import find, title
 from experiments.tasks.recipe import Recipe
 from experiments.tasks.sheets import Picture, sheet
 from experiments.tasks.statistics import QUANTITIES, in_words, likelier, measure
-from experiments.tasks.telling import labelled
+from experiments.tasks.telling import labelled, listed, of_the_photos
 from minigrad.backend import keyed_generator
 
-WRITTEN = {"dbi": (96, 93, 92, 83, 93, 94, 95), "sdd": (218, 150, 152, 150, 171, 200, 192)}
 SHOWN = 8                   # photos of each breed on a sheet
-VARIED = 2                  # largest file over smallest, at least, for sizes that vary
+SMALLEST = 5, 15            # kB, for "10 kB"
+SEVERAL_MB = 2000           # kB, at least
+DIFFERENT = 0.556           # chance of a difference that Cohen calls small; 0.5 is none
 
 
 def verify(settings: Settings, recipe: Recipe | None = None) -> Answer:
@@ -31,22 +33,23 @@ def verify(settings: Settings, recipe: Recipe | None = None) -> Answer:
     chances = {key: likelier(dbi[key], sdd[key]) for key in QUANTITIES}
     sets = {"DBI": photos.dbi, "SDD": photos.sdd}
     return labelled(Answer(
-        "task1", "A look at the two sets of photos",
-        _story(sets, dbi, sdd, chances),
-        _claims(dbi, sdd, chances),
-        {"photos": {name: len(found) for name, found in sets.items()},
-         "medians": {QUANTITIES[key].name: {"DBI": np.median(dbi[key]), "SDD": np.median(sdd[key])}
-                     for key in QUANTITIES},
-         "chance that SDD has more": {QUANTITIES[key].name: c for key, c in chances.items()}},
-        {"dbi": lambda: _sheet(photos.dbi, settings.seed),
-         "sdd": lambda: _sheet(photos.sdd, settings.seed),
-         "histograms": lambda: _histograms(dbi, sdd),
-         "counts": lambda: _counts(sets)},
-        {"dbi": f"DBI: {SHOWN} photos of each breed, drawn at random.",
-         "sdd": f"SDD: {SHOWN} photos of each breed, drawn at random.",
-         "histograms": "Both sets in all that was measured; the lines are the medians.",
-         "counts": "Photos of each breed."},
-        (_breeds(sets), _measured(dbi, sdd, chances))), photos.label)
+        question="task1", title="A look at the two sets of photos",
+        story=_story(sets, dbi, sdd, chances),
+        claims=tuple(of_the_photos(claim, photos) for claim in _claims(dbi, sdd, chances)),
+        numbers={"photos": {name: len(found) for name, found in sets.items()},
+                 "medians": {q.name: {"DBI": np.median(dbi[key]), "SDD": np.median(sdd[key])}
+                             for key, q in QUANTITIES.items()},
+                 "chance that SDD has more": {q.name: chances[key]
+                                              for key, q in QUANTITIES.items()}},
+        figures={"dbi": lambda: _sheet(photos.dbi, settings.seed),
+                 "sdd": lambda: _sheet(photos.sdd, settings.seed),
+                 "histograms": lambda: _histograms(dbi, sdd),
+                 "counts": lambda: _counts(sets)},
+        captions={"dbi": f"DBI: {SHOWN} photos of each breed, drawn at random.",
+                  "sdd": f"SDD: {SHOWN} photos of each breed, drawn at random.",
+                  "histograms": "Both sets in all that was measured; the lines are the medians.",
+                  "counts": "Photos of each breed."},
+        tables=(_breeds(sets), _measured(dbi, sdd, chances))), photos.label)
 
 
 def _story(sets, dbi, sdd, chances):
@@ -54,7 +57,7 @@ def _story(sets, dbi, sdd, chances):
     groups = {}
     for key, chance in chances.items():
         groups.setdefault(in_words(chance), []).append(QUANTITIES[key].name)
-    different = [f"{words} in {_listed(names)}" for words, names in groups.items()
+    different = [f"{words} in {listed(names)}" for words, names in groups.items()
                  if words != "about the same"]
     alike = groups.get("about the same", [])
     classes = next(iter(sets.values())).classes
@@ -65,17 +68,13 @@ def _story(sets, dbi, sdd, chances):
         f"Files have from {sizes.min():,.0f} to {sizes.max():,.0f} kB. "
         + (f"Photos of SDD are {'; '.join(different)}, than those of DBI." if different else
            "The two sets do not differ in anything that was measured.")
-        + (f" They are about the same in {_listed(alike)}." if alike else ""),
+        + (f" They are about the same in {listed(alike)}." if alike else ""),
         f"Edges: {np.median(sdd['outside']):.0%} of them lie in the outer half of a photo of SDD, "
         f"{np.median(dbi['outside']):.0%} of DBI (medians), so it is "
         f"{'SDD' if chances['outside'] > 0.5 else 'DBI'} that has more around its dogs. A photo "
         f"of SDD is {np.median(sdd['distance']) / np.median(dbi['distance']):.2f} times as far "
         "from the mean of its set as one of DBI: the "
         f"{'more' if chances['distance'] > 0.5 else 'less'} diverse set.")
-
-
-def _listed(names):
-    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
 
 
 def _balance(name, counts):
@@ -91,32 +90,34 @@ def _claims(dbi, sdd, chances):
     return (
         Claim("task1.sizes", "sizes vary, from 10 kB to several MB",
               f"from {sizes.min():,.0f} kB to {sizes.max():,.0f} kB",
-              "That they vary is judged; how much depends on the photos.", HOLDS,
-              check("largest file over the smallest", sizes.max() / sizes.min(), ">=", VARIED)),
+              f"10 kB is taken to be {SMALLEST[0]} to {SMALLEST[1]}, several MB "
+              f"{SEVERAL_MB // 1000} or more.", None,
+              check("ends of the range that are as written",
+                    int(SMALLEST[0] <= sizes.min() <= SMALLEST[1]) + int(sizes.max() >= SEVERAL_MB),
+                    "==", 2)),
         Claim("task1.diverse", "SDD's photos are more diverse",
               f"distance to the set's mean photo: median {np.median(sdd['distance']):.3f} in SDD, "
               f"{np.median(dbi['distance']):.3f} in DBI",
               "Each photo of 8x8 pixels against the mean of its set: other places, other light, "
-              "other cuts.", HOLDS,
-              check("chance that SDD's distance is larger", chances["distance"], ">", 0.5)),
-        Claim("task1.centred", "DBI's photos are centred and clean",
+              "other cuts.", None,
+              check("chance that SDD's distance is larger", chances["distance"], ">=", DIFFERENT)),
+        Claim("task1.centred", "beside them DBI's photos are centred and clean",
               f"edges in the outer half: median {np.median(dbi['outside']):.3f} in DBI, "
               f"{np.median(sdd['outside']):.3f} in SDD",
-              "Where there is clutter, it is around the dog.", HOLDS,
-              check("chance that SDD has more of its edges outside", chances["outside"], ">",
-                    0.5)))
+              "Where there is clutter, it is around the dog.", None,
+              check("chance that SDD has more of its edges outside", chances["outside"], ">=",
+                    DIFFERENT)))
 
 
 def _breeds(sets):
     classes = next(iter(sets.values())).classes
     counts = {name: np.bincount(found.targets, minlength=len(classes))
               for name, found in sets.items()}
-    whole = tuple(classes) == BREEDS
-    written = WRITTEN if whole else {key: ("",) * len(classes) for key in WRITTEN}
-    rows = [(title(c), str(written["dbi"][i]), str(counts["DBI"][i]), str(written["sdd"][i]),
+    dbi, sdd = PUBLISHED.values() if tuple(classes) == BREEDS else ({}, {})
+    rows = [(title(c), str(dbi.get(c, "")), str(counts["DBI"][i]), str(sdd.get(c, "")),
              str(counts["SDD"][i])) for i, c in enumerate(classes)]
-    total = {key: str(sum(values)) if whole else "" for key, values in written.items()}
-    rows.append(("all", total["dbi"], str(len(sets["DBI"])), total["sdd"], str(len(sets["SDD"]))))
+    rows.append(("all", str(sum(dbi.values()) or ""), str(len(sets["DBI"])),
+                 str(sum(sdd.values()) or ""), str(len(sets["SDD"]))))
     return Table("Photos of each breed; written: those of the coursework.",
                  ("breed", "DBI, written", "DBI", "SDD, written", "SDD"), tuple(rows))
 
@@ -169,7 +170,7 @@ def _counts(sets):
         for row, count in zip(rows, counts):
             ax.annotate(str(count), (count, row), (3, 0), textcoords="offset points", va="center",
                         fontsize=8)
-    ax.set_yticks(range(len(found.classes)), [title(c) for c in found.classes])
+    ax.set_yticks(range(len(found.classes)), [literal(short(title(c))) for c in found.classes])
     ax.set(xlabel="photos")
     ax.invert_yaxis()
     figure.legend(loc="outside upper center", ncols=2)

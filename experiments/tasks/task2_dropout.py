@@ -13,14 +13,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.claims import HOLDS, Answer, Claim, Settings, Table, check
+from experiments.claims import HOLDS, Answer, Claim, Table, check
+from experiments.settings import Settings
 from experiments.style import PALETTE, new_figure
 from experiments.tasks import plots, sheets
 from experiments.tasks.photos import find, split
 from experiments.tasks.recipe import Recipe
 from experiments.tasks.scores import Score, Share, in_words, mean, numbers, score
-from experiments.tasks.telling import labelled, recipe_of, repeated
-from experiments.tasks.training import seeds, train
+from experiments.tasks.telling import digits, labelled, recipe_of, repeated
+from experiments.tasks.training import Training, make, seeds
 from minigrad.models import small_cnn
 from minigrad.train import History
 
@@ -68,92 +69,92 @@ def verify(settings: Settings, recipe: Recipe | None = None) -> Answer:
     """Train both networks, and compare what they know of photos seen and not seen."""
     recipe, photos = recipe_of(settings, recipe).for_small(), find(settings)
     parts = split(photos.dbi, recipe)
-    classes = photos.dbi.classes
-    trials = {name: _trials(name, parts, classes, recipe, settings) for name in RATES}
-    off, on = trials.values()
+    trials = {name: _trials(name, recipe, photos, settings) for name in RATES}
+    plain, dropout = trials.values()
     return labelled(Answer(
-        "task2", "A small network, with and without dropout",
-        (f"Two blocks of two convolutions, then 32 units: trained on {len(parts.train)} photos of "
-         f"DBI for {recipe.epochs} epochs, watched on {len(parts.valid)}, tested on "
-         f"{len(parts.test)}.{repeated(settings)}",
-         f"In the last epoch {off.accuracy('train'):.1%} of the training batches are guessed right "
-         f"without dropout and {on.accuracy('train'):.1%} with it. Of the photos that it never saw "
-         f"the one network knows {off.unseen:.1%}, the other {on.unseen:.1%}: the gap is "
-         f"{off.gap:.1%} without and {on.gap:.1%} with dropout. In brackets are 95% intervals.",
-         "That is how the answer measured it, and part of it is the measure: while the training "
-         "batches are counted, dropout hides half of what the dense layers see. With both networks "
-         f"at rest the gap is {off.gap_at_rest:.1%} without and {on.gap_at_rest:.1%} with dropout.",
-         "A trap: OneCycleLR cycles the momentum, .95 to .85 and back, also for an SGD that was "
-         "made without momentum. The written recipe therefore has momentum, whatever it says."),
-        _claims(off, on),
-        {name: {part: numbers(getattr(t, part)) for part in ("train", "valid", "test")}
-         | {"gap": t.gap._asdict(), "gap in validation": t.gap_in_validation._asdict(),
-            "gap at rest": t.gap_at_rest._asdict()}
-         for name, t in trials.items()},
-        {"curves": lambda: plots.curves({n: t.histories for n, t in trials.items()}),
-         "gap": lambda: _gaps(trials),
-         "classes": lambda: plots.by_class({n: t.test for n, t in trials.items()}),
-         "mistakes": lambda: sheets.mistakes(on.test[0])},
-        {"curves": "Loss and accuracy by epoch, with and without dropout.",
-         "gap": "Accuracy of the training batches minus accuracy in validation, by epoch.",
-         "classes": "DBI test photos guessed right, by breed.",
-         "mistakes": "Test photos that the network with dropout got wrong, the most certain "
-                     "mistakes first."},
-        (_table(trials, parts),)), photos.label)
+        question="task2", title="A small network, with and without dropout",
+        story=(f"Two blocks of two convolutions, then 32 units: trained on {len(parts.train)} "
+               f"photos of DBI for {recipe.epochs} epochs, watched on {len(parts.valid)}, tested "
+               f"on {len(parts.test)}.{repeated(settings)}",
+               f"In the last epoch {plain.accuracy('train'):.1%} of the training batches are "
+               f"guessed right without dropout and {dropout.accuracy('train'):.1%} with it. Of the "
+               f"photos that it never saw the one network knows {plain.unseen:.1%}, the other "
+               f"{dropout.unseen:.1%}: the gap is {plain.gap:.1%} without and {dropout.gap:.1%} "
+               "with dropout. In brackets are 95% intervals.",
+               "That is how the answer measured it, and part of it is the measure: while the "
+               "training batches are counted, dropout hides half of what the dense layers see. "
+               f"With both networks at rest the gap is {plain.gap_at_rest:.1%} without and "
+               f"{dropout.gap_at_rest:.1%} with dropout.",
+               "A trap: OneCycleLR cycles the momentum, .95 to .85 and back, also for an SGD that "
+               "was made without momentum. The written recipe therefore has momentum, whatever it "
+               "says."),
+        claims=(*_claims(plain, dropout),
+                digits("task2", photos, settings,
+                       {f"gap {n}": gap for n, gap in WRITTEN_GAPS.items()},
+                       {f"gap {n}": t.gap_in_validation for n, t in trials.items()})),
+        numbers={name: {part: numbers(getattr(t, part)) for part in ("train", "valid", "test")}
+                 | {"gap": t.gap._asdict(), "gap in validation": t.gap_in_validation._asdict(),
+                    "gap at rest": t.gap_at_rest._asdict()}
+                 for name, t in trials.items()},
+        figures={"curves": lambda: plots.curves({n: t.histories for n, t in trials.items()}),
+                 "gap": lambda: _gaps(trials),
+                 "classes": lambda: plots.by_class({n: t.test for n, t in trials.items()}),
+                 "mistakes": lambda: sheets.mistakes(dropout.test[0])},
+        captions={"curves": "Loss and accuracy by epoch, with and without dropout.",
+                  "gap": "Accuracy of the training batches minus accuracy in validation, by epoch.",
+                  "classes": "DBI test photos guessed right, by breed.",
+                  "mistakes": "Test photos that the network with dropout got wrong, the most "
+                              "certain mistakes first."},
+        tables=(_table(trials, parts),)), photos.label)
 
 
 def trainings(settings: Settings, recipe: Recipe | None = None) -> dict[str, list]:
     """What `verify` trains, as chains for `crew`."""
     recipe = recipe_of(settings, recipe).for_small()
-    return {f"{name}, seed {seed}": [partial(_from_folder, name, seed, recipe)]
+    return {f"{name}, seed {seed}": [partial(make, _training, name, recipe, seed=seed)]
             for seed in seeds(settings) for name in RATES}
 
 
-def _from_folder(name, seed, recipe, settings):
-    dbi = find(settings).dbi
-    _trained(name, seed, split(dbi, recipe), dbi.classes, recipe, settings)
+def _training(name, recipe, photos, settings):
+    """One of the two networks on DBI."""
+    dbi = photos.dbi
+    return Training(f"task2-{name.replace(' ', '-')}",
+                    lambda: small_cnn(len(dbi.classes), dropout=RATES[name], size=recipe.size),
+                    split(dbi, recipe), recipe)
 
 
-def _trained(name, seed, parts, classes, recipe, settings):
-    return train(f"task2-{name.replace(' ', '-')}",
-                 lambda: small_cnn(len(classes), dropout=RATES[name], size=recipe.size), parts,
-                 recipe, settings, seed)
-
-
-def _trials(name, parts, classes, recipe, settings):
-    found = Trials([], [], [], [])
-    for seed in seeds(settings):
-        model, history = _trained(name, seed, parts, classes, recipe, settings)
+def _trials(name, recipe, photos, settings):
+    """The networks of that name, and what they know."""
+    training, found = _training(name, recipe, photos, settings), Trials([], [], [], [])
+    for model, history in training.networks(settings):
         found.histories.append(history)
-        for scores, part in zip(found[1:], parts):
-            scores.append(score(model, part, classes, recipe))
+        for scores, part in zip(found[1:], training.parts):
+            scores.append(score(model, part, photos.dbi.classes, recipe))
     return found
 
 
 # --- claims and tables ---------------------------------------------------------------------------
 
-def _claims(off, on):
+def _claims(plain, dropout):
     return (
         Claim("task2.train", "training accuracy is higher without dropout",
-              f"{off.accuracy('train'):.3f} without, {on.accuracy('train'):.3f} with",
+              f"{plain.accuracy('train'):.3f} without, {dropout.accuracy('train'):.3f} with",
               "Dropout hides half of what the dense layers see, so the training photos are harder "
               "to learn by heart.", HOLDS,
               check("accuracy in training, without minus with",
-                    off.accuracy("train").value - on.accuracy("train").value, ">", 0),
-              routes={"at rest, without": mean(off.train), "at rest, with": mean(on.train)}),
-        Claim("task2.gap", "dropout narrows the gap between training and validation, from 47.3% "
-              "to 32.5%",
-              f"from {off.gap:.1%} to {on.gap:.1%}; by the validation photos alone from "
-              f"{off.gap_in_validation:.1%} to {on.gap_in_validation:.1%}; both networks at rest "
-              f"from {off.gap_at_rest:.1%} to {on.gap_at_rest:.1%}",
-              "The direction is judged, by all photos not trained on, as those for validation are "
-              "few. The training accuracy is that of the batches as they pass, as it was written; "
-              "the digits depend on the photos.", HOLDS,
-              check("gap, without minus with dropout", off.gap.value - on.gap.value, ">", 0),
+                    plain.accuracy("train").value - dropout.accuracy("train").value, ">", 0),
+              routes={"at rest, without": mean(plain.train), "at rest, with": mean(dropout.train)}),
+        Claim("task2.gap", "the gap, training minus validation accuracy, is lower with dropout",
+              f"from {plain.gap:.1%} to {dropout.gap:.1%}; by the validation photos alone from "
+              f"{plain.gap_in_validation:.1%} to {dropout.gap_in_validation:.1%}; both networks at "
+              f"rest from {plain.gap_at_rest:.1%} to {dropout.gap_at_rest:.1%}",
+              "Judged by all photos not trained on, as those for validation are few. The training "
+              "accuracy is that of the batches as they pass, as it was written.", HOLDS,
+              check("gap, without minus with dropout", plain.gap.value - dropout.gap.value, ">", 0),
               routes={f"{label}, {name}": getattr(t, key).value
                       for label, key in (("gap", "gap"), ("by validation", "gap_in_validation"),
                                          ("at rest", "gap_at_rest"))
-                      for name, t in zip(RATES, (off, on))}))
+                      for name, t in zip(RATES, (plain, dropout))}))
 
 
 def _table(trials, parts):

@@ -7,11 +7,13 @@ from dataclasses import replace
 
 from PIL import Image
 
-from experiments.claims import Answer, Claim, Settings, check
-from experiments.style import PALETTE
+from experiments.claims import Answer, Claim, check
+from experiments.report.terminal import escaped
+from experiments.settings import Settings
+from experiments.style import PALETTE, literal
 from experiments.tasks.photos import Photos
 from experiments.tasks.recipe import RECIPES, Recipe
-from experiments.tasks.scores import Score, in_words, interval
+from experiments.tasks.scores import Score, Share, in_words, interval
 from experiments.tasks.sheets import with_note
 
 
@@ -35,8 +37,8 @@ def _marked(draw: Callable[[], object], label: str) -> Callable[[], object]:
     def drawn():
         figure = draw()
         if isinstance(figure, Image.Image):
-            return with_note(figure, label)
-        figure.supxlabel(label, fontsize=7.5, color=PALETTE["grey"], x=0.99, ha="right")
+            return with_note(figure, escaped(label))
+        figure.supxlabel(literal(label), fontsize=7.5, color=PALETTE["grey"], x=0.99, ha="right")
         return figure
     return drawn
 
@@ -48,21 +50,39 @@ def repeated(settings: Settings) -> str:
         f"{settings.seed + settings.seeds - 1}; ± is their standard deviation.")
 
 
+def of_the_photos(claim: Claim, photos: Photos) -> Claim:
+    """A claim that is about the photos themselves: the drawn ones do not judge it."""
+    return claim if not photos.drawn else replace(
+        claim, judged=False, why=f"It is about the photos, and these are drawn. {claim.why}")
+
+
 def digits(task: str, photos: Photos, settings: Settings, written: Mapping[str, float],
-           measured: Mapping[str, Sequence[Score]]) -> tuple[Claim, ...]:
-    """A claim on the written digits, where they can be judged: real photos, the written recipe,
-    and nothing said of the weights but that they are ImageNet's.
+           measured: Mapping[str, Share | Sequence[Score]]) -> Claim:
+    """A claim on the written digits. It is judged on real photos, with the written recipe, and
+    where nothing is said of the weights but that they are ImageNet's.
 
     A digit is taken to hold if it lies in the 95% interval of what was measured. No outcome is
     documented.
     """
-    if photos.drawn or settings.profile != "paper" or settings.weights not in ((), ("imagenet",)):
-        return ()
+    reasons = [reason for reason, holds in {
+        "the photos are drawn": not photos.drawn,
+        "the recipe is not the written one": settings.profile == "paper",
+        "the weights are not ImageNet's": settings.weights in ((), ("imagenet",))}.items()
+        if not holds]
+    found = {name: (f"{m:.4f}", m.low, m.high) if isinstance(m, Share)
+             else (in_words(m), *interval(m)) for name, m in measured.items()}
     outside = [name for name, value in written.items()
-               if not interval(measured[name])[0] <= value <= interval(measured[name])[1]]
-    return (Claim(
+               if not found[name][1] <= value <= found[name][2]]
+    why = ("Weights at the start, order and augmentation are drawn anew, so that only intervals "
+           "can be compared. No outcome is documented.")
+    return Claim(
         f"{task}.digits", ", ".join(f"{name} {value:.4f}" for name, value in written.items()),
-        ", ".join(f"{name} {in_words(measured[name])}" for name in written),
-        "The written recipe on real photos; weights at the start, order and augmentation are drawn "
-        "anew, so that only intervals can be compared. No outcome is documented.", None,
-        check("written figures outside the 95% interval of the measured", len(outside), "==", 0)),)
+        ", ".join(f"{name} {found[name][0]}" for name in written),
+        f"Not judged, for {listed(reasons)}. {why}" if reasons else why, None,
+        check("written figures outside the 95% interval of the measured", len(outside), "==", 0),
+        judged=not reasons)
+
+
+def listed(words: Sequence[str]) -> str:
+    """a, b and c."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)

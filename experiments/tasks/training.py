@@ -1,20 +1,23 @@
-"""One training by the recipe, kept in the run's folder, from where it goes on if it was stopped.
+"""A training by the recipe, kept in the run's folder, from where it goes on if it was stopped.
 
-    trained = train("task3-resnet18", build, parts, recipe, settings, seed)
-    trained.model, trained.history
+    training = Training("task3-resnet18", build, parts, recipe)
+    for model, history in training.networks(settings): ...      # one for each seed
+
+A task describes each of its trainings once, by a function `describe(name, recipe, photos,
+settings) -> Training`. Its `verify` scores the networks; `crew` makes them in other processes.
 """
 
 from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import minigrad as mg
-from experiments.claims import Settings
-from experiments.results import UserError
-from experiments.tasks.photos import Parts
+from experiments.errors import UserError, one_line
+from experiments.settings import Settings
+from experiments.tasks.photos import Parts, find
 from experiments.tasks.recipe import Recipe
 from minigrad.data import DataLoader
 from minigrad.nn import Module
@@ -39,31 +42,53 @@ def seeds(settings: Settings) -> range:
     return range(settings.seed, settings.seed + settings.seeds)
 
 
-def train(name: str, build: Callable[[], Module], parts: Parts, recipe: Recipe, settings: Settings,
-          seed: int) -> Trained:
-    """Train what `build` makes on parts.train, and look at parts.valid (if any) after each epoch.
+class Training(NamedTuple):
+    """What `build` makes is trained on parts.train, and looked at on parts.valid after each epoch,
+    if there are photos in it."""
 
-    A training of this name and seed in the run's folder is taken up where it stands: one that has
-    ended is only read. Ctrl-C keeps it there, see `minigrad.train.fit`. What a full disk keeps from
-    being saved is told to `settings.lost`, and the network returned all the same. Raises UserError
-    if that folder cannot be used, or holds something else.
-    """
-    folder = settings.folder and settings.folder / f"{name}-seed{seed}"
-    with settings.turn(f"{name}-seed{seed}", settings.tell):
-        settings.tell(f"{name}, seed {seed}")
-        try:
-            return _train(name, build, parts, recipe, settings, seed, folder)
-        except OSError as error:
-            if error.errno not in _FULL:
-                raise _in_words(name, seed, error) from error
-            settings.lost(f"{name}-seed{seed}: {error.strerror}")
-            return _train(name, build, parts, recipe, settings, seed, None)
-        except ValueError as error:         # of its folder: damaged, another run's
-            raise _in_words(name, seed, error) from error
+    name: str
+    build: Callable[[], Module]
+    parts: Parts
+    recipe: Recipe
+
+    def networks(self, settings: Settings) -> Iterator[Trained]:
+        """The trained network of each seed of the settings, one after the other."""
+        for seed in seeds(settings):
+            yield self.network(settings, seed)
+
+    def network(self, settings: Settings, seed: int) -> Trained:
+        """The network trained with this seed.
+
+        A training of this name and seed in the run's folder is taken up where it stands: one that
+        has ended is only read. Ctrl-C keeps it there, see `minigrad.train.fit`. What a full disk
+        keeps from being saved is told to `settings.lost`, and the network returned all the same.
+        Raises UserError if that folder cannot be used, or holds something else.
+        """
+        place = f"{self.name}-seed{seed}"
+        with settings.turn(place, settings.tell):
+            settings.tell(f"{self.name}, seed {seed}")
+            try:
+                return _train(self, settings, seed, settings.folder and settings.folder / place)
+            except OSError as error:
+                if error.errno not in _FULL:
+                    raise _in_words(self.name, seed, error) from error
+                settings.lost(f"{place}: {error.strerror}")
+                return _train(self, settings, seed, None)
+            except ValueError as error:         # of its folder: damaged, another run's
+                raise _in_words(self.name, seed, error) from error
 
 
-def _train(name, build, parts, recipe, settings, seed, folder):
-    """In the folder, or in memory alone."""
+def make(describe: Callable[..., Training], name: str, recipe: Recipe, settings: Settings,
+         seed: int | None = None) -> None:
+    """Train, as work for `crew`, what a task describes: with this seed, or with all of them."""
+    training = describe(name, recipe, find(settings), settings)
+    for one in seeds(settings) if seed is None else [seed]:
+        training.network(settings, one)
+
+
+def _train(training, settings, seed, folder):
+    """In the folder; in memory only if there is none."""
+    name, build, parts, recipe = training
     mg.manual_seed(seed)
     model = build().to(settings.device)
     loader = DataLoader(parts.train.with_transform(recipe.training_view()), recipe.batch,
@@ -86,7 +111,7 @@ def _train(name, build, parts, recipe, settings, seed, folder):
 
 
 def _in_words(name, seed, error):
-    return UserError(f"{name}, seed {seed}: {' '.join(str(error).split())}")
+    return UserError(f"{name}, seed {seed}: {one_line(error)}")
 
 
 def _once_free(action):

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from experiments.claims import CORRECTED, WRONG, Answer, Claim, Settings, check
+from experiments.claims import CORRECTED, WRONG, Answer, Claim, check
+from experiments.settings import Settings
+from experiments.style import new_figure
 
 SDD, DBI, DBI_TEST = 1233, 646, 193  # photos in the two sets, and in the test part of DBI
 HALF_UNIT = Fraction(1, 20000)  # half of the fourth decimal
@@ -70,8 +72,8 @@ def verify(settings: Settings) -> Answer:
     claims = []
     for name, run in (("first", FIRST_RUN), ("second", SECOND_RUN)):
         means, own = running_means(run, SDD), undone(run, SDD)
-        alone = {model: counts(printed, SDD) for model, printed in run.items()}
-        possible = sum(bool(m) for m in alone.values())
+        fitting = {model: counts(printed, SDD) for model, printed in run.items()}
+        possible = sum(bool(m) for m in fitting.values())
         fractions = ", ".join(f"{m}/{n}" for _, m, n in means)
         claims.append(Claim(
             f"errata.{name}-run",
@@ -83,7 +85,7 @@ def verify(settings: Settings) -> Answer:
             documented=CORRECTED,
             as_written=check("figures that are possible over 1233 photos", possible, "==", 3),
             corrected=check("figures that are running means in one way", len(means), "==", 3),
-            evidence=(check("counts that fit the first figure", len(alone["ResNet-18"]), "==", 1),
+            evidence=(check("counts that fit the first figure", len(fitting["ResNet-18"]), "==", 1),
                       check("counts over 1233 with the same decimals as another",
                             _collisions(SDD), "==", 0)),
             routes={model: float(a) for model, a in own.items()}))
@@ -116,7 +118,7 @@ def verify(settings: Settings) -> Answer:
               evidence=(check("counts over all 646 photos", len(dbi[DBI]), "==", 1),)),
     ]
     return Answer(
-        "errata", "What the printed accuracies give away",
+        question="errata", title="What the printed accuracies give away",
         story=("An accuracy over 1233 photos is a whole number divided by 1233, and few four-digit "
                "decimals are: most printed figures can be proved right or wrong from their digits.",
                "0.8929 is 1101/1233. 0.9152 and 0.9167 are no such fraction, but they are "
@@ -142,9 +144,7 @@ def _collisions(total: int) -> int:
 
 def _figure():
     """Each model's accuracy, from the written figure to its own."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.5, 2.8), layout="constrained")
+    figure = new_figure(7.5, 2.8)
     panels = figure.subplots(1, 2, sharex=True)
     for axes, run, title in zip(panels, (FIRST_RUN, SECOND_RUN), ("first run", "second run")):
         rows = range(len(run))

@@ -106,13 +106,13 @@ def _mosaic(ax, name, images, shapes, inches):
 
 
 def _shared_scale(details):
-    """The size that 99.5% of all differences stay below: black and white of every L_k."""
+    """The difference that is drawn white in every L_k, minus it black: 99.5% are smaller."""
     sizes = np.concatenate([np.abs(_thumbnail(detail)).ravel() for detail in details[:-1]]
                            or [np.ones(1)])
     return max(float(np.quantile(sizes, 0.995)), 1.0)
 
 
 def _thumbnail(image):
-    """Every so many-th pixel of a large image: enough to look at."""
+    """A large image with so many rows and columns left out that it is enough to look at."""
     step = math.ceil(max(image.shape[:2]) / PIXELS)
     return image[::step, ::step]

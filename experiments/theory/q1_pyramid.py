@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from experiments.claims import CORRECTED, HOLDS, WRONG, Answer, Claim, Settings, check
+from experiments.claims import CORRECTED, HOLDS, WRONG, Answer, Claim, check
 from experiments.photo import load_photo
+from experiments.settings import Settings
 from experiments.theory import q1_figures
 from experiments.theory.q1_recurrence import (BINOMIAL, EPS, EPS32, WRITTEN_G, all_shapes,
                                               filters_of, gaussian, laplacian, photo_levels,
@@ -110,8 +111,8 @@ def the_name(rng) -> Claim:
         image = p * x * x + q * y * y + r * x * y + s * x + t * y + u
         for a in worst:
             detail = image - pyr_up(pyr_down(image, a), image.shape, a)
-            off = np.abs(detail + 2 * (p + q))[4:-4, 4:-4].max()  # the border has its own rules
-            worst[a] = max(worst[a], float(off))
+            error = np.abs(detail + 2 * (p + q))[4:-4, 4:-4].max()  # the border has its own rules
+            worst[a] = max(worst[a], float(error))
     return Claim(
         id="q1.name",
         written="the differences are called a Laplacian pyramid",
@@ -123,7 +124,7 @@ def the_name(rng) -> Claim:
         documented=HOLDS,
         as_written=check("largest |L + nabla^2 I|, a = 3/8, interior", worst[0.375], "==", 0.0),
         evidence=(check("largest |L + nabla^2 I|, a = 0.4, interior", worst[0.4], ">", 0.1),),
-        routes={f"a = {a}": off for a, off in worst.items()},
+        routes={f"a = {a}": error for a, error in worst.items()},
     )
 
 

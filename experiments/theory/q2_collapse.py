@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 import minigrad as mg
-from experiments.claims import CORRECTED, HOLDS, Answer, Claim, Settings, check, spread
+from experiments.claims import CORRECTED, HOLDS, Answer, Claim, check, spread
+from experiments.settings import Settings
 from experiments.style import PALETTE, new_figure
 from minigrad import nn
 
@@ -58,28 +59,31 @@ def verify(settings: Settings) -> Answer:
     worst = Errors(*(max(column) for column in zip(*errors)))
     singular = jacobian_spread(rng)
     return Answer(
-        "q2", "Linear activations collapse to one layer",
-        (f"{NETS} random networks with 0 to {DEEPEST} hidden layers and a slope c per layer were "
-         "each replaced by a single layer. Nothing changed but the last digits.",
-         "The single layer can be computed (multiply the matrices) or read off (the Jacobian is "
-         "W*, the value at 0 is b*). Both ways agree.",
-         "One index in the printed sum for b* is wrong: there is no b(n+1) in a network of n "
-         "layers; b(n-1) is meant.",
-         "The remark that c = 1 costs nothing is true, but not for the reason given. A bias passes "
-         "only the slopes above it, so dividing the output by all of them is wrong. Put each slope "
-         "into its own layer's weights and bias instead.",
-         "One ReLU or tanh layer ends all this: the slope of the network then changes from input "
-         "to input, which no single layer can do."),
-        (_collapse(worst, rng), _weights(worst), _index(worst), _remark(worst, errors),
-         _nonlinear(singular)),
-        {"networks": len(errors), "most_hidden_layers": worst.hidden,
-         **{f"worst_{name}": getattr(worst, name) for name in Errors._fields[1:]}},
-        {"q2-errors": lambda: _draw_errors(errors), "q2-rank": lambda: _draw_spread(singular)},
-        {"q2-errors": "Each point is one random network: replacing it by one layer costs rounding "
-                      "only; rescaling the output as the remark says costs all digits.",
-         "q2-rank": "How much the Jacobian varies over inputs, as singular values of the matrix "
-                    f"of J(x) - J(x0). One nonlinear layer of {WIDTH} units gives up to {WIDTH} "
-                    "that are more than rounding; a linear network gives none."})
+        question="q2", title="Linear activations collapse to one layer",
+        story=(f"{NETS} random networks with 0 to {DEEPEST} hidden layers and a slope c per layer "
+               "were each replaced by a single layer. Nothing changed but the last digits.",
+               "The single layer can be computed (multiply the matrices) or read off (the Jacobian "
+               "is W*, the value at 0 is b*). Both ways agree.",
+               "One index in the printed sum for b* is wrong: there is no b(n+1) in a network of n "
+               "layers; b(n-1) is meant.",
+               "The remark that c = 1 costs nothing is true, but not for the reason given. A bias "
+               "passes only the slopes above it, so dividing the output by all of them is wrong. "
+               "Put each slope into its own layer's weights and bias instead.",
+               "One ReLU or tanh layer ends all this: the slope of the network then changes from "
+               "input to input, which no single layer can do."),
+        claims=(_collapse(worst, rng), _weights(worst), _index(worst), _remark(worst, errors),
+                _nonlinear(singular)),
+        numbers={"networks": len(errors), "most_hidden_layers": worst.hidden,
+                 **{f"worst_{name}": getattr(worst, name) for name in Errors._fields[1:]}},
+        figures={"q2-errors": lambda: _draw_errors(errors),
+                 "q2-rank": lambda: _draw_spread(singular)},
+        captions={"q2-errors": "Each point is one random network: replacing it by one layer costs "
+                               "rounding only; rescaling the output as the remark says costs all "
+                               "digits.",
+                  "q2-rank": "How much the Jacobian varies over inputs, as singular values of the "
+                             f"matrix of J(x) - J(x0). One nonlinear layer of {WIDTH} units gives "
+                             f"up to {WIDTH} that are more than rounding; a linear network gives "
+                             "none."})
 
 
 # --- networks ------------------------------------------------------------------------------------

@@ -17,7 +17,9 @@ from typing import NamedTuple
 import numpy as np
 
 import minigrad as mg
-from experiments.claims import CORRECTED, HOLDS, WRONG, Answer, Claim, Settings, check, spread
+from experiments.claims import CORRECTED, HOLDS, WRONG, Answer, Claim, check, spread
+from experiments.settings import Settings
+from experiments.style import new_figure
 from minigrad import draw
 
 # Given: w3, x3, w5, w6, y, and of the other inputs only the products w1 x1, w2 x2, w4 x4.
@@ -197,7 +199,7 @@ def verify(settings: Settings) -> Answer:
               as_written=check("spread over the factorisations", spread(factored), "<=", 1e-15)),
     )
     return Answer(
-        "q3", "dL/dw3 by hand",
+        question="q3", title="dL/dw3 by hand",
         story=(f"The network answers yhat = {values.yhat:.4f} where y = 1, so L = "
                f"{values.loss:.4f}. How does L change with w3?",
                "The chain from L back to w3: " + " x ".join(f"{v:.6g}" for v in chain.values())
@@ -245,9 +247,9 @@ def _over_factorisations(seed: int, count: int = 200) -> dict[str, float]:
 
 def _graph() -> str:
     """The network as a picture, the chain from L back to w3 marked."""
-    given = {"w1": PRODUCTS["f1"], "x1": 1.0, "w2": PRODUCTS["f2"], "x2": 1.0, "w3": W3, "x3": X3,
-             "w4": PRODUCTS["f4"], "x4": 1.0, "w5": W5, "w6": W6, "y": Y}
-    leaves = {name: mg.Tensor(np.float64(v), requires_grad=True) for name, v in given.items()}
+    inputs = {"w1": PRODUCTS["f1"], "x1": 1.0, "w2": PRODUCTS["f2"], "x2": 1.0, "w3": W3, "x3": X3,
+              "w4": PRODUCTS["f4"], "x4": 1.0, "w5": W5, "w6": W6, "y": Y}
+    leaves = {name: mg.Tensor(np.float64(v), requires_grad=True) for name, v in inputs.items()}
     with draw.record() as graph:
         values = network(sigmoid=mg.sigmoid, **leaves)._asdict()
     values["L"] = values.pop("loss")
@@ -257,11 +259,9 @@ def _graph() -> str:
 
 def _chain_figure(chain):
     """The factors of the written chain beside the right ones, and the bound on two of them."""
-    from matplotlib.figure import Figure
-
     names = [name for name in chain if chain[name] not in (1.0, -1.0)]
     at = np.arange(len(names))
-    figure = Figure(figsize=(7.5, 3.6), layout="constrained")
+    figure = new_figure(7.5, 3.6)
     axes = figure.subplots()
     for shift, values, label in ((-0.2, WRITTEN_CHAIN, "written"), (0.2, chain, "right")):
         bars = axes.bar(at + shift, [values[n] for n in names], 0.38, label=label)

@@ -14,11 +14,13 @@ from typing import NamedTuple
 import numpy as np
 
 import minigrad as mg
-from experiments.claims import HOLDS, Answer, Claim, Settings, check, spread
+from experiments.claims import HOLDS, Answer, Claim, check, spread
+from experiments.settings import Settings
 from experiments.style import PALETTE, new_figure
 from minigrad import nn
-from minigrad.kernels import conv, pool
-from minigrad.kernels.window import Window
+from minigrad.kernels import conv
+from minigrad.kernels.pool import cpu as pool
+from minigrad.kernels.runtime.window import Window
 from minigrad.profile import Count, Profile, profile
 
 KINDS = {"multiply": "multiplications", "add": "additions", "compare": "comparisons",
@@ -111,7 +113,7 @@ def by_profile(model: nn.Module, shapes: Shapes) -> Count:
 
 
 def by_counting(model: nn.Module, shapes: Shapes, rng: np.random.Generator) -> tuple[Count, float]:
-    """(operations, error): the definitions run on Numbers, and how far they are off the model.
+    """(operations, error): the definitions run on Numbers, and their distance to the model.
 
     Filters, bias and pixels are Numbers, so that a product with a padding zero counts as well.
     """
@@ -162,27 +164,29 @@ def verify(settings: Settings) -> Answer:
     plain, biased = (counts[bias].profiled for bias in (False, True))
     met = _products_with_pixels(QUESTION)
     return Answer(
-        "q4", "Operations of a convolution and a pooling layer",
-        ("The convolution gives 20 maps of 6x6, 720 numbers. Each is a sum of 4x4x50 = 800 "
-         "products: 800 multiplications and 799 additions, or 800 additions with a bias.",
-         f"The largest of 3x3 numbers takes 8 comparisons, {plain.compare} in all for 20 maps of "
-         f"4x4: {plain.compare / plain.flops:.1%} of the work.",
-         "We counted in three ways: with the general counter of minigrad.profile, by running the "
-         "layers on numbers that record what is done with them, and by the written formula. "
-         f"Without bias they give {listed(counts[False])}, with bias {listed(counts[True])}.",
-         f"On {RANDOM_LAYERS} layers of random shape they agree {sum(f.agree for f in tried)} "
-         "times.",
-         f"Two remarks. {1 - met / plain.multiply:.0%} of the multiplications meet a padding "
-         "zero; the written count includes them, as is usual. And many papers count "
-         f"multiply-accumulates instead: {plain.macs}, about half as many."),
-        (_shapes_claim(table), _total_claim(False, counts[False]), _total_claim(True, counts[True]),
-         _method_claim(tried)),
-        {"without bias": plain._asdict(), "with bias": biased._asdict(),
-         "multiplications by a pixel of the input": met, "table": table.to_dict(),
-         "random layers": [found.shapes._asdict() for found in tried]},
-        {"q4-operations": lambda: _draw(table)},
-        {"q4-operations": "Operations of the two layers by kind, without bias; the scale is "
-                          "logarithmic. Pooling needs comparisons only, and hardly any."})
+        question="q4", title="Operations of a convolution and a pooling layer",
+        story=("The convolution gives 20 maps of 6x6, 720 numbers. Each is a sum of 4x4x50 = 800 "
+               "products: 800 multiplications and 799 additions, or 800 additions with a bias.",
+               f"The largest of 3x3 numbers takes 8 comparisons, {plain.compare} in all for 20 "
+               f"maps of 4x4: {plain.compare / plain.flops:.1%} of the work.",
+               "We counted in three ways: with the general counter of minigrad.profile, by running "
+               "the layers on numbers that record what is done with them, and by the written "
+               f"formula. Without bias they give {listed(counts[False])}, with bias "
+               f"{listed(counts[True])}.",
+               f"On {RANDOM_LAYERS} layers of random shape they agree "
+               f"{sum(f.agree for f in tried)} times.",
+               f"Two remarks. {1 - met / plain.multiply:.0%} of the multiplications meet a padding "
+               "zero; the written count includes them, as is usual. And many papers count "
+               f"multiply-accumulates instead: {plain.macs}, about half as many."),
+        claims=(_shapes_claim(table), _total_claim(False, counts[False]),
+                _total_claim(True, counts[True]), _method_claim(tried)),
+        numbers={"without bias": plain._asdict(), "with bias": biased._asdict(),
+                 "multiplications by a pixel of the input": met, "table": table.to_dict(),
+                 "random layers": [found.shapes._asdict() for found in tried]},
+        figures={"q4-operations": lambda: _draw(table)},
+        captions={"q4-operations": "Operations of the two layers by kind, without bias; the scale "
+                                   "is logarithmic. Pooling needs comparisons only, and hardly "
+                                   "any."})
 
 
 def count(shapes: Shapes, bias: bool, rng: np.random.Generator) -> Found:

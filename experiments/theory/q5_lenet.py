@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 import minigrad as mg
-from experiments.claims import HOLDS, Answer, Check, Claim, Settings, check, spread
+from experiments.claims import HOLDS, Answer, Check, Claim, check, spread
+from experiments.settings import Settings
 from experiments.style import PALETTE, new_figure
 from minigrad.models import lenet5
 from minigrad.profile import Profile, profile
@@ -94,25 +95,26 @@ def verify(settings: Settings) -> Answer:
     modern, original = examine("modern", rng), examine("1998", rng)
     ours, theirs = modern.table.total, original.table.total
     return Answer(
-        "q5", "Trainable parameters of LeNet-5",
-        (f"Built layer by layer, the LeNet-5 of today has {ours.trainable} trainable parameters: "
-         f"{in_words(modern.by_layer)}. Pooling has none, and C5 alone "
-         f"{modern.by_layer['c5'] / ours.trainable:.0%} of them.",
-         f"The network of 1998 has {theirs.trainable}. Three things differ. A map of C3 sees 3, 4 "
-         "or all 6 maps of S2, which saves 900 weights. S2 and S4 have a coefficient and a bias "
-         "per map, which adds 12 and 32.",
-         f"And its 10 outputs compare F6 with {theirs.fixed} fixed numbers of +1 and -1, so the "
-         "850 trainable ones of the modern output are not there.",
-         f"It has {sum(original.connections.values())} connections: weights are shared, so each "
-         f"serves {sum(original.connections.values()) / theirs.trainable:.1f} of them on average.",
-         "Both networks were run forward and backward; gradients arrive at every trainable "
-         "parameter, and at no other."),
-        (_total(modern), _layers(modern), _original(original)),
-        {"modern": modern.table.to_dict(), "1998": original.table.to_dict(),
-         "connections of 1998": original.connections},
-        {"q5-layers": lambda: _draw(modern.by_layer, original.by_layer)},
-        {"q5-layers": "Trainable parameters by layer, modern against 1998; the scale is "
-                      "logarithmic. The two differ in S2, C3, S4 and the output."})
+        question="q5", title="Trainable parameters of LeNet-5",
+        story=(f"Built layer by layer, the LeNet-5 of today has {ours.trainable} trainable "
+               f"parameters: {in_words(modern.by_layer)}. Pooling has none, and C5 alone "
+               f"{modern.by_layer['c5'] / ours.trainable:.0%} of them.",
+               f"The network of 1998 has {theirs.trainable}. Three things differ. A map of C3 sees "
+               "3, 4 or all 6 maps of S2, which saves 900 weights. S2 and S4 have a coefficient "
+               "and a bias per map, which adds 12 and 32.",
+               f"And its 10 outputs compare F6 with {theirs.fixed} fixed numbers of +1 and -1, so "
+               "the 850 trainable ones of the modern output are not there.",
+               f"It has {sum(original.connections.values())} connections: weights are shared, so "
+               f"each serves {sum(original.connections.values()) / theirs.trainable:.1f} of them "
+               "on average.",
+               "Both networks were run forward and backward; gradients arrive at every trainable "
+               "parameter, and at no other."),
+        claims=(_total(modern), _layers(modern), _original(original)),
+        numbers={"modern": modern.table.to_dict(), "1998": original.table.to_dict(),
+                 "connections of 1998": original.connections},
+        figures={"q5-layers": lambda: _draw(modern.by_layer, original.by_layer)},
+        captions={"q5-layers": "Trainable parameters by layer, modern against 1998; the scale is "
+                               "logarithmic. The two differ in S2, C3, S4 and the output."})
 
 
 # --- claims --------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ class Bytes(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """One network with activations that keep their output, and with such that keep their input."""
+    """One network, weighed with activations that keep their output and with ones that keep x."""
 
     output: Bytes
     input: Bytes
@@ -75,9 +75,9 @@ def weigh(activation: Callable) -> Bytes:
     return Bytes(kept_bytes(loss, [batch, *net.parameters()]), allocated)
 
 
-def kept_bytes(loss: mg.Tensor, besides: Sequence[mg.Tensor]) -> int:
-    """Bytes of all distinct array buffers in the graph of `loss`, but for those of `besides`."""
-    known = {id(buffer(t.data)) for t in besides}
+def kept_bytes(loss: mg.Tensor, parameters: Sequence[mg.Tensor]) -> int:
+    """Bytes of all distinct array buffers in the graph of `loss`, except those of `parameters`."""
+    known = {id(buffer(t.data)) for t in parameters}
     buffers, seen, stack = {}, {loss.node}, [loss.node]
     while stack:
         node = stack.pop()
@@ -85,7 +85,7 @@ def kept_bytes(loss: mg.Tensor, besides: Sequence[mg.Tensor]) -> int:
         for array in held:
             if isinstance(array, np.ndarray) and id(buffer(array)) not in known:
                 buffers[id(buffer(array))] = buffer(array).nbytes
-        new = {edge for edge in node.edges if isinstance(edge, Function)} - seen
+        new = {edge for edge in node.parents if isinstance(edge, Function)} - seen
         seen |= new
         stack += new
     return sum(buffers.values())

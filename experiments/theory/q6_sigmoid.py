@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 import minigrad as mg
-from experiments.claims import CORRECTED, HOLDS, Answer, Claim, Settings, check
+from experiments.claims import CORRECTED, HOLDS, Answer, Claim, check
+from experiments.settings import Settings
 from experiments.style import PALETTE, new_figure
 from experiments.theory import q6_memory
 from minigrad import Function
@@ -81,23 +82,24 @@ def verify(settings: Settings) -> Answer:
               for name, (op, _, twin) in ACTIVATIONS.items()}
     zero_from = first_zero_slope()
     return Answer(
-        "q6", "Back-propagation from the output alone",
-        ("The slope of y = s(x) is y - y^2, so backward needs y and not x. Here x is overwritten "
-         "or freed before backward, and the gradient does not change by one bit.",
-         "The same goes for tanh (1 - y^2) and ReLU (is y > 0?).",
-         "Why it matters: the next layer keeps y anyway, for the gradient of its weights. Keeping "
-         "x as well doubles the memory of a deep network; keeping y costs nothing more.",
-         "Not every function allows it: sin x and x^2 give the same output for inputs whose "
-         "slopes differ.",
-         f"It has a small price: from x = {zero_from:.1f} on, y rounds to 1 and its slope to 0, "
-         "where the formula with x still gives about 1e-16."),
-        (*_layer(rng), *(_output_only(name, rng) for name in ACTIVATIONS),
-         q6_memory.claim(memory), _limits()),
-        {"slope_from_output_is_0_from_x": zero_from, **q6_memory.numbers(memory)},
-        {"q6-memory": lambda: q6_memory.draw(memory), "q6-slopes": _draw_slopes},
-        {"q6-memory": q6_memory.CAPTION,
-         "q6-slopes": "Slope against output as x runs from -5 to 5. Left: one slope for each "
-                      "output, so the output is enough. Right: two, so it is not."})
+        question="q6", title="Back-propagation from the output alone",
+        story=("The slope of y = s(x) is y - y^2, so backward needs y and not x. Here x is "
+               "overwritten or freed before backward, and the gradient does not change by one bit.",
+               "The same goes for tanh (1 - y^2) and ReLU (is y > 0?).",
+               "Why it matters: the next layer keeps y anyway, for the gradient of its weights. "
+               "Keeping x as well doubles the memory of a deep network; keeping y costs nothing "
+               "more.",
+               "Not every function allows it: sin x and x^2 give the same output for inputs whose "
+               "slopes differ.",
+               f"It has a small price: from x = {zero_from:.1f} on, y rounds to 1 and its slope to "
+               "0, where the formula with x still gives about 1e-16."),
+        claims=(*_layer(rng), *(_output_only(name, rng) for name in ACTIVATIONS),
+                q6_memory.claim(memory), _limits()),
+        numbers={"slope_from_output_is_0_from_x": zero_from, **q6_memory.numbers(memory)},
+        figures={"q6-memory": lambda: q6_memory.draw(memory), "q6-slopes": _draw_slopes},
+        captions={"q6-memory": q6_memory.CAPTION,
+                  "q6-slopes": "Slope against output as x runs from -5 to 5. Left: one slope for "
+                               "each output, so the output is enough. Right: two, so it is not."})
 
 
 # --- the layer, its formula and its slips --------------------------------------------------------

@@ -2,7 +2,7 @@
 # # From the chain rule to an autograd engine
 #
 # One small network, one question: how does its loss change with the weight $w_3$? We answer it five
-# times, each time with less to do by hand, end at the engine in `minigrad/tensor.py`, and use it.
+# times, each time with less to do by hand, end at the engine in `minigrad/engine.py`, and use it.
 #
 # **You will learn**
 #
@@ -261,9 +261,8 @@ except mg.GradcheckError as error:
 # %% [markdown]
 # ## 7. What it is for
 #
-# Two spirals, wound around each other, one blue, one orange: no straight line tells them apart. A
-# network of two hidden layers, some thousand weights, starts with no idea. All it ever gets is
-# the gradient of one number, and it goes a small step downhill, six hundred times:
+# Two spirals, wound around each other: no straight line tells them apart. A network of some
+# thousand weights starts with no idea. All it ever gets is the gradient of one number, 600 times:
 #
 # $$L = -\frac1N \sum_i \bigl( y_i \log s(f(x_i)) + (1 - y_i) \log (1 - s(f(x_i))) \bigr)$$
 
@@ -299,6 +298,8 @@ def train(net, points, labels, steps, keep=()):
 
 mg.manual_seed(0)
 points, labels = spirals()
+normals = [[math.cos(t), math.sin(t)] for t in np.linspace(0, 2 * math.pi, 360)]
+assert ((points @ np.transpose(normals) > 0) == labels).mean(axis=0).max() < 0.7    # no line does
 net = nn.Sequential(nn.Linear(2, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh(), nn.Linear(32, 1))
 kept, losses, right = train(net, points, labels, 600, keep=(0, 50, 80, 120, 200, 600))
 print(f"{sum(p.numel() for p in net.parameters())} weights, loss {losses[0]:.3f} -> "
@@ -316,8 +317,7 @@ for ax, (step, score) in zip(figure.subplots(2, 3).flat, kept.items()):
 show(figure)
 
 # %% [markdown]
-# On the black line the network cannot decide. It starts anywhere, is soon nearly the best straight
-# line, and is then bent until it fits between the arms.
+# On the black line the network cannot decide: soon it is nearly straight, then bent round the arms.
 
 # %% [markdown]
 # ## Exercises
@@ -388,7 +388,7 @@ show(figure)
 # %% [markdown]
 # ## Where to go on
 #
-# - [`minigrad/tensor.py`](../../minigrad/tensor.py) and
+# - [`minigrad/engine.py`](../../minigrad/engine.py) and
 #   [`minigrad/function.py`](../../minigrad/function.py) are section 3 for arrays: read `propagate`
 #   beside `Node.backward`. [`minigrad/ops/activation.py`](../../minigrad/ops/activation.py) has the
 #   shortest ops.

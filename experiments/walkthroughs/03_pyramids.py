@@ -208,6 +208,7 @@ for count in range(1, 8):
     row = pyramids.blend(dark, bright, mask, count)[32]
     print(f"{count} levels: steepest step {np.diff(row).max():.4f}, from {row.min():.3f} "
           f"to {row.max():.3f}")
+    assert 0.25 <= row.min() < row.max() <= 0.75        # and no ripple beside the seam
 
 dusk = np.rint(0.55 * photo[:, ::-1]).astype(np.uint8)
 left = np.broadcast_to(np.arange(photo.shape[1]) < photo.shape[1] // 2, photo.shape[:2])

@@ -27,7 +27,7 @@ from experiments.photo import load_photo
 from experiments.style import PALETTE, new_figure, show
 from minigrad import nn, optim
 from minigrad.kernels import conv as kernel
-from minigrad.kernels.window import Window
+from minigrad.kernels.runtime.window import Window
 
 rng = np.random.default_rng(0)
 
@@ -361,8 +361,8 @@ show(figure)
 # %% [markdown]
 # ## Where to go on
 #
-# - [`minigrad/kernels/conv.py`](../../minigrad/kernels/conv.py) has all of this in about 120 lines,
-#   with strides, dilation and groups; `direct` in it is section 1.
+# - [`minigrad/kernels/conv`](../../minigrad/kernels/conv/__init__.py) has all of this in about 120
+#   lines, with strides, dilation and groups; `direct` in it is section 1.
 # - `python -m experiments summary resnet50 --macs` counts the products of a whole network.
 # - V. Dumoulin, F. Visin, "A guide to convolution arithmetic for deep learning",
 #   [arXiv:1603.07285](https://arxiv.org/abs/1603.07285): sizes, strides and transposes in pictures.

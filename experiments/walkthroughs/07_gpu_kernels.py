@@ -2,7 +2,7 @@
 # # GPU kernels: from a thread's number to tensor cores
 #
 # A GPU runs one short function, a *kernel*, in thousands of threads at once. We read the kernels in
-# `minigrad/kernels/*.cu`, run them, and follow one 3x3 convolution through four ways of computing
+# `minigrad/kernels/*/*.cu`, run them, and follow one 3x3 convolution through four ways of computing
 # it, which all multiply the same numbers and differ in how often they fetch them from memory.
 #
 # No GPU is needed: g++ compiles the very same source behind a header that plays the GPU. It runs
@@ -33,8 +33,9 @@ from experiments.emulated import caught, compiled, empty, listing, source, to_gp
 from experiments.results import save_figure
 from experiments.style import show
 from minigrad import models
-from minigrad.kernels import cuda, emulator
-from minigrad.kernels.window import Window
+from minigrad.kernels.runtime import cuda
+from minigrad.kernels.runtime.window import Window
+from minigrad.kernels.testing import emulator
 
 if emulator.MISSING:
     raise SystemExit(f"this walkthrough {emulator.MISSING}")
@@ -69,8 +70,8 @@ print("without `if (i < size)`:", caught(careless, (4,), (256,), (*arguments, em
 # $$y_{n,i,j,o} = \sum_{u=0}^{2} \sum_{v=0}^{2} \sum_{c} x_{n,\,i+u-1,\,j+v-1,\,c}\; w_{u,v,c,o}.$$
 #
 # Images lie in memory as (N, H, W, C), the weights as (tap, C, O). Thread i makes one number of y:
-# it walks over the taps and channels of its window, multiplies and adds. `Place` turns i into
-# (image, row, column, channel). (minigrad keeps this way for convolutions in many thin groups.)
+# `for_pixels` visits the pixels of its window; it multiplies and adds their channels. `Place` turns
+# i into (image, row, column, channel). (minigrad does so for convolutions in many thin groups.)
 
 
 # %%
@@ -93,9 +94,9 @@ def convolution(x, w):
 
 
 want = convolution(x, w)
-geometry = cuda.geometry(Window.of((3, 3), 1, 1, "conv2d"), x.shape[1:3], x.shape[1:3],
-                         small.n, small.c, small.o)
-print(listing("conv.cu", "direct"))
+geometry = cuda.geometry(Window.of((3, 3), 1, 1, "conv2d"), (small.n, small.c, *x.shape[1:3]),
+                         (small.n, small.o, *x.shape[1:3]))
+print(listing("common.cuh", "for_pixels"), listing("conv.cu", "direct"), sep="\n")
 direct, image_to_columns = compiled(source("conv.cu"), "direct", "image_to_columns")
 y = empty(*want.shape)
 direct((math.ceil(want.size / 256),), (256,),
@@ -242,7 +243,7 @@ show(kernel_pictures.outcomes(errors))
 # %% [markdown]
 # Without the first barrier, only the thread that comes last in its block finds its tiles complete.
 # Without the second, a quick thread has already overwritten what slow ones still multiply. Three
-# orders find many races, not all: on a real GPU, `tests/sanitize_cuda.sh` follows every access.
+# orders find many races, not all: on a real GPU, `tests/gpu/sanitize_cuda.sh` follows every access.
 #
 # ## 6. Implicit GEMM, on tensor cores
 #
@@ -258,12 +259,12 @@ show(kernel_pictures.outcomes(errors))
 
 # %%
 print(re.search(r"// c \(16 x 8\).*?\n}\n", source("gemm.cu"), re.S)[0])
-(implicit,) = compiled(source("gemm.cu"), "forward_narrow")
+(implicit,) = compiled(source("gemm.cu"), "forward")
+size, none, y = np.int32(small.pixels), empty(1), empty(*want.shape)  # no bias, says the 0 below
 tf32 = [((v.view(np.uint32) + 0x1000) & 0xFFFFE000).view(np.float32) for v in (x, w)]  # rounded
 for name, a, b in (("any numbers", x, w), ("numbers that TF32 holds", *tf32)):
-    y = empty(*want.shape)
     blocks = math.ceil(small.pixels / 128) * math.ceil(small.o / 64)
-    implicit((blocks,), (256,), (np.int32(small.pixels), to_gpu(a), to_gpu(b), y, geometry))
+    implicit((blocks,), (256,), (size, to_gpu(a), to_gpu(b), none, y, geometry, np.int32(0)))
     error = np.abs(y.host - convolution(a, b)).max() / np.abs(want).max()
     print(f"{name}: difference to NumPy {error:.1e} of the largest output")
     assert error < (2e-3 if a is x else 1e-6)
@@ -279,9 +280,9 @@ note("implicit, tiles of 128 x 64",
 # %%
 show(kernel_pictures.pixels_of_blocks(small.n, small.size, rows=128))
 hasty = source("gemm.cu").replace("__syncthreads();  // before the next copies", "//")
-(hasty,) = compiled(hasty, "forward_narrow")
+(hasty,) = compiled(hasty, "forward")
 print("caught:", caught(hasty, (blocks,), (256,),
-                        (np.int32(small.pixels), to_gpu(x), to_gpu(w), y, geometry)))
+                        (size, to_gpu(x), to_gpu(w), none, y, geometry, np.int32(0))))
 
 # %% [markdown]
 # ## 7. The roofline
@@ -391,9 +392,8 @@ show(Path("results", files[0]).read_text(encoding="utf-8"))
 # %% [markdown]
 # ## Where to go on
 #
-# - [`minigrad/kernels/cuda.py`](../../minigrad/kernels/cuda.py) launches all this on a real GPU;
-#   [`emulator.h`](../../minigrad/kernels/emulator.h) is a small GPU to read, and
-#   [`tests/test_cuda_host.py`](../../tests/test_cuda_host.py) breaks kernels and sees it noticed.
+# - [`cuda.py`](../../minigrad/kernels/runtime/cuda.py) launches all this on a real GPU, which
+#   [`emulator.h`](../../minigrad/kernels/testing/emulator.h) plays, for you to read.
 # - S. Williams and others, "Roofline: an insightful visual performance model for multicore
 #   architectures" (2009): [doi:10.1145/1498765.1498785](https://doi.org/10.1145/1498765.1498785).
 # - S. Chetlur and others, "cuDNN: Efficient Primitives for Deep Learning" (2014), on implicit GEMM:

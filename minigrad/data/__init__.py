@@ -6,8 +6,8 @@
     print(check("photos/train"))        # before that: whether every file can be read
 """
 
-from minigrad.data.checking import Checked, check
-from minigrad.data.dataset import ArrayDataset, Dataset, Subset
+from minigrad.data.checking import Findings, check
+from minigrad.data.dataset import ArrayDataset, Dataset, Items, Subset
 from minigrad.data.folder import EXTENSIONS, ImageFolder
 from minigrad.data.images import MAX_PIXELS, ImageError, read_image
 from minigrad.data.loader import DataLoader, SampleError

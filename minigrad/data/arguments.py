@@ -3,44 +3,77 @@
 The errors are ValueErrors of one line: the transform (`who`), the parameter, what it must be.
 """
 
-from __future__ import annotations
-
 import math
 import operator
+from collections.abc import Sequence
 from numbers import Real
+from typing import Any
 
 import numpy as np
+from PIL import Image
+
+from minigrad.arguments import is_integer, plain
+from minigrad.data.images import MAX_PIXELS
+
+Size = int | tuple[int, int]            # a side, or (height, width)
+Range = tuple[float, float]             # (least, greatest)
+Fill = int | tuple[int, ...]            # a byte, or one per channel
+Channels = Sequence[float] | np.ndarray     # a number per channel
 
 
-def positive(who, value):
+def positive_integer(who: str, value: Any) -> int:
     """`value` if it is a positive integer."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = 0
-    if number < 1 or isinstance(value, bool):
+    if not is_integer(value, 1):
         raise ValueError(f"{who}: size must be one or two positive integers, got {value!r}")
-    return number
+    return operator.index(value)
 
 
-def pair(who, size):
+def target_sides(size: Size, image: Image.Image) -> tuple[int, int]:
+    """(height, width) of the image at this size; of a single number, its shorter side has that.
+
+    The longer side is cut to an integer, as in torchvision.
+    """
+    if not isinstance(size, int):
+        return size
+    short = min(image.size)
+    return int(size * image.height / short), int(size * image.width / short)
+
+
+def resize_image(who: str, image: Image.Image, width: int, height: int) -> Image.Image:
+    """The image, bilinear and antialiased, in another size.
+
+    ValueError if that has more than MAX_PIXELS pixels, as a line of 1 x 65000 made 256 wide has.
+    """
+    if width * height > MAX_PIXELS:
+        raise ValueError(f"{who}: {image.width:,} x {image.height:,} pixels would become "
+                         f"{width:,} x {height:,}, more than the limit of {MAX_PIXELS:,}")
+    return image.resize((width, height), Image.Resampling.BILINEAR)
+
+
+def height_and_width(who: str, size: object) -> tuple[int, int]:
     """(height, width) of a size that is one number or two."""
     sides = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
     if len(sides) != 2:
         raise ValueError(f"{who}: size must be one integer or (height, width), got {size!r}")
-    return tuple(positive(who, side) for side in sides)
+    return positive_integer(who, sides[0]), positive_integer(who, sides[1])
 
 
-def borders(padding):
+def side_or_sides(who: str, size: object) -> Size:
+    """A size as it is given: the side, or (height, width)."""
+    two = isinstance(size, (tuple, list))
+    return height_and_width(who, size) if two else positive_integer(who, size)
+
+
+def borders(padding: object) -> tuple[int, ...]:
     """(left, top, right, bottom) of a padding that is none, one number, two or four."""
     sides = tuple(padding) if isinstance(padding, (tuple, list)) else (padding or 0,)
-    if len(sides) not in (1, 2, 4) or not all(isinstance(n, int) and n >= 0 for n in sides):
+    if len(sides) not in (1, 2, 4) or not all(is_integer(n, 0) for n in sides):
         raise ValueError("RandomCrop: padding must be 1, 2 or 4 integers that are not negative, "
                          f"got {padding!r}")
-    return sides * (4 // len(sides))
+    return plain(sides) * (4 // len(sides))
 
 
-def interval(who, name, value, low, high):
+def interval(who: str, name: str, value: object, low: float, high: float) -> Range:
     """(least, greatest) as floats, both within low..high."""
     if (not isinstance(value, (tuple, list)) or len(value) != 2
             or not all(isinstance(v, Real) and math.isfinite(v) for v in value)
@@ -50,22 +83,22 @@ def interval(who, name, value, low, high):
     return float(value[0]), float(value[1])
 
 
-def colour(who, fill):
+def colour(who: str, fill: object) -> Fill:
     """A fill: one byte for all channels, or a tuple of one per channel."""
     values = fill if isinstance(fill, (tuple, list)) else (fill,)
-    if not values or not all(isinstance(v, int) and 0 <= v <= 255 for v in values):
+    if not values or not all(is_integer(v, 0) and v <= 255 for v in values):
         raise ValueError(f"{who}: fill must be one byte (0..255) or one per channel, got {fill!r}")
-    return tuple(fill) if isinstance(fill, (tuple, list)) else fill
+    return plain(tuple(fill) if isinstance(fill, (tuple, list)) else fill)
 
 
-def probability(who, p):
+def probability(who: str, p: Any) -> float:
     """`p` if it is a number of 0 to 1."""
-    if not isinstance(p, Real) or not 0 <= p <= 1:
+    if not (isinstance(p, Real) and 0 <= float(p) <= 1):
         raise ValueError(f"{who}: p must be a probability, got {p!r}")
-    return p
+    return plain(p)
 
 
-def channels_of(who, mean, std):
+def check_channels(who: str, mean: Channels, std: Channels) -> None:
     """Check a mean and a deviation: finite, one per channel of each, the deviation positive."""
     for name, values in (("mean", mean), ("std", std)):
         if np.ndim(values) != 1 or not np.all(np.isfinite(values)):

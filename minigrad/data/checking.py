@@ -1,33 +1,29 @@
 """Look at every file of a data set before anything is trained on it.
 
-    found = check("photos/train")
-    print(found)                # how many can be read, which cannot and why, what was left out
-    for path, reason in found.bad:
+    findings = check("photos/train")
+    print(findings)             # how many can be read, which cannot and why, what was left out
+    for path, reason in findings.bad:
         ...
 """
 
-from __future__ import annotations
-
 import os
-import sys
-import time
 from collections import Counter, deque
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from numbers import Integral
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from typing import NamedTuple
 
+from minigrad.arguments import is_integer
 from minigrad.data.dataset import Dataset, Subset
 from minigrad.data.folder import ImageFolder, advice, kinds
 from minigrad.data.images import ImageError, read_image, shown
+from minigrad.progress import ProgressLine
 
-LOG_INTERVAL, REDRAW_INTERVAL = 5.0, 0.1        # seconds, in a log and on a terminal
 _AHEAD = 8              # files that each thread may be ahead of the count
 _LISTED = 20            # bad files that the text lists
 
 
-class Checked(NamedTuple):
+class Findings(NamedTuple):
     """What `check` found.
 
     good: the number of files that can be read to their end; bad: (path, reason) of the others, in
@@ -41,10 +37,10 @@ class Checked(NamedTuple):
     smallest: tuple[int, int] | None
     largest: tuple[int, int] | None
 
-    def __str__(self):
+    def __str__(self) -> str:
         files = self.good + len(self.bad)
-        sizes = "" if self.smallest is None else ", from {} x {} to {} x {} pixels".format(
-            *self.smallest, *self.largest)
+        sizes = "" if self.smallest is None or self.largest is None else (
+            ", from {} x {} to {} x {} pixels".format(*self.smallest, *self.largest))
         lines = [f"{self.good} of {files} photographs can be read{sizes}"]
         lines += [f"  {shown(path)}: {reason}" for path, reason in self.bad[:_LISTED]]
         if len(self.bad) > _LISTED:
@@ -60,31 +56,35 @@ class Checked(NamedTuple):
 
 
 def check(folder: str | os.PathLike | Dataset, workers: int = 2,
-          progress: bool | Callable[[int, int], None] = True) -> Checked:
+          progress: bool | Callable[[int, int], None] = True) -> Findings:
     """Read every photograph of a folder of classes, an ImageFolder or a Subset of one, to its end.
 
-    The transform is not asked. workers: threads. progress: whether to say on stderr how far it is,
-    or a function that is told (done, total). Raises as ImageFolder for a folder without classes,
-    TypeError for a data set without files, ValueError for a number of workers that cannot be.
+    The transform is not run. workers: the number of threads. progress: whether to say on stderr how
+    far it is, or a function that is called with (files so far, files in all). Raises what
+    ImageFolder raises for a folder without classes, TypeError for a data set without files,
+    ValueError if `workers` is no positive integer.
     """
-    if not isinstance(workers, Integral) or workers < 1:
+    if not is_integer(workers, 1):
         raise ValueError(f"check: workers must be an integer of at least 1, got {workers!r}")
     dataset = folder if isinstance(folder, Dataset) else ImageFolder(folder)
     files, ignored = _files(dataset)
     paths = list(dict.fromkeys(files))                      # a Subset may name one twice
     bad, sizes = [], []
-    with _teller(progress) as tell:
-        for done, (path, found) in enumerate(_outcomes(paths, int(workers)), 1):
-            if isinstance(found, ImageError):
-                bad.append((path, _reason(found, path)))
+    with closing(ProgressLine(progress is True)) as line:
+        for count, (path, result) in enumerate(_outcomes(paths, int(workers)), 1):
+            if isinstance(result, ImageError):
+                bad.append((path, str(result).removeprefix(f"cannot read image {shown(path)}: ")))
             else:
-                sizes.append(found)
-            tell(done, len(paths))
+                sizes.append(result)
+            if callable(progress):
+                progress(count, len(paths))
+            elif line.due():
+                line.show(f"check: {count} of {len(paths)} photographs", count / len(paths))
     sizes.sort(key=lambda size: (size[0] * size[1], size))
-    return Checked(len(sizes), bad, ignored, *((sizes[0], sizes[-1]) if sizes else (None, None)))
+    return Findings(len(sizes), bad, ignored, *((sizes[0], sizes[-1]) if sizes else (None, None)))
 
 
-def _files(dataset):
+def _files(dataset: Dataset) -> tuple[list[str], Counter[str]]:
     """(the paths of a data set's photographs, what its folder left out)"""
     if isinstance(dataset, Subset):
         paths, ignored = _files(dataset.dataset)
@@ -95,9 +95,11 @@ def _files(dataset):
     return [path for path, _ in dataset.samples], dataset.ignored
 
 
-def _outcomes(paths, workers):
+def _outcomes(paths: Sequence[str],
+              workers: int) -> Iterator[tuple[str, tuple[int, int] | ImageError]]:
     """(path, its size or its ImageError) in order, read a little ahead by threads."""
-    pool, waiting = ThreadPoolExecutor(workers, "check"), deque()
+    pool = ThreadPoolExecutor(workers, "check")
+    waiting: deque[tuple[str, Future]] = deque()
     try:
         for path in paths:
             waiting.append((path, pool.submit(_size, path)))
@@ -110,40 +112,8 @@ def _outcomes(paths, workers):
         pool.shutdown(cancel_futures=True)
 
 
-def _size(path):
+def _size(path: str) -> tuple[int, int] | ImageError:
     try:
         return read_image(path).size
     except ImageError as error:
         return error
-
-
-def _reason(error, path):
-    return str(error).removeprefix(f"cannot read image {shown(path)}: ")
-
-
-@contextmanager
-def _teller(progress):
-    """What is to be told (done, total) while the block runs."""
-    if progress is not True:
-        yield progress or (lambda done, total: None)
-        return
-    live = not sys.stderr.closed and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    interval, last = REDRAW_INTERVAL if live else LOG_INTERVAL, time.monotonic()
-
-    def write(text):
-        with suppress(OSError, ValueError):         # stderr is closed: no reason to stop
-            sys.stderr.write(text)
-            sys.stderr.flush()
-
-    def tell(done, total):
-        nonlocal last
-        if time.monotonic() - last >= interval:
-            last = time.monotonic()
-            text = f"check: {done} of {total} photographs"
-            write(f"\r\x1b[2K{text}" if live else f"{text}\n")
-
-    try:
-        yield tell
-    finally:
-        if live:
-            write("\r\x1b[2K")

@@ -10,12 +10,10 @@ many links lead to it. A file is not opened before its sample is asked for: one 
 is listed like any other, and `read_image` says what is wrong with it; `check` finds all of them.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -48,33 +46,37 @@ class ImageFolder(Dataset):
     so. Hidden files and those beside the class folders are not counted.
     """
 
-    def __init__(self, root: str | os.PathLike, transform=None,
-                 classes: Sequence[str] | None = None, removed: Sequence[str] = ()):
+    classes: list[str]
+
+    def __init__(self, root: str | os.PathLike, transform: Callable | None = None,
+                 classes: Sequence[str] | None = None, removed: Sequence[str] = ()) -> None:
         """Raises FileNotFoundError if there is no root, no class, or no image of a class;
         ValueError if a file is reached as two classes, or one of `removed` is there or in none;
         OSError for a folder that cannot be listed.
         """
         self.root = os.path.expanduser(os.fsdecode(root))
         self._set_transform(transform)
-        entries = _listed(self.root)
+        entries = _visible_entries(self.root)
         folders = [entry.name for entry in entries if _is_folder(entry)]
         if not folders:
             images = sum(entry.name.lower().endswith(EXTENSIONS) for entry in entries)
-            found = f", and {images} images that are in no class" * (images > 0)
+            others = f", and {images} images that are in no class" * (images > 0)
             raise FileNotFoundError(
-                f"ImageFolder: no folder in {shown(self.root)}{found}; it needs one for each "
+                f"ImageFolder: no folder in {shown(self.root)}{others}; it needs one for each "
                 f"class, with the images in it, as {shown(os.path.join(self.root, 'pug', '1.jpg'))}"
             )
         self.classes = folders if classes is None else list(classes)
         for name in self.classes:
             if name not in folders:
-                raise FileNotFoundError(f"ImageFolder: no folder {shown(name)} in "
-                                        f"{shown(self.root)}; there are {_brief(folders)}")
+                more = " ..." * (len(folders) > 10)
+                raise FileNotFoundError(
+                    f"ImageFolder: no folder {shown(name)} in {shown(self.root)}; there are "
+                    f"{' '.join(map(shown, folders[:10]))}{more}")
             if self.classes.count(name) > 1:
                 raise ValueError(f"ImageFolder: class {shown(name)} is named twice")
         self.class_to_idx = {name: i for i, name in enumerate(self.classes)}
         self.ignored: Counter[str] = Counter()
-        self.removed = self._checked(removed)
+        self.removed = self._check_removed(removed)
         self.samples = self._scan()
         self.targets = [label for _, label in self.samples]
         photographs = advice(self.ignored)
@@ -84,12 +86,12 @@ class ImageFolder(Dataset):
     def get(self, index: int, rng: np.random.Generator) -> tuple:
         """(upright RGB image, or what the transform makes of it; class). See `read_image`."""
         path, label = self.samples[self._place(index)]
-        return self._prepared(read_image(path), rng, index), label
+        return self._prepare(read_image(path), rng, index), label
 
     def name(self, index: int) -> str:
         return shown(self.samples[self._place(index)][0])
 
-    def _checked(self, removed):
+    def _check_removed(self, removed: Sequence[str]) -> list[str]:
         """The paths of the files that were removed."""
         paths = [os.path.join(self.root, os.path.normpath(os.fsdecode(name))) for name in removed]
         for name, path in zip(removed, paths):
@@ -102,15 +104,17 @@ class ImageFolder(Dataset):
                                  f"a class in {shown(self.root)}; name it as CLASS/12.jpg")
         return paths
 
-    def _scan(self):
-        samples, seen = [], {}                              # seen: real path -> sample
-        above = _with_parents(os.path.realpath(self.root))
+    def _scan(self) -> list[tuple[str, int]]:
+        samples: list[tuple[str, int]] = []
+        seen: dict[str, tuple[str, int]] = {}               # real path -> sample
+        ancestors = _with_parents(os.path.realpath(self.root))
         for label, name in enumerate(self.classes):
-            count, ignored = len(samples), Counter()
+            count = len(samples)
+            ignored: Counter[str] = Counter()
             top = os.path.join(self.root, name)
-            gone = [(path, path) for path in self.removed if path.startswith(top + os.sep)]
-            files = _files(top, above)
-            for path, real in sorted([*files, *gone], key=_place) if gone else files:
+            files = _files(top, ancestors)
+            removed = [(path, path) for path in self.removed if path.startswith(top + os.sep)]
+            for path, real in sorted([*files, *removed], key=_place) if removed else files:
                 if not path.lower().endswith(EXTENSIONS):
                     ignored[os.path.splitext(path)[1].lower() or "no extension"] += 1
                     continue
@@ -122,17 +126,18 @@ class ImageFolder(Dataset):
                 if first == path:
                     samples.append(sample)
             if len(samples) == count:
-                instead = f", but {kinds(ignored)}" * bool(ignored)
+                other_files = f", but {kinds(ignored)}" * bool(ignored)
                 way = advice(ignored)
                 raise FileNotFoundError(
-                    f"ImageFolder: no image of class {shown(name)} in {shown(self.root)}{instead}; "
+                    f"ImageFolder: no image of class {shown(name)} in {shown(self.root)}"
+                    f"{other_files}; "
                     + (f"{way}; or " if way else f"put some there ({' '.join(EXTENSIONS)}) or ")
                     + "remove the folder")
             self.ignored += ignored
         return samples
 
 
-def _place(file):
+def _place(file: tuple[str, str]) -> tuple[str, str]:
     """What samples of a class are sorted by: the folder, then the name."""
     return os.path.split(file[0])
 
@@ -148,38 +153,38 @@ def kinds(ignored: Mapping[str, int]) -> str:
 
 def advice(ignored: Mapping[str, int]) -> str:
     """Which photographs were left out and how they can be used; "" if there are none."""
-    parts = [f"{kinds(found)}: {way}" for known, way in (
+    parts = [f"{kinds(counts)}: {way}" for extensions, way in (
         (UNREAD, "photographs of kinds that are not read, convert them to JPEG"),
         (RENAMED, "rename them to .jpg or .png, what is in them is read"))
-        if (found := {kind: n for kind, n in ignored.items() if kind in known})]
+        if (counts := {kind: n for kind, n in ignored.items() if kind in extensions})]
     return "; ".join(parts)
 
 
-def _files(top, above):
+def _files(top: str, ancestors: set[str]) -> Iterator[tuple[str, str]]:
     """(path, real path) of all files below a folder, sorted; nothing of `above` is entered."""
-    for folder, (real, entries) in sorted(_folders(top, above).items()):
+    for folder, (real, entries) in sorted(_folders(top, ancestors).items()):
         for entry in entries:
             if not _is_folder(entry):
                 yield entry.path, (os.path.realpath(entry.path) if entry.is_symlink()
                                    else os.path.join(real, entry.name))
 
 
-def _folders(top, above):
+def _folders(top: str, ancestors: set[str]) -> dict[str, tuple[str, list[os.DirEntry]]]:
     """{folder: (its real path, its entries)} of a folder and all below it, each real one once."""
-    found, waiting = {}, [top]
-    seen = above | _with_parents(os.path.dirname(os.path.realpath(top)))
+    folders, waiting = {}, [top]
+    seen = ancestors | _with_parents(os.path.dirname(os.path.realpath(top)))
     while waiting:
         folder = waiting.pop()
         real = os.path.realpath(folder)
         if real not in seen:
             seen.add(real)
-            entries = _listed(folder)
-            found[folder] = real, entries
+            entries = _visible_entries(folder)
+            folders[folder] = real, entries
             waiting += [entry.path for entry in reversed(entries) if _is_folder(entry)]
-    return found
+    return folders
 
 
-def _listed(folder):
+def _visible_entries(folder: str) -> list[os.DirEntry]:
     """The entries of a folder, sorted by name, without the hidden ones."""
     try:
         with os.scandir(folder) as entries:
@@ -189,15 +194,11 @@ def _listed(folder):
         raise type(error)(f"ImageFolder: cannot list {shown(folder)}: {error.strerror}") from error
 
 
-def _is_folder(entry):
+def _is_folder(entry: os.DirEntry) -> bool:
     """Whether it is a folder or a link to one; a link in a circle is none, and no error."""
     return entry.is_dir(follow_symlinks=False) or (
         entry.is_symlink() and os.path.isdir(entry.path))
 
 
-def _with_parents(path):
+def _with_parents(path: str) -> set[str]:
     return {path, *map(str, Path(path).parents)}
-
-
-def _brief(names):
-    return " ".join(map(shown, names[:10])) + (" ..." if len(names) > 10 else "")

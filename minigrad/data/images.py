@@ -2,11 +2,13 @@
 
     image = read_image("dog.jpg")       # a Pillow image: RGB, 8 bits, upright, nothing else
 
-JPEG, PNG, GIF, BMP, PPM, TIFF and WebP, told by their first bytes whatever the file is called. Of
-an animation or of several pages, the first. The pixels become RGB so:
+JPEG, PNG, GIF, BMP, PPM, TIFF and WebP, told by their first bytes whatever the file is called; no
+other reader of Pillow is ever asked, some of which start other programs. Of an animation or of
+several pages, the first. The pixels become RGB so:
 
-    orientation     as EXIF says (torchvision leaves such photographs on their side)
-    16 bits         v >> 8, the high byte (Pillow alone would clip grey ones at 255)
+    orientation     as EXIF or XMP says (torchvision leaves such photographs on their side)
+    16 bits         v >> 8, the high byte (Pillow alone would clip grey ones at 255); in a TIFF file
+                    whose white is 0, 255 less that
     transparency    over white: round((a x + (255 - a) 255) / 255), for alpha a of 0..255
     CMYK            R = (255 - K) - round((255 - K) C / 255), likewise G of M and B of Y
     grey, palette   as they look
@@ -14,40 +16,103 @@ an animation or of several pages, the first. The pixels become RGB so:
 What has no such rule is refused: samples of 32 bits, signed or floating-point ones, Lab colours.
 """
 
-from __future__ import annotations
-
 import errno
+import io
+import logging
 import os
 import re
 import stat
 import struct
 import warnings
+import zlib
+from collections.abc import Iterator
+from typing import IO, BinaryIO
 
 import numpy as np
 from PIL import Image
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.PpmImagePlugin import PpmImageFile
-from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from minigrad.data.orientation import turn
+from minigrad.data.tiff import Tiff, Unsupported
+
+_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 MAX_PIXELS = 1024**3 // 4 // 3      # those of 256 MiB of RGB: where Pillow, too, sees a bomb
 
+
+class _Jpeg(JpegImageFile):
+    """Pillow's, with the XMP data, which it keeps since version 11 only."""
+
+    fp: IO[bytes]
+
+    def _open(self) -> None:
+        try:
+            super()._open()
+        except (struct.error, IndexError):      # in a JFIF, Adobe or ICC segment that is too short
+            self.fp.seek(0)
+            self.fp = io.BytesIO(b"".join(_needed_segments(self.fp.read())))
+            super()._open()
+        for name, data in self.applist:
+            if name == "APP1" and data.startswith(_XMP):
+                self.info["xmp"] = data.removeprefix(_XMP)
+
+    def _read_dpi_from_exif(self) -> None:
+        """Nothing: Pillow looks for a resolution here, which broken metadata can end."""
+
+
+def _needed_segments(data: bytes) -> Iterator[bytes]:
+    """The parts of a JPEG file, of its application segments only EXIF, XMP and a whole Adobe."""
+    place = 2
+    yield data[:place]
+    while data[place:place + 1] == b"\xff" and 0xc0 <= data[place + 1] != 0xda:      # the scan
+        marker, size = data[place + 1], 2 + int.from_bytes(data[place + 2:place + 4], "big")
+        if not 0xe0 <= marker <= 0xef or marker == 0xe1 or marker == 0xee and size >= 14:
+            yield data[place:place + size]
+        place += size
+    yield data[place:]
+
+
+class _Png(PngImageFile):
+    """Pillow's, without the chunks that neither pixels nor orientation need, and without broken
+    ones of the others: a resolution of too few bytes would end it."""
+
+    fp: IO[bytes]
+
+    def _open(self) -> None:
+        self.fp = io.BytesIO(b"".join(_needed_chunks(self.fp)))
+        super()._open()
+
+
+def _needed_chunks(file: IO[bytes]) -> Iterator[bytes]:
+    """The parts of a PNG file, each chunk (its length, its kind, its data, their CRC-32) whole."""
+    yield file.read(8)
+    kind = b""
+    while kind != b"IEND" and len(head := file.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        critical = not kind[0] & 32             # the first letter is a capital
+        if not critical and kind not in _CHUNKS:
+            file.seek(length + 4, os.SEEK_CUR)
+            continue
+        body = file.read(length + 4)
+        if critical or zlib.crc32(kind + body[:length]).to_bytes(4, "big") == body[length:]:
+            yield head + body
+
+
+_CHUNKS = b"tRNS", b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"iCCP"  # the last: only to refuse bombs
 _READERS = {                        # of a file that begins so
-    b"\xff\xd8\xff": JpegImageFile, b"\x89PNG\r\n\x1a\n": PngImageFile, b"GIF8": GifImageFile,
-    b"BM": BmpImageFile, b"RIFF": WebPImageFile,
-    **dict.fromkeys((b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"), PpmImageFile),
-    **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), TiffImageFile)}
-_UPRIGHT = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
-            4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
-            6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
-            8: Image.Transpose.ROTATE_90}       # by EXIF's orientation
+    rb"\xff\xd8\xff": _Jpeg, rb"\x89PNG\r\n\x1a\n": _Png, rb"GIF8": GifImageFile,
+    rb"BM": BmpImageFile, rb"RIFF....WEBP": WebPImageFile, rb"P[1-6]": PpmImageFile,
+    rb"II\*\0|MM\0\*|II\+\0|MM\0\+": Tiff}
 _NO_FILES = {stat.S_IFDIR: "folder", stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket",
              stat.S_IFCHR: "device", stat.S_IFBLK: "device"}
-_BITS, _FORM = 258, 339             # tags of TIFF: bits per sample; 1 unsigned, 2 signed, 3 float
 _MEND = "have no stated white; save it as RGB or grey of 8 or 16 bits"
+_LACKING = re.compile("(?i)unsupported|not supported|cannot handle")    # as Pillow says it
+logging.getLogger("PIL").addHandler(logging.NullHandler())      # or some errors come twice
 _SHORTAGES = errno.EMFILE, errno.ENFILE, errno.ENOMEM
 
 
@@ -69,80 +134,118 @@ def read_image(path: str | os.PathLike, max_pixels: int = MAX_PIXELS) -> Image.I
     _ignore_warnings()
     path = os.fsdecode(path)
     try:
-        _check_regular(path)
+        refuse_special(path)
         with open(path, "rb") as file:
-            return _upright(_opened(file, max_pixels))
+            return _decode_upright(_open_image(file, max_pixels))
     except Exception as error:          # decoders raise whatever a damaged file leads to
         if isinstance(error, MemoryError) or getattr(error, "errno", None) in _SHORTAGES:
             raise
-        raise ImageError(f"cannot read image {shown(path)}: {_reason(error)}") from error
+        reason = _on_one_line(_reason(error))
+        raise ImageError(f"cannot read image {shown(path)}: {reason}") from error
 
 
 def shown(path: str) -> str:
-    """A path as messages tell it: as it is, or escaped if it would not print on one line."""
-    return path if path.isprintable() else ascii(path)
+    """A path as messages tell it: as it is, or quoted and escaped if it is empty or would not print
+    on one line."""
+    return path if path and path.isprintable() else ascii(path)
 
 
-class _Refused(Exception):
+def _on_one_line(text: str) -> str:
+    """In one line that prints; decoders quote bytes of the file."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+class _Refusal(Exception):
     """Why a file is not read, in our words."""
 
 
-def _reason(error):
-    if isinstance(error, _Refused):
+def _reason(error: Exception) -> str:
+    if isinstance(error, _Refusal):
         return str(error)
+    if isinstance(error, Unsupported):
+        return f"it is a TIFF file of a kind that is not supported: {error}"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return f"it is damaged or cut off ({' '.join(str(error).split()) or type(error).__name__})"
+    text = " ".join(str(error).split()) or type(error).__name__
+    if _LACKING.search(text):
+        return f"it is of a kind that is not supported ({text})"
+    return f"it is damaged or cut off ({text})"
 
 
-def _ignore_warnings():
+def _ignore_warnings() -> None:
     rule = ("ignore", None, UserWarning, re.compile(r"PIL\."), 0)
     if rule not in warnings.filters[:1]:
         warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
-def _check_regular(path):
+def is_image(start: bytes) -> bool:
+    """Whether a file that begins with these 12 bytes is of a kind that `read_image` reads."""
+    return _reader(start) is not None
+
+
+def _reader(start: bytes) -> type[ImageFile] | None:
+    return next((reader for prefix, reader in _READERS.items()
+                 if re.match(prefix, start, re.DOTALL)), None)
+
+
+def refuse_special(path: str | os.PathLike) -> None:
+    """Raise OSError, its `strerror` saying why, unless `path` is a regular file with bytes in it.
+
+    To be asked before opening it: a pipe may never give a byte, and /dev/zero never ends.
+    """
     if os.path.islink(path) and not os.path.exists(path):
-        raise _Refused(f"it is a link to {shown(os.readlink(path))}, which does not exist")
+        target = os.readlink(os.fsdecode(path))
+        raise _input_error(f"it is a link to {shown(target)}, which does not exist", path)
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
-        raise _Refused(f"it is a {_NO_FILES.get(stat.S_IFMT(status.st_mode), 'special file')}")
+        kind = _NO_FILES.get(stat.S_IFMT(status.st_mode), "special file")
+        raise _input_error(f"it is a {kind}", path)
     if not status.st_size:
-        raise _Refused("the file is empty")
+        raise _input_error("the file is empty", path)
 
 
-def _opened(file, max_pixels):
+def _input_error(reason: str, path: str | os.PathLike) -> OSError:
+    return OSError(errno.EINVAL, reason, os.fspath(path))
+
+
+def _open_image(file: BinaryIO, max_pixels: int) -> ImageFile:
     """Pillow's image of an open file, its header read and checked, its pixels not yet decoded."""
-    start = file.read(8)
-    reader = next((found for prefix, found in _READERS.items() if start.startswith(prefix)), None)
+    reader = _reader(file.read(12))
     if reader is None:
-        raise _Refused("it is no JPEG, PNG, GIF, BMP, PPM, TIFF or WebP file")
+        raise _Refusal("it is no JPEG, PNG, GIF, BMP, PPM, TIFF or WebP file")
     file.seek(0)
     image = reader(file)        # not Image.open, whose limit on pixels is one for the whole process
     width, height = image.size
     if width * height > max_pixels:
-        raise _Refused(f"its {width:,} x {height:,} pixels are more than the limit of "
+        raise _Refusal(f"its {width:,} x {height:,} pixels are more than the limit of "
                        f"{max_pixels:,}")
     return image
 
 
-def _upright(image):
+def _decode_upright(image: ImageFile) -> Image.Image:
     """A decoded, plain RGB image: no metadata is left that could turn it once more."""
     _rescale_transparent(image)
-    image.load()
-    turn = _UPRIGHT.get(_orientation(image.info.get("exif", b"")))     # Pillow turns TIFF itself
+    if isinstance(image, Tiff):
+        image.unpack()
+        turned = turn(image.info, image.orientation)
+    else:
+        image.load()                # the metadata behind the pixels are there only now
+        turned = turn(image.info)
     rgb = _rgb(image)
-    if turn is not None:
-        rgb = rgb.transpose(turn)
+    if turned is not None:
+        rgb = rgb.transpose(turned)
     rgb.info = {}
     return rgb
 
 
-def _rgb(image):
+def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         return Image.fromarray(_high_bytes(image)).convert("RGB")
     if image.mode in ("F", "LAB"):
-        raise _Refused(f"its samples ({image.mode}) {_MEND}")
+        raise _Refusal(f"its samples (LAB) {_MEND}" if image.mode == "LAB" else
+                       _describe_floats(np.asarray(image)))
+    if image.mode == "La":          # grey under its own alpha, which Pillow undoes alone
+        image = image.convert("LA")
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         white = Image.new("RGB", image.size, "white")
@@ -151,7 +254,17 @@ def _rgb(image):
     return image.convert("RGB")
 
 
-def _rescale_transparent(image):
+def _describe_floats(samples: np.ndarray) -> str:
+    """What is wrong with floating-point samples (H, W): the first that is no number, or all."""
+    odd = np.argwhere(~np.isfinite(samples))
+    if len(odd):
+        row, column = odd[0].tolist()
+        value = "NaN" if np.isnan(samples[row, column]) else samples[row, column]
+        return (f"its sample in row {row}, column {column} is {value}, and samples (F) {_MEND}")
+    return f"its samples (F) {_MEND}; they go from {samples.min():g} to {samples.max():g}"
+
+
+def _rescale_transparent(image: ImageFile) -> None:
     """Bring the transparent colour of a PNG to 8 bits, which Pillow does with the pixels alone."""
     key, samples = image.info.get("transparency"), image.tile[0][3] if image.tile else None
     if key is not None and samples in ("L;2", "L;4"):
@@ -160,33 +273,11 @@ def _rescale_transparent(image):
         image.info["transparency"] = tuple(value >> 8 for value in key)
 
 
-def _high_bytes(image):
+def _high_bytes(image: Image.Image) -> np.ndarray:
     """Grey of 16 bits -> (H, W) uint8, the transparent value, if there is one, made white."""
-    if isinstance(image, TiffImageFile):
-        bits, form = image.tag_v2.get(_BITS, (1,)), image.tag_v2.get(_FORM, (1,))
-        if (bits, form) != ((16,), (1,)):
-            raise _Refused(f"its {bits[0]}-bit{' signed' * (form == (2,))} samples {_MEND}")
+    if isinstance(image, Tiff) and not image.samples.startswith("16-bit samples"):
+        raise _Refusal(f"its {image.samples} {_MEND}")
     samples = np.asarray(image)
     grey = (samples >> 8).astype(np.uint8)
     grey[samples == image.info.get("transparency", -1)] = 255
-    return grey
-
-
-def _orientation(exif):
-    """1 to 8: tag 274 in the first directory of EXIF data; 1 if it lacks or the data are damaged.
-
-    The data are those of a TIFF file: byte order, 42, place of the first directory, which is the
-    number of its entries and for each (tag, type, count, value) in 12 bytes. Exif 2.32, 4.6.2.
-    """
-    tiff = exif.removeprefix(b"Exif\0\0")
-    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
-    try:
-        start, = struct.unpack_from(f"{order}I", tiff, 4)
-        entries, = struct.unpack_from(f"{order}H", tiff, start)
-        for place in range(start + 2, start + 2 + 12 * entries, 12):
-            tag, kind = struct.unpack_from(f"{order}HH", tiff, place)
-            if tag == 274:
-                return struct.unpack_from(order + {3: "H", 4: "I"}[kind], tiff, place + 8)[0]
-    except (struct.error, KeyError):
-        pass
-    return 1
+    return 255 - grey if isinstance(image, Tiff) and image.inverted else grey

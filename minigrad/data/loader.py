@@ -4,6 +4,10 @@
     for x, y in loader:         # float32 (N, C, H, W), int64 (N,): the epoch loader.epoch
         ...
 
+A data set is one of minigrad's, a list of pairs (input, target), or any object with `__getitem__`
+and `__len__` that gives such pairs. Targets that are integers make y int64, others are stacked as
+they are; Python's floats are float32.
+
 Order and augmentation are functions of (seed, epoch, index), whatever the workers. The loader
 remembers where it is: `state_dict()` after any batch, loaded into an equal loader, goes on with the
 next one. Leaving the loop, by whatever way, ends the workers.
@@ -12,18 +16,23 @@ next one. Leaving the loop, by whatever way, ends the workers.
 from __future__ import annotations
 
 import collections
-import operator
-from numbers import Integral, Real
-from typing import NamedTuple
+import threading
+from collections.abc import Generator
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
 
 import numpy as np
 
+from minigrad.arguments import is_integer, plain
 from minigrad.backend import keyed_generator
-from minigrad.data.dataset import Dataset
+from minigrad.data.dataset import Dataset, as_dataset
 from minigrad.data.images import ImageError
 from minigrad.data.sampler import WeightedRandomSampler
 from minigrad.data.transforms.base import TransformError
 from minigrad.data.workers import PIECE, Piece, Sample, Workers
+from minigrad.dtypes import kind
+from minigrad.engine import Tensor
 
 ON_ERROR = ("raise", "skip", "replace")
 MAX_BAD = 0.1       # an epoch in which more than this share of the samples is bad is given up
@@ -36,13 +45,16 @@ class SampleError(RuntimeError):
 class DataLoader:
     """The batches (x, y) of a data set; iterating runs from `position` to the end of an epoch.
 
+    dataset: see above. An object that is no data set of minigrad is wrapped in an `Items`, which is
+    then the attribute `dataset`.
+
     workers: threads that fetch, or processes if `processes` (started by the start method of
     `multiprocessing`, at every epoch; under "spawn" the data set must be one that can be pickled,
     and a script needs its `if __name__ == "__main__"`). With 0 the loop fetches for itself. Without
-    a number, 2. `num_workers` is PyTorch's name of it.
+    a number, 2. `num_workers` is PyTorch's name for it.
 
     sampler: which samples an epoch has, instead of each of them once. What it draws is a function
-    of (seed, epoch) as well; `shuffle` has no place beside it.
+    of (seed, epoch) as well. It cannot be combined with `shuffle`.
 
     timeout: the seconds that a piece of a batch, at most 8 samples, may take once it is needed. A
     process that hangs is then ended; a thread cannot be, and stays until it returns.
@@ -61,23 +73,38 @@ class DataLoader:
     `epoch` goes up by one and `position` back to 0.
     """
 
+    dataset: Dataset
+    batch_size: int
+    shuffle: bool
+    drop_last: bool
+    seed: int
+    workers: int
+    processes: bool
+    timeout: float
+    on_error: str
+    sampler: WeightedRandomSampler | None
+    epoch: int
+    position: int
+
     def __init__(self, dataset: Dataset, batch_size: int = 1, shuffle: bool = False,
                  drop_last: bool = False, seed: int = 0, workers: int | None = None,
                  processes: bool = False, timeout: float = 60.0, on_error: str = "raise",
-                 sampler: WeightedRandomSampler | None = None, num_workers: int | None = None):
+                 sampler: WeightedRandomSampler | None = None,
+                 num_workers: int | None = None) -> None:
         """Raises TypeError for what is no data set, ValueError for numbers that cannot be."""
-        _check_dataset(dataset)
+        dataset = _dataset(dataset)
         _check_sampler(sampler, shuffle, dataset)
         if workers is not None and num_workers is not None:
             raise ValueError("DataLoader: workers and num_workers are two names of one number; "
                              "give one")
-        told = "num_workers" if num_workers is not None else "workers"
+        label = "num_workers" if num_workers is not None else "workers"
         workers = next((n for n in (workers, num_workers) if n is not None), 2)
         for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0),
-                                   (told, workers, 1 if processes else 0)):
-            if not isinstance(value, Integral) or value < least:
+                                   (label, workers, 1 if processes else 0)):
+            if not is_integer(value, least):
                 raise ValueError(f"DataLoader: {name} must be an integer of at least {least}, "
                                  f"got {value!r}")
+        timeout = plain(timeout)
         if not isinstance(timeout, Real) or not timeout > 0:
             raise ValueError(f"DataLoader: timeout must be positive seconds, got {timeout!r}")
         if on_error not in ON_ERROR:
@@ -88,64 +115,63 @@ class DataLoader:
             raise ValueError(f"DataLoader: {samples} samples make no batch of {batch_size}"
                              f"{' with drop_last' if drop_last else ''}")
         self.dataset, self.batch_size, self.shuffle = dataset, int(batch_size), bool(shuffle)
-        self.sampler, self._samples = sampler, samples      # of an epoch
         self.drop_last, self.seed, self.on_error = bool(drop_last), int(seed), on_error
-        self.workers, self.processes, self.timeout = int(workers), processes, timeout
+        self.sampler = sampler
+        self._samples: int = samples        # of an epoch
+        self.workers, self.processes, self.timeout = int(workers), bool(processes), timeout
         self.epoch = self.position = 0
         self.skipped: list[tuple[str, str]] = []
-        self._turn = None       # what tells the iteration that moves `position` from older ones
+        self._iteration: object = None      # a mark of the newest one, which alone moves `position`
 
     def __len__(self) -> int:
         """Batches in an epoch."""
         full, rest = divmod(self._samples, self.batch_size)
         return full + (rest > 0 and not self.drop_last)
 
-    def __iter__(self):
-        turn = self._turn = object()
+    def __iter__(self) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
+        iteration = self._iteration = object()
         if self.position == 0:
             self.skipped = []
         order = self._order(self.epoch)
-        ahead = 2 * max(self.batch_size, PIECE * self.workers) if self.workers else 1
-        waiting = collections.deque()       # of batches: lists of pieces
-        upcoming = iter(range(self.position, len(self)))
-        fetch = _Fetch(self.dataset, self.seed, self.epoch, self.on_error, self._most_bad())
-        workers = Workers(fetch, self.workers, self.processes)
+        samples_ahead = 2 * max(self.batch_size, PIECE * self.workers) if self.workers else 1
+        waiting: collections.deque[list[Piece]] = collections.deque()       # batches
+        batch = self.position               # the next that workers get
+        workers = Workers(self._fetch(), self.workers, self.processes)
         try:
             for position in range(self.position, len(self)):
-                while len(waiting) * self.batch_size < ahead:
-                    batch = next(upcoming, None)
-                    if batch is None:
-                        break
-                    pieces = _pieces(self._indices(order, batch))
-                    waiting.append(pieces)
-                    for piece in pieces:
+                while batch < len(self) and len(waiting) * self.batch_size < samples_ahead:
+                    indices = self._indices(order, batch)
+                    waiting.append([Piece(indices[i:i + PIECE])
+                                    for i in range(0, len(indices), PIECE)])
+                    for piece in waiting[-1]:
                         workers.submit(piece)
-                samples = self._finished(waiting.popleft())
-                if self._turn is not turn:
+                    batch += 1
+                samples = self._wait_for(waiting.popleft())
+                if self._iteration is not iteration:
                     raise RuntimeError("DataLoader: a newer iteration of this loader has begun; "
                                        "give each its own DataLoader")
                 self.position = position + 1
                 if samples:
-                    yield self._collated(samples)
+                    yield self._collate(samples)
         finally:
             workers.close()
-        if self._turn is turn:
+        if self._iteration is iteration:
             self.epoch, self.position = self.epoch + 1, 0
 
-    def peek(self) -> None:
-        """Prepare the first sample of the epoch that can be had, as the loop would, and forget it.
+    def peek(self) -> Sample | None:
+        """The first sample of the epoch that can be had, as the loop would prepare it.
 
         Raises SampleError like the loop. What it finds bad is not counted.
         """
-        fetch = _Fetch(self.dataset, self.seed, self.epoch, self.on_error, self._most_bad())
+        fetch = self._fetch()
         for index in self._order(self.epoch).tolist():
             try:
                 sample = fetch(index)
             except Exception as error:
-                raise SampleError(_explained(self.dataset.name(index), error)
-                                  + _way_on(error)) from error
+                raise self._failure(index, error) from error
             if sample.x is not None:
-                return
+                return sample
+        return None
 
     def batch_names(self, epoch: int, position: int) -> list[str]:
         """The names of the samples that make up a batch (before any is skipped or replaced)."""
@@ -160,8 +186,8 @@ class DataLoader:
     def load_state_dict(self, state: dict) -> None:
         """Go on where `state` was taken; its seed is taken over.
 
-        Raises ValueError if the loader has another number of samples, another batch size ..., under
-        which the place would be another one.
+        Raises ValueError if this loader has another number of samples, batch size, `shuffle`,
+        `drop_last` or sampler, because the saved position would then mean a different batch.
         """
         for name, value in self._form().items():
             if state.get(name) != value:
@@ -171,62 +197,79 @@ class DataLoader:
             raise ValueError(f"DataLoader: position {state['position']} in the state is not within "
                              f"the epoch's {len(self)} batches")
         self.epoch, self.position, self.seed = state["epoch"], state["position"], state["seed"]
-        self._turn = None
+        self._iteration = None
 
-    def _form(self):
+    def _form(self) -> dict[str, object]:
         return {"samples": len(self.dataset), "batch_size": self.batch_size,
                 "shuffle": self.shuffle, "drop_last": self.drop_last,
                 "sampler": None if self.sampler is None else repr(self.sampler)}
 
-    def _order(self, epoch):
+    def _order(self, epoch: int) -> np.ndarray:
         if self.sampler is not None:
             return self.sampler.draw(keyed_generator(self.seed, "sampler", epoch))
         if not self.shuffle:
             return np.arange(len(self.dataset))
         return keyed_generator(self.seed, "order", epoch).permutation(len(self.dataset))
 
-    def _indices(self, order, position):
+    def _indices(self, order: np.ndarray, position: int) -> list[int]:
         return order[position * self.batch_size:(position + 1) * self.batch_size].tolist()
 
-    def _most_bad(self):
+    def _bad_limit(self) -> int:
         return max(1, int(MAX_BAD * self._samples))
 
-    def _finished(self, pieces):
+    def _fetch(self) -> _Fetch:
+        return _Fetch(self.dataset, self.seed, self.epoch, self.on_error, self._bad_limit())
+
+    def _wait_for(self, pieces: list[Piece]) -> list[Sample]:
         """The samples of a batch, once they are there, without those that are skipped."""
         samples = []
         for piece in pieces:
-            if not piece.done.wait(self.timeout):
-                late = min(len(piece.outcomes), len(piece.indices) - 1)
-                name = self.dataset.name(piece.indices[late])
+            if not piece.done.wait(min(self.timeout, threading.TIMEOUT_MAX)):
+                position_in_piece = min(len(piece.outcomes), len(piece.indices) - 1)
+                name = self.dataset.name(piece.indices[position_in_piece])
                 raise SampleError(f"DataLoader: {name} is not there after timeout={self.timeout} "
                                   "seconds: its worker hangs, or the timeout is too short")
             for index, outcome in zip(piece.indices, piece.outcomes):
                 if isinstance(outcome, BaseException):
-                    raise SampleError(_explained(self.dataset.name(index), outcome)
-                                      + _way_on(outcome)) from outcome
+                    raise self._failure(index, outcome) from outcome
                 self._count_bad(outcome.bad)
                 samples += [outcome] if outcome.x is not None else []
         return samples
 
-    def _count_bad(self, bad):
+    def _failure(self, index: int, error: BaseException) -> SampleError:
+        """The error for a sample; if its file cannot be read, also what can be done about it."""
+        remedy = ('; on_error="skip" or "replace" goes on without such files, and '
+                  "minigrad.data.check(folder) finds all of them")
+        return SampleError(_explain(self.dataset.name(index), error)
+                           + remedy * isinstance(error, ImageError))
+
+    def _count_bad(self, bad: list[tuple[str, str]]) -> None:
         self.skipped += [one for one in bad if one not in self.skipped]
-        if len(self.skipped) > self._most_bad():
+        if len(self.skipped) > self._bad_limit():
             name, reason = self.skipped[-1]
             raise SampleError(f"DataLoader: {len(self.skipped)} of {self._samples} samples are "
-                              f"bad, more than a tenth; the last: {_explained(name, reason)}")
+                              f"bad, more than a tenth; the last: {_explain(name, reason)}")
 
-    def _collated(self, samples):
-        """(x (N, ...), y (N,) int64) of samples that are alike in shape and dtype."""
-        first = samples[0]
-        for other in samples:
-            if (other.x.shape, other.x.dtype) != (first.x.shape, first.x.dtype):
-                raise ValueError("DataLoader: the samples of a batch differ: " + " but ".join(
-                    f"{self.dataset.name(one.index)} is {one.x.shape} {one.x.dtype}"
-                    for one in (first, other)) + "; resize or crop them to one size")
-        return np.stack([one.x for one in samples]), np.array([one.y for one in samples], np.int64)
+    def _collate(self, samples: list[Sample]) -> tuple[np.ndarray, np.ndarray]:
+        """(x (N, ...), y (N, ...)) of samples that are alike in shape and dtype."""
+        return (self._stack("samples", samples, [sample.x for sample in samples],
+                            "; resize or crop them to one size"),
+                self._stack("targets", samples, [sample.y for sample in samples]))
+
+    def _stack(self, what: str, samples: list[Sample], arrays: list[Any],
+               remedy: str = "") -> np.ndarray:
+        first = arrays[0]
+        for sample, array in zip(samples, arrays):
+            if (array.shape, array.dtype) != (first.shape, first.dtype):
+                raise ValueError(
+                    f"DataLoader: the {what} of a batch differ: "
+                    f"{self.dataset.name(samples[0].index)} is {first.shape} {first.dtype} but "
+                    f"{self.dataset.name(sample.index)} is {array.shape} {array.dtype}{remedy}")
+        return np.stack(arrays)
 
 
-class _Fetch(NamedTuple):
+@dataclass(frozen=True)
+class _Fetch:
     """index -> Sample, by the loader's policy: what a worker has to know."""
 
     dataset: Dataset
@@ -235,8 +278,8 @@ class _Fetch(NamedTuple):
     on_error: str
     most_bad: int
 
-    def __call__(self, index):
-        bad = []
+    def __call__(self, index: int) -> Sample:
+        bad: list[tuple[str, str]] = []
         while True:
             place = (index + len(bad)) % len(self.dataset)
             try:
@@ -245,31 +288,40 @@ class _Fetch(NamedTuple):
             except (ImageError, ValueError, TransformError) as error:
                 bad.append((self.dataset.name(place), str(error)))
                 if (self.on_error == "raise" or len(bad) > self.most_bad
-                        or not _of_the_sample(error)):
+                        or not _is_fault_of_sample(error)):
                     raise
                 if self.on_error == "skip":
-                    return Sample(place, None, -1, bad)
+                    return Sample(place, None, None, bad)
                 continue
-            if not isinstance(x, (np.ndarray, np.generic)) or x.dtype.kind not in "biuf":
-                raise TypeError(f"a sample must be an array of numbers, not "
-                                f"{getattr(x, 'dtype', type(x).__name__)}; does the transform end "
-                                "with ToArray?")
-            return Sample(place, np.asarray(x), operator.index(y), bad)
+            return Sample(place, _array("a sample", x, "; does the transform end with ToArray?"),
+                          _array("a target", y), bad)
 
 
-def _check_dataset(dataset):
-    if not isinstance(dataset, Dataset) and not all(
-            hasattr(dataset, name) for name in ("get", "name", "targets", "__len__")):
-        raise TypeError(f"DataLoader: {type(dataset).__name__} is no data set of minigrad; for "
-                        "arrays or lists x and y use ArrayDataset(x, y), for photographs "
-                        "ImageFolder, or subclass Dataset with `targets` and `get(index, rng)`")
+def _array(what: str, value: object, hint: str = "") -> np.ndarray:
+    """An array of numbers, Python's in the dtypes of a Tensor; an integer target is int64."""
+    if isinstance(value, Tensor):
+        value = value.numpy(force=True)
+    if type(value) in (bool, int, float):
+        value = np.asarray(value, np.float32 if isinstance(value, float) else np.int64)
+    if not isinstance(value, (np.ndarray, np.generic)) or kind(value.dtype) not in "biuf":
+        raise TypeError(f"{what} must be an array of numbers, not "
+                        f"{getattr(value, 'dtype', type(value).__name__)}{hint}")
+    whole = what == "a target" and value.dtype.kind in "iu"
+    return np.asarray(value, np.int64 if whole else None)
 
 
-def _check_sampler(sampler, shuffle, dataset):
+def _dataset(dataset: object) -> Dataset:
+    try:
+        return as_dataset(dataset)
+    except TypeError as error:
+        raise TypeError(f"DataLoader: {error}") from None
+
+
+def _check_sampler(sampler: WeightedRandomSampler | None, shuffle: bool, dataset: Dataset) -> None:
     if sampler is None:
         return
     if not isinstance(sampler, WeightedRandomSampler):
-        raise TypeError(f"DataLoader: sampler must be a WeightedRandomSampler, got "
+        raise TypeError("DataLoader: sampler must be a WeightedRandomSampler, got "
                         f"{type(sampler).__name__}; for samples of your choice use "
                         "Subset(dataset, indices)")
     if shuffle:
@@ -280,28 +332,16 @@ def _check_sampler(sampler, shuffle, dataset):
                          f"set of {len(dataset)} samples")
 
 
-def _of_the_sample(error):
+def _is_fault_of_sample(error: Exception) -> bool:
     """Whether another sample may do better: of a transform's errors, if it was a ValueError."""
     cause = error.__cause__ if isinstance(error, TransformError) else error
     return isinstance(cause, (ImageError, ValueError))
 
 
-def _way_on(error):
-    """What can be done about a file that cannot be read."""
-    if not isinstance(error, ImageError):
-        return ""
-    return ('; on_error="skip" or "replace" goes on without such files, and '
-            "minigrad.data.check(folder) finds all of them")
-
-
-def _pieces(indices):
-    return [Piece(indices[i:i + PIECE]) for i in range(0, len(indices), PIECE)]
-
-
-def _explained(name, reason):
+def _explain(name: str, reason: str | BaseException) -> str:
     """One line: the name, unless the reason tells it already, and the reason."""
-    told = str(reason) or type(reason).__name__
+    label = str(reason) or type(reason).__name__
     if isinstance(reason, BaseException) and not isinstance(
             reason, (ImageError, ValueError, TransformError)):
-        told = f"{type(reason).__name__}: {told}"
-    return told if name in told else f"{name}: {told}"
+        label = f"{type(reason).__name__}: {label}"
+    return label if name in label else f"{name}: {label}"

@@ -5,13 +5,12 @@
     loader = DataLoader(train, 32, sampler=balanced)        # every class as often as the others
 """
 
-from __future__ import annotations
-
 import hashlib
-from numbers import Integral
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from minigrad.arguments import integer
 from minigrad.backend import generator
 
 
@@ -24,12 +23,10 @@ class WeightedRandomSampler:
     and epoch.
     """
 
-    def __init__(self, weights, num_samples: int, replacement: bool = True):
+    def __init__(self, weights: Sequence[float] | np.ndarray, num_samples: int,
+                 replacement: bool = True) -> None:
         """Raises ValueError for weights that are no chances, or too few of them above 0."""
-        if not isinstance(num_samples, Integral) or isinstance(num_samples, bool) or (
-                num_samples < 1):
-            raise ValueError("WeightedRandomSampler: num_samples must be a positive integer, got "
-                             f"{num_samples!r}")
+        num_samples = integer("WeightedRandomSampler", "num_samples", num_samples)
         if not isinstance(replacement, bool):
             raise ValueError("WeightedRandomSampler: replacement must be True or False, got "
                              f"{replacement!r}")
@@ -48,7 +45,7 @@ class WeightedRandomSampler:
     def __len__(self) -> int:
         return self.num_samples
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[int]:
         return iter(self.draw(generator("sampler")).tolist())
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
@@ -67,7 +64,7 @@ class WeightedRandomSampler:
         times = rng.standard_exponential(len(possible)) / weights[possible]
         return possible[np.argsort(times, kind="stable")[:self.num_samples]]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         digest = hashlib.sha256(self.weights.tobytes()).hexdigest()[:16]
         return (f"WeightedRandomSampler({len(self.weights)} weights of SHA-256 {digest}, "
                 f"num_samples={self.num_samples}, replacement={self.replacement})")

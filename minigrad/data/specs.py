@@ -11,55 +11,56 @@ value}]; a tuple is written as a list, and what would look alike then, by a name
 nothing but the constructors of `KINDS` on such values.
 """
 
-from __future__ import annotations
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from minigrad.data.transforms import (CenterCrop, Compose, Grayscale, Normalize, Preprocess, Resize,
                                       ToArray, ToTensor)
 
-KINDS = {kind.__name__: (kind, parameters) for kind, parameters in (
+_PARAMETERS: tuple[tuple[type, tuple[str, ...]], ...] = (
     (Compose, ("transforms",)), (Resize, ("size",)), (CenterCrop, ("size",)), (ToArray, ()),
     (ToTensor, ()), (Normalize, ("mean", "std")), (Grayscale, ("num_output_channels",)),
-    (Preprocess, ("resize", "crop", "mean", "std")))}
+    (Preprocess, ("resize", "crop", "mean", "std")))
+KINDS = {kind.__name__: (kind, parameters) for kind, parameters in _PARAMETERS}
 DEEPEST = 20            # Compose in Compose in ...
 LARGEST = 16_384        # pixels of a side, which a hostile file may ask for
 _SIDES = "size", "resize", "crop"
 _DTYPES = "float16", "float32", "float64", "int32", "int64"
 
 
-def to_spec(transform) -> list | None:
+def to_spec(transform: object) -> list | None:
     """The spec of a transform; None if something in it is random or not the library's own."""
     try:
-        spec = _written(transform)
+        spec = _write(transform)
         return spec if repr(from_spec(spec)) == repr(transform) else None
     except (_Foreign, ValueError):
         return None
 
 
-def from_spec(spec):
+def from_spec(spec: object) -> Callable:
     """The transform of a spec. Raises ValueError, one line, for anything that is none."""
-    return _made(spec, 1)
+    return _make(spec, 1)
 
 
-def spec_text(spec) -> str:
+def spec_text(spec: object) -> str:
     """What a spec's arrays are, for people: height x width, mean and deviation, on one line.
 
     Raises ValueError as `from_spec`.
     """
     size, colours, scale = "any size", "", "values 0 to 1"
-    for step in _flat(from_spec(spec)):
-        if isinstance(step, Resize):
-            size = _size(step.size)
-        elif isinstance(step, CenterCrop):
+    for step in _flatten(from_spec(spec)):
+        if isinstance(step, (Resize, CenterCrop)):
             size = _size(step.size)
         elif isinstance(step, Grayscale):
             colours = ", grey"
-        elif isinstance(step, Normalize):
-            scale = _scale(step)
-        elif isinstance(step, Preprocess):
+        elif isinstance(step, (Normalize, Preprocess)):
+            mean, std = (" ".join(f"{float(value):.4g}" for value in values)
+                         for values in (step.mean, step.std))
+            scale = f"mean {mean}, std {std}"
+        if isinstance(step, Preprocess):
             size = _size((step.crop, step.crop) if step.crop else step.resize)
-            scale = _scale(step)
     return f"{size}{colours}, {scale}"
 
 
@@ -67,17 +68,17 @@ class _Foreign(Exception):
     """Something that cannot be written."""
 
 
-def _written(transform, depth=1):
+def _write(transform: Any, depth: int = 1) -> list:
     name = type(transform).__name__
     kind, parameters = KINDS.get(name, (None, ()))
     if type(transform) is not kind or depth > DEEPEST:
         raise _Foreign
-    if kind is Compose:
-        return [name, {"transforms": [_written(step, depth + 1) for step in transform.transforms]}]
+    if isinstance(transform, Compose):
+        return [name, {"transforms": [_write(step, depth + 1) for step in transform.transforms]}]
     return [name, {parameter: _value(getattr(transform, parameter)) for parameter in parameters}]
 
 
-def _value(value):
+def _value(value: object) -> object:
     if value is None or type(value) in (int, float):
         return value
     if type(value) is tuple:
@@ -90,7 +91,7 @@ def _value(value):
     raise _Foreign
 
 
-def _made(spec, depth):
+def _make(spec: object, depth: int) -> Callable:
     if depth > DEEPEST:
         raise ValueError(f"preparation: more than {DEEPEST} transforms inside each other")
     if not (isinstance(spec, list) and len(spec) == 2 and isinstance(spec[0], str)
@@ -108,10 +109,10 @@ def _made(spec, depth):
         steps = values["transforms"]
         if not isinstance(steps, list):
             raise ValueError(f"preparation: Compose has a list of transforms, not {_short(steps)}")
-        return Compose([_made(step, depth + 1) for step in steps])
+        return Compose([_make(step, depth + 1) for step in steps])
     try:
         with np.errstate(over="ignore"):        # what is too large becomes infinite: refused
-            read = {parameter: _read(value) for parameter, value in values.items()}
+            read: dict[str, Any] = {parameter: _read(value) for parameter, value in values.items()}
             for side in map(read.get, _SIDES):
                 if isinstance(side, (int, float, tuple)) and np.max(side) > LARGEST:
                     raise ValueError(f"{_short(side)} pixels are more than {LARGEST}")
@@ -121,10 +122,8 @@ def _made(spec, depth):
         raise ValueError(f"preparation: {name} cannot be made: {_cut(reason)}") from error
 
 
-def _read(value):
+def _read(value: object) -> object:
     """The value that `_value` has written so."""
-    if value is None:
-        return None
     if isinstance(value, list):
         return tuple(_number(item) for item in value)
     if isinstance(value, dict):
@@ -132,41 +131,35 @@ def _read(value):
             return [_number(item) for item in value["list"]]
         if set(value) == {"array", "dtype"} and value["dtype"] in _DTYPES and (
                 isinstance(value["array"], list)):
-            return np.array([_plain(item) for item in value["array"]], value["dtype"])
-    return _number(value)
+            return np.array([_check_number(item) for item in value["array"]], value["dtype"])
+    return None if value is None else _number(value)
 
 
-def _number(value):
+def _number(value: object) -> float | np.generic:
     if isinstance(value, dict) and set(value) == {"number", "dtype"} and value["dtype"] in _DTYPES:
-        return np.dtype(value["dtype"]).type(_plain(value["number"]))
-    return _plain(value)
+        return np.dtype(value["dtype"]).type(_check_number(value["number"]))
+    return _check_number(value)
 
 
-def _plain(value):
+def _check_number(value: Any) -> float:
     if type(value) not in (int, float):
         raise ValueError(f"a value must be a number or a list of numbers, not {_short(value)}")
     return value
 
 
-def _flat(transform):
+def _flatten(transform: Callable) -> list[Callable]:
     if not isinstance(transform, Compose):
         return [transform]
-    return [step for inner in transform.transforms for step in _flat(inner)]
+    return [step for inner in transform.transforms for step in _flatten(inner)]
 
 
-def _size(size):
+def _size(size: int | tuple[int, int]) -> str:
     return f"shorter side {size}" if isinstance(size, int) else f"{size[0]} x {size[1]}"
 
 
-def _scale(step):
-    mean, std = (" ".join(f"{float(value):.4g}" for value in values)
-                 for values in (step.mean, step.std))
-    return f"mean {mean}, std {std}"
-
-
-def _short(value):
+def _short(value: object) -> str:
     return _cut(ascii(value))
 
 
-def _cut(text):
+def _cut(text: str) -> str:
     return text if len(text) <= 100 else f"{text[:97]}..."

@@ -10,48 +10,63 @@ the same parts; they are not the parts that torch's generator would give for tha
 from __future__ import annotations
 
 import math
-from numbers import Integral, Real
+from collections.abc import Iterable, Sequence
+from numbers import Real
 
 import numpy as np
 
+from minigrad.arguments import integer, is_integer, plain
 from minigrad.backend import keyed_generator
-from minigrad.data.dataset import Subset
+from minigrad.data.dataset import Dataset, Subset, as_dataset
 
 
-def random_split(dataset, lengths, seed) -> list[Subset]:
+def random_split(dataset: Dataset | Sequence, lengths: Iterable[float], seed: int) -> list[Subset]:
     """Parts of the given lengths (integers that sum to the whole) or fractions (that sum to 1).
 
     Fractions are rounded as torch does: down, then up from the first part on until the sum is
     right; 101 samples by (.7, .2, .1) are 71, 20, 10. Raises ValueError.
     """
     sizes = _sizes("random_split", "lengths", lengths, len(dataset))
-    order = keyed_generator(seed, "split").permutation(len(dataset))
-    return [Subset(dataset, part.tolist()) for part in np.split(order, np.cumsum(sizes)[:-1])]
+    whole = as_dataset(dataset)
+    order = _generator("random_split", seed).permutation(len(dataset))
+    return [Subset(whole, part.tolist()) for part in np.split(order, np.cumsum(sizes)[:-1])]
 
 
-def stratified_split(dataset, fractions, seed) -> list[Subset]:
+def stratified_split(dataset: Dataset | Sequence, fractions: Iterable[float],
+                     seed: int) -> list[Subset]:
     """Parts as large as `random_split` makes them, each with its share of every class.
 
     A class (`dataset.targets`) of n among N samples gives n p / N to a part of p, rounded down or
     up: up where the remainders are largest, as far as that keeps every sum. Raises ValueError.
     """
     sizes = _sizes("stratified_split", "fractions", fractions, len(dataset))
-    rng = keyed_generator(seed, "split")
-    targets = np.asarray(dataset.targets)
-    parts = [[] for _ in sizes]
+    whole = as_dataset(dataset)
+    rng = _generator("stratified_split", seed)
+    targets = np.asarray(whole.targets)
+    if targets.ndim != 1 or targets.dtype.kind not in "iu":
+        raise ValueError(f"stratified_split: this {type(dataset).__name__} has no `targets` that "
+                         "are classes; use random_split")
+    parts: list[list[int]] = [[] for _ in sizes]
     classes, members = np.unique(targets, return_counts=True)
     for label, shares in zip(classes, _shares(members.tolist(), sizes)):
         chosen = rng.permutation(np.flatnonzero(targets == label))
         for part, some in zip(parts, np.split(chosen, np.cumsum(shares)[:-1])):
             part.extend(some.tolist())
-    return [Subset(dataset, rng.permutation(np.array(part, int)).tolist()) for part in parts]
+    return [Subset(whole, rng.permutation(np.array(part, int)).tolist()) for part in parts]
 
 
-def _sizes(who, name, lengths, total):
+def _generator(who: str, seed: int) -> np.random.Generator:
+    return keyed_generator(integer(who, "seed", seed, 0), "split")
+
+
+def _sizes(who: str, name: str, lengths: Iterable[float], total: int) -> list[int]:
     """The parts' sizes as integers that sum to `total`."""
-    if not lengths or not all(isinstance(n, Real) and n >= 0 for n in lengths):
+    if isinstance(lengths, Iterable):       # float32's fractions have the sum 1 in float32 alone
+        lengths = [n if isinstance(n, np.floating) else plain(n) for n in lengths]
+    if not lengths or not isinstance(lengths, list) or not all(
+            isinstance(n, Real) and float(n) >= 0 for n in lengths):
         raise ValueError(f"{who}: {name} must be numbers that are not negative, got {lengths!r}")
-    if sum(lengths) == total and all(isinstance(n, Integral) for n in lengths):
+    if sum(lengths) == total and all(is_integer(n) for n in lengths):
         return [int(n) for n in lengths]
     if not math.isclose(sum(lengths), 1):
         raise ValueError(f"{who}: {name} must sum to 1 or be integers that sum to the {total} "
@@ -62,7 +77,7 @@ def _sizes(who, name, lengths, total):
     return sizes
 
 
-def _shares(members, sizes):
+def _shares(members: list[int], sizes: list[int]) -> list[list[int]]:
     """Integers (class, part) near members[class] * sizes[part] / N whose sums are exactly these.
 
     Rounding up is a matching of the classes' left-over samples with the parts' free places, at
@@ -73,9 +88,9 @@ def _shares(members, sizes):
     shares = [[n * size // total for size in sizes] for n in members]
     rests = [[n * size % total for size in sizes] for n in members]
     room = [size - sum(column) for size, column in zip(sizes, zip(*shares))]
-    holders = [set() for _ in sizes]    # the classes that are rounded up, per part
+    holders: list[set[int]] = [set() for _ in sizes]    # the classes that are rounded up, per part
 
-    def give(label, tried):
+    def give(label: int, tried: set[int]) -> bool:
         """Find a place for one sample of the class, moving those of others if need be."""
         for part in sorted(range(len(sizes)), key=lambda k: -rests[label][k]):
             if part in tried or label in holders[part] or not rests[label][part]:

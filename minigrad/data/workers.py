@@ -4,12 +4,13 @@ A batch is cut into pieces of a few samples. The consumer submits pieces in the 
 will want them; workers take them in this order, and whichever finishes first, the consumer waits
 for the first one. So nothing that a batch holds depends on the workers.
 
-A process is its thread's remote twin: the thread sends it a piece's indices through a pipe and
-receives the samples. If the process dies the pipe ends, and the thread reports it.
+A process works for one thread: the thread sends it a piece's indices through a pipe and receives
+the samples. If the process dies the pipe ends, and the thread reports it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import pickle
@@ -19,32 +20,41 @@ import threading
 import time
 import traceback
 import weakref
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 PIECE = 8       # samples: enough to hide the hand-over, few enough to share a batch evenly
 PATIENCE = 2.0  # seconds that threads get to finish the sample they are at, once they are to stop
 
 
 class Sample(NamedTuple):
-    """What fetching gave: input, class, and the (name, reason) of every sample that failed.
+    """What fetching gave: input, target, and the (name, reason) of every sample that failed.
 
     `index` is the sample's own place in the data set. With nothing readable, x is None.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # a tuple has a method of this name
     x: np.ndarray | None
-    y: int
+    y: np.ndarray | None
     bad: list[tuple[str, str]]
+
+
+Fetch = Callable[[int], Sample]
+Outcome = Sample | BaseException
+Outcomes = Callable[[list[int]], Iterator[Outcome]]
 
 
 class Piece:
     """Some samples of a batch. `outcomes` grows until `done`; an exception in it is the last."""
 
-    def __init__(self, indices: list[int]):
+    def __init__(self, indices: list[int]) -> None:
         self.indices = indices
-        self.outcomes: list[Sample | BaseException] = []
+        self.outcomes: list[Outcome] = []
         self.done = threading.Event()
 
 
@@ -54,9 +64,11 @@ class Workers:
     `close()` ends them. It also happens when the object is collected, and when Python exits.
     """
 
-    def __init__(self, fetch, count: int, processes: bool):
-        self._fetch, self._tasks = fetch, queue.SimpleQueue()
-        stopping, children, self._threads = threading.Event(), [], []
+    def __init__(self, fetch: Fetch, count: int, processes: bool) -> None:
+        self._fetch, stopping = fetch, threading.Event()
+        self._tasks: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        children: list[_Child] = []
         self.close = weakref.finalize(self, _end, os.getpid(), self._tasks, stopping,
                                       self._threads, children)
         for _ in range(count if processes else 0):
@@ -69,6 +81,7 @@ class Workers:
             self._threads[-1].start()
 
     def submit(self, piece: Piece) -> None:
+        """Have the samples of a piece fetched, after those of all pieces before it."""
         if self._threads:
             self._tasks.put(piece)
         else:
@@ -76,7 +89,7 @@ class Workers:
             piece.done.set()
 
 
-def _outcomes(fetch, indices):
+def _outcomes(fetch: Fetch, indices: list[int]) -> Iterator[Outcome]:
     """fetch(index) for each index; after an exception, no more."""
     for index in indices:
         try:
@@ -87,7 +100,7 @@ def _outcomes(fetch, indices):
         yield outcome
 
 
-def _work(tasks, stopping, outcomes):
+def _work(tasks: queue.SimpleQueue, stopping: threading.Event, outcomes: Outcomes) -> None:
     """A thread's life: pieces, until there is None or something worse than an exception."""
     while (piece := tasks.get()) is not None:
         try:
@@ -102,7 +115,8 @@ def _work(tasks, stopping, outcomes):
             piece.done.set()
 
 
-def _end(owner, tasks, stopping, threads, children):
+def _end(owner: int, tasks: queue.SimpleQueue, stopping: threading.Event,
+         threads: list[threading.Thread], children: list[_Child]) -> None:
     """Stop threads and processes, and wait for them: a hung thread only for a while."""
     if os.getpid() != owner:    # a forked process inherits the object, but not what it stands for
         return
@@ -122,7 +136,7 @@ def _end(owner, tasks, stopping, threads, children):
 class _Child:
     """A process that fetches, and this end of the pipe to it."""
 
-    def __init__(self, fetch):
+    def __init__(self, fetch: Fetch) -> None:
         self.pipe, theirs = multiprocessing.Pipe()
         self.process = multiprocessing.Process(target=_serve, args=(theirs, fetch), daemon=True)
         try:
@@ -133,22 +147,24 @@ class _Child:
         finally:
             theirs.close()
 
-    def outcomes(self, indices):
+    def outcomes(self, indices: list[int]) -> Iterator[Outcome]:
         """As `_outcomes`, fetched over there. Raises RuntimeError if the process ends."""
-        try:
+        with contextlib.suppress(EOFError, OSError):
             self.pipe.send(indices)
             for _ in indices:
                 outcome = self._receive()
                 yield outcome
                 if isinstance(outcome, BaseException):
-                    return
-        except (EOFError, OSError):
-            self.process.join()
-            code = self.process.exitcode
-            end = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
-            raise RuntimeError(f"the worker process {self.process.pid} ended ({end})") from None
+                    break
+            return
+        # not inside an `except`: the pipe's error would live on as the context of this one, and
+        # its traceback holds a BytesIO that Python complains of when it collects a cycle
+        self.process.join()
+        code = self.process.exitcode or 0
+        end = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+        raise RuntimeError(f"the worker process {self.process.pid} ended ({end})")
 
-    def _receive(self):
+    def _receive(self) -> Outcome:
         outcome, form = self.pipe.recv()
         if form is None:
             return outcome
@@ -160,13 +176,13 @@ class _Child:
             self.pipe.recv_bytes_into(_bytes(x))
         return outcome._replace(x=x)
 
-    def close(self):
+    def close(self) -> None:
         self.process.join()
         self.process.close()
         self.pipe.close()
 
 
-def _serve(pipe, fetch):
+def _serve(pipe: Connection, fetch: Fetch) -> None:
     """A worker process's life: pieces, until the pipe or the parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)    # Ctrl-C is for the parent, which ends this
     signal.signal(signal.SIGTERM, signal.SIG_DFL)   # not what the parent has installed
@@ -179,13 +195,15 @@ def _serve(pipe, fetch):
         return                                      # nobody listens any more
 
 
-def _follow_parent():
+def _follow_parent() -> None:
     """End with the parent, however it ends and whatever this process is doing."""
-    multiprocessing.parent_process().join()
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
     os._exit(1)
 
 
-def _send(pipe, outcome):
+def _send(pipe: Connection, outcome: Outcome) -> None:
     """(outcome, None), or with more: (exception, its traceback), (sample, form of x), then x."""
     if isinstance(outcome, BaseException):
         pipe.send(_portable(outcome))
@@ -198,7 +216,7 @@ def _send(pipe, outcome):
             pipe.send_bytes(_bytes(x))
 
 
-def _portable(error):
+def _portable(error: BaseException) -> tuple[BaseException, str]:
     """(exception, its traceback as text), the exception as RuntimeError if it cannot be pickled."""
     trace = "".join(traceback.format_exception(error))
     try:
@@ -208,5 +226,5 @@ def _portable(error):
     return error, trace
 
 
-def _bytes(x):
-    return x.reshape(-1).view(np.uint8)
+def _bytes(x: np.ndarray) -> memoryview:
+    return x.reshape(-1).view(np.uint8).data

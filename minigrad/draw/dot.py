@@ -1,12 +1,13 @@
 """A Picture in Graphviz's DOT language (https://graphviz.org/doc/info/lang.html)."""
 
-from __future__ import annotations
+from minigrad.draw.picture import Arrow, Box, Picture
+from minigrad.figures import PALETTE
 
 SHAPES = {"parameter": "box, style=rounded", "constant": 'box, style="rounded,dashed"',
           "op": "box", "folded": "box3d", "loss": "box, penwidth=2"}
 
 
-def render(picture):
+def render(picture: Picture) -> str:
     """The DOT text; what is highlighted is bold."""
     lines = [f"digraph {_quote(picture.title)} {{",
              f"  label={_quote(picture.caption or picture.title)}; labelloc=t; rankdir=LR;",
@@ -21,11 +22,11 @@ def render(picture):
     return "\n".join([*lines, "}\n"])
 
 
-def _mark(item):
-    return ', color="#d55e00", penwidth=3' * item.marked
+def _mark(item: Box | Arrow) -> str:
+    return f', color="{PALETTE["orange"]}", penwidth=3' * item.marked
 
 
-def _quote(text):
+def _quote(text: str) -> str:
     """A quoted string: quotes and backslashes escaped, line breaks as \\n, no control codes."""
     text = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return '"' + "".join(c if c.isprintable() else "\ufffd" for c in text) + '"'

@@ -1,16 +1,18 @@
 """Where the boxes go: a layered drawing after Sugiyama, Tagawa and Toda (1981).
 
-Boxes are given ranks, from left to right, the ranks an order from top to bottom, then heights; at
-last `minigrad.draw.rows` breaks a long picture into rows, like text. A line that passes ranks bends
-in each of them; the lines of one source share their bends. Nothing recurs, and equal graphs give
-equal drawings.
+Each box gets a rank, from left to right, then a place in the order of its rank, from top to bottom,
+then a height. At last `minigrad.draw.rows` breaks a long picture into rows, like text. A line that
+passes ranks bends in each of them; the lines of one source share their bends. There is no
+recursion, and equal graphs give equal drawings.
 """
 
-from __future__ import annotations
-
 from bisect import bisect, insort
+from collections.abc import Callable, Sequence
 
-from minigrad.draw.rows import break_into_rows
+from minigrad.draw.rows import Drawing, Item, Layers, Link, break_into_rows
+
+Edges = Sequence[tuple[int, int]]  # (source, target)
+Sizes = Sequence[tuple[float, float]]  # (width, height)
 
 BOX_GAP, BEND_GAP = 16, 9  # height around a box and around a passing line, in pixels
 PORT_GAP = 4  # height between the labels of two lines at a box
@@ -19,28 +21,7 @@ MOST_SWEEPS, SWEEPING = 100, 40_000  # over ranks; items visited, after which sw
 MOST_BENDS = 100_000
 
 
-class Item:
-    """A box, or a bend of lines, in its rank."""
-
-    def __init__(self, rank, width=0.0, height=0.0):
-        self.rank, self.width, self.height = rank, width, height
-        self.is_box = height > 0
-        self.left, self.right = [], []  # links
-        self.place = 0  # in the order of its rank
-        self.y = 0.0  # the centre
-
-
-class Link:
-    """A line between items of neighbouring ranks."""
-
-    def __init__(self, left, right):
-        self.left, self.right = left, right
-        self.port = 0.0  # where it ends: so far below the centre of the right item
-        left.right.append(self)
-        right.left.append(self)
-
-
-def arrange(sizes, edges, labels, widest):
+def arrange(sizes: Sizes, edges: Edges, labels: Sizes, widest: float) -> Drawing:
     """The `minigrad.draw.rows.Drawing` of boxes, each listed after its inputs.
 
     sizes: (width, height) per box. edges: pairs (source, target). labels: per edge the (width,
@@ -56,9 +37,10 @@ def arrange(sizes, edges, labels, widest):
     return break_into_rows(boxes, layers, routes, [width for width, _ in labels], widest)
 
 
-def _ranks(n, edges):
+def _ranks(n: int, edges: Edges) -> list[int]:
     """A rank per box, so that every edge ascends and most are short."""
-    inputs, users = [[] for _ in range(n)], [[] for _ in range(n)]
+    inputs: list[list[int]] = [[] for _ in range(n)]
+    users: list[list[int]] = [[] for _ in range(n)]
     for source, target in edges:
         inputs[target].append(source)
         users[source].append(target)
@@ -76,15 +58,16 @@ def _ranks(n, edges):
     return [r - first for r in rank]
 
 
-def _routes(items, edges):
+def _routes(items: list[Item], edges: Edges) -> list[list[Link]]:
     """Link the items of every edge; returns the links that it follows. Appends bends to items."""
-    bends = {}  # source -> links along its shared bends
-    routes, bent = [], 0
+    bends: dict[int, list[Link]] = {}  # source -> links along its shared bends
+    routes: list[list[Link]] = []
+    count = 0
     for s, t in edges:
         source, target = items[s], items[t]
         passed = target.rank - source.rank - 1
-        bent += passed
-        if bent > MOST_BENDS:
+        count += passed
+        if count > MOST_BENDS:
             raise ValueError("draw: the lines of this graph are too long for a picture (more than "
                              f"{MOST_BENDS:,} bends): pass collapse=True, or draw a smaller part")
         shared = bends.setdefault(s, [])
@@ -97,13 +80,14 @@ def _routes(items, edges):
     return routes
 
 
-def _order(items):
+def _order(items: list[Item]) -> Layers:
     """The items of each rank in an order with few crossings.
 
     Barycentre sweeps, from the order of a depth-first walk, which crosses nothing in a tree.
     """
-    layers = [[] for _ in range(1 + max(item.rank for item in items))]
-    stack, seen = [item for item in reversed(items) if not item.right], set()
+    layers: Layers = [[] for _ in range(1 + max(item.rank for item in items))]
+    stack = [item for item in reversed(items) if not item.right]
+    seen: set[Item] = set()
     while stack:
         item = stack.pop()
         if item not in seen:
@@ -128,12 +112,12 @@ def _order(items):
     return best
 
 
-def _sweeps(layers):
+def _sweeps(layers: Layers) -> int:
     """How often to go over the ranks: many times if there is little in them."""
     return min(MOST_SWEEPS, 2 + SWEEPING // sum(map(len, layers)))
 
 
-def _sort(layer, neighbours):
+def _sort(layer: list[Item], neighbours: Callable[[Item], list[int]]) -> None:
     """Sort by the mean place of the neighbours; items without any stay where they are."""
     free = [place for place, item in enumerate(layer) if neighbours(item)]
     items = sorted((layer[place] for place in free),
@@ -143,18 +127,18 @@ def _sort(layer, neighbours):
     _number(layer)
 
 
-def _number(layer):
+def _number(layer: list[Item]) -> None:
     for place, item in enumerate(layer):
         item.place = place
 
 
-def _crossings(layers):
+def _crossings(layers: Layers) -> int:
     """How many pairs of links cross; also sets every item's place."""
     total = 0
     for layer in layers:
         _number(layer)
     for layer in layers:
-        ends = []  # places on the right of the links seen so far, sorted
+        ends: list[int] = []  # places on the right of the links seen so far, sorted
         for item in layer:
             places = sorted(link.right.place for link in item.right)
             total += sum(len(ends) - bisect(ends, place) for place in places)
@@ -163,7 +147,7 @@ def _crossings(layers):
     return total
 
 
-def _set_ports(boxes, routes, labels):
+def _set_ports(boxes: list[Item], routes: list[list[Link]], labels: Sizes) -> None:
     """Spread the ends of the lines over the side of each box, in the order in which they come."""
     label_of = {route[-1]: height for route, (_, height) in zip(routes, labels)}
     for box in boxes:
@@ -174,7 +158,7 @@ def _set_ports(boxes, routes, labels):
         box.height = max(box.height, len(links) * pitch + PORT_GAP)
 
 
-def _set_heights(layers):
+def _set_heights(layers: Layers) -> None:
     """Centre every item among its neighbours as well as the gaps allow, by least squares.
 
     The sweeps go both ways in turn. The first ones look back only, which straightens long chains at
@@ -184,30 +168,25 @@ def _set_heights(layers):
         _fit(layer, [0.0] * len(layer), [1.0] * len(layer))
     number = _sweeps(layers)
     for sweep in range(number):
-        rightwards, ahead = sweep % 2, (sweep + 1) / number
+        rightwards, ahead = sweep % 2 == 1, (sweep + 1) / number
         for layer in layers if rightwards else reversed(layers):
             wishes, weights = [], []
             for item in layer:
                 pull = total = 1e-6  # stay, if nothing pulls
                 pull *= item.y
-                for link in item.left:
-                    weight = _stiffness(item, link.left) * (1 if rightwards else ahead)
-                    pull += weight * (link.left.y - link.port)
-                    total += weight
-                for link in item.right:
-                    weight = _stiffness(item, link.right) * (ahead if rightwards else 1)
-                    pull += weight * (link.right.y + link.port)
+                for link in item.left + item.right:
+                    is_right = link.left is item  # the neighbour, as seen from the item
+                    other, port = (link.right, link.port) if is_right else (link.left, -link.port)
+                    weight = ahead if is_right == rightwards else 1.0
+                    weight *= 1 if item.is_box or other.is_box else STIFFNESS
+                    pull += weight * (other.y + port)
                     total += weight
                 wishes.append(pull / total)
                 weights.append(total)
             _fit(layer, wishes, weights)
 
 
-def _stiffness(a, b):
-    return 1 if a.is_box or b.is_box else STIFFNESS
-
-
-def _fit(layer, wishes, weights):
+def _fit(layer: list[Item], wishes: list[float], weights: list[float]) -> None:
     """Put items closest to their wishes (weighted squares) without touching or changing order.
 
     Isotonic regression by pooling adjacent violators (Barlow et al., 1972): after subtracting the
@@ -224,6 +203,6 @@ def _fit(layer, wishes, weights):
             pools[-1] = [a + b for a, b in zip(pools[-1], last)]
     items = iter(zip(layer, offsets))
     for total, weight, number in pools:
-        for _ in range(number):
+        for _ in range(int(number)):
             item, offset = next(items)
             item.y = total / weight + offset

@@ -5,12 +5,15 @@ alone knows what backward needs: the ops on the way to leaves that require a gra
 values those that were saved.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from operator import attrgetter
+from typing import Any
 
-from minigrad.tensor import Tensor
+from minigrad.backend import Array
+from minigrad.engine import Tensor
+from minigrad.function import Call, Function
+from minigrad.graph import nodes_behind
+from minigrad.nn import Module
 
 SYMBOLS = {"Add": "+", "Sub": "−", "Mul": "×", "Div": "÷", "MatMul": "@", "Pow": "^", "Neg": "−"}
 
@@ -20,58 +23,57 @@ class Node:
     """One value: a leaf, the result of an op, or (after folding) the result of several ops."""
 
     symbol: str = ""  # the op; empty for a leaf
-    array: object = None  # the value; None where a result alone does not know it
-    edge: object = None  # the Function or leaf Tensor that a gradient flows to; None: constant
-    inputs: list = field(default_factory=list)  # indices of nodes
-    places: list = field(default_factory=list)  # the argument position of each input; [] if folded
-    scope: tuple = ()  # the modules it was computed in, outermost first
+    array: Array | None = None  # the value; None where a result alone does not know it
+    edge: Any = None  # the Function or leaf Tensor that a gradient flows to; None: constant
+    inputs: list[int] = field(default_factory=list)  # indices of nodes
+    places: list[int] = field(default_factory=list)  # per input its argument position; [] if folded
+    scope: tuple[Module, ...] = ()  # the modules it was computed in, outermost first
     name: str = ""
     pinned: bool = False  # named by the user, so not to disappear in a chain
-    gradient: object = None  # dL/d(this value) as an array
-    module: object = None  # folded: the module that the node stands for,
+    gradient: Array | None = None  # dL/d(this value)
+    module: Module | None = None  # folded: the module that the node stands for,
     ops: int = 1  # how many ops it stands for
     parameters: int = 0  # and how many trained numbers these own
 
     @property
-    def like(self):
+    def like(self) -> Array | None:
         """An array of the value's shape and dtype, or None if these are not known."""
         return self.gradient if self.array is None else self.array
 
 
-class Nodes(list):
+class Nodes(list[Node]):
     """Nodes in order; `find` tells which of them a Tensor is."""
 
-    def __init__(self):
-        self._index = {}
+    def __init__(self) -> None:
+        self._index: dict[int, int] = {}
 
-    def find(self, x):
+    def find(self, x: Tensor | Array | Function) -> int | None:
         """The index of the node that holds x (a Tensor, array or Function), or None."""
         return self._index.get(_key(x))
 
-    def leaf(self, x):
+    def leaf(self, x: Tensor | Array) -> int:
         """The index of the Tensor or array x, which becomes a leaf unless it is a node already."""
         i = self._index.setdefault(_key(x), len(self))
         if i == len(self):
-            tensor = isinstance(x, Tensor)
-            self.append(Node(array=x.data if tensor else x,
-                             edge=(x.node or x) if tensor and x.requires_grad else None))
+            self.append(Node(array=x.data, edge=(x.node or x) if x.requires_grad else None)
+                        if isinstance(x, Tensor) else Node(array=x))
         return i
 
-    def result(self, x, node):
+    def result(self, x: Tensor | Function, node: Node) -> None:
         """Append a node that an op computed and that holds x."""
         self._index[_key(x)] = len(self)
         self.append(node)
 
 
-def _key(x):
+def _key(x: Any) -> int:
     """What tells values apart: the op that made it, the leaf, or a constant's array."""
     if isinstance(x, Tensor):
         x = x.node or (x if x.requires_grad else x.data)
     return id(x)  # nodes keep all of these alive
 
 
-def from_calls(calls):
-    """The nodes of recorded `minigrad.tensor.Call`s."""
+def from_calls(calls: Iterable[Call]) -> Nodes:
+    """The nodes of recorded `minigrad.function.Call`s."""
     nodes = Nodes()
     for function, inputs, output, scope in calls:
         places = [place for place, x in enumerate(inputs) if hasattr(x, "dtype")]
@@ -81,7 +83,7 @@ def from_calls(calls):
     return nodes
 
 
-def from_output(output):
+def from_output(output: Tensor) -> Nodes:
     """The nodes behind one Tensor, as far as its graph remembers them.
 
     Raises ValueError if it has no graph.
@@ -89,50 +91,40 @@ def from_output(output):
     if output.node is None:
         raise ValueError("draw: this Tensor has no graph, for none of its inputs required a "
                          "gradient; record it instead: `with draw.record() as graph:`")
-    functions = _functions_behind(output.node)
-    values, constants = {output.node: output.data}, {}
+    functions = nodes_behind([output.node])[::-1]  # in the order in which they ran
+    values: dict[Any, Array] = {output.node: output.data}
+    constants: dict[tuple[Function, int], Array] = {}
     for function in functions:
-        for place, array in _kept(function):
-            edge = function if place < 0 else function.edges[place]
+        for place, array in _saved(function):
+            edge = function if place < 0 else function.parents[place]
             if edge is None:
                 constants[function, place] = array
             else:
                 values[edge] = array
     nodes = Nodes()
     for function in functions:
-        known = [constants.get((function, place)) if edge is None else edge
-                 for place, edge in enumerate(function.edges)]
+        known: list[Any] = [constants.get((function, place)) if edge is None else edge
+                            for place, edge in enumerate(function.parents)]
         places = [place for place, x in enumerate(known)
-                  if function.edges[place] is not None or hasattr(x, "dtype")]
+                  if function.parents[place] is not None or hasattr(x, "dtype")]
         nodes.result(function, Node(
             _symbol(function, known), values.get(function), function,
             [nodes.leaf(known[place]) for place in places], places))
     return nodes
 
 
-def _functions_behind(root):
-    """Every Function that `root` depends on, in the order in which they ran."""
-    found, seen = [root], {root}
-    for function in found:  # which grows meanwhile
-        for edge in function.edges:
-            if edge is not None and not isinstance(edge, Tensor) and edge not in seen:
-                seen.add(edge)
-                found.append(edge)
-    return sorted(found, key=attrgetter("index"))
-
-
-def _kept(function):
+def _saved(function: Function) -> Iterator[tuple[int, Array]]:
     """Pairs (argument position or -1 for the output, array) of what waits for backward."""
     try:
         values = function.unpack(graph=False)
     except RuntimeError:  # freed, or overwritten since
         return
-    for (place, _), array in zip(function.slots, values):
+    for (place, _), array in zip(function.sources, values):
         if array is not None:
             yield place, array
 
 
-def _symbol(function, inputs):
+def _symbol(function: Function, inputs: Iterable[Any]) -> str:
     """How an op is written in a picture: `+`, `× 2`, `1 −`, `Tanh`, ..."""
     text = SYMBOLS.get(function.name, function.name)
     for place, x in enumerate(inputs):

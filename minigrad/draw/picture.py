@@ -1,15 +1,21 @@
-"""What a picture says, before it is decided how it looks: boxes and arrows with their texts."""
+"""What a picture says, before it is decided how it looks: boxes and arrows with their texts.
 
-from __future__ import annotations
+Below that the highlighted path: every way from one value to the loss, and the chain rule along it.
+"""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from minigrad.backend import array_module
-from minigrad.draw import path, text
+from minigrad.backend import Array, array_module
+from minigrad.draw import text
 from minigrad.draw.fold import fold
-from minigrad.tensor import propagate, wrap
+from minigrad.draw.nodes import Node, Nodes
+from minigrad.engine import Tensor, propagate, wrap
+from minigrad.function import Function
 
 LARGEST = 6000  # boxes
+LONGEST_PRODUCT = 12  # factors of the chain rule that are written out
 EVERY_DIGIT = 17  # significant digits that tell any two float64 apart
 
 
@@ -20,8 +26,8 @@ class Box:
     kind: str  # "parameter", "constant", "op", "folded" or "loss"
     name: str
     symbol: str  # the op or module
-    lines: list  # pairs (kind of text: "value", "gradient" or "note", text)
-    details: list  # more lines, for a tooltip: the op's equation, all digits
+    lines: list[tuple[str, str]]  # pairs (kind of text: "value", "gradient" or "note", text)
+    details: list[str]  # more lines, for a tooltip: the op's equation, all digits
     marked: bool = False  # on the highlighted path?
 
 
@@ -42,13 +48,13 @@ class Picture:
     """All that is shown, whatever the format. Arrows are ordered by their targets."""
 
     title: str
-    boxes: list
-    arrows: list
+    boxes: list[Box]
+    arrows: list[Arrow]
     loss: str = ""  # the name of what is differentiated
     caption: str = ""  # the chain rule along the highlighted path
 
     @property
-    def description(self):
+    def description(self) -> str:
         """The picture in a sentence or two, for those who cannot see it."""
         boxes, arrows = (text.count(len(x), noun)
                          for x, noun in ((self.boxes, "node"), (self.arrows, "arrow")))
@@ -58,7 +64,9 @@ class Picture:
                           *[self.caption] * bool(self.caption)]) + "."
 
 
-def compose(nodes, names, loss, digits, gradients, highlight, collapse, title):
+def compose(nodes: Nodes, names: Mapping[str, Any], loss: Tensor | None, digits: int,
+            gradients: bool, highlight: Tensor | str | None, collapse: int | None,
+            title: str | None) -> Picture:
     """The Picture of `nodes`; `minigrad.draw.Graph.picture` explains the other parameters."""
     if not nodes:
         raise ValueError("draw: nothing was recorded: no op ran on Tensors inside the `with` block")
@@ -68,7 +76,7 @@ def compose(nodes, names, loss, digits, gradients, highlight, collapse, title):
         nodes[root].name, nodes[root].pinned = nodes[root].name or "L", True
     if gradients:
         _differentiate(nodes, root)
-    start = None if highlight is None else path.start(nodes, highlight, root)
+    start = None if highlight is None else _start(nodes, highlight, root)
     few, index = fold(nodes, collapse)
     if len(few) > LARGEST:
         raise ValueError(f"draw: {len(few):,} boxes are too many for one picture (at most "
@@ -81,13 +89,13 @@ def compose(nodes, names, loss, digits, gradients, highlight, collapse, title):
                        for arrow in _arrows(few, i, gradients, digits)], name)
     if root is not None:
         picture.boxes[index[root]].kind = "loss"
-    if start is not None:
-        paths = path.mark(picture, index[start], index[root])
-        picture.caption = path.chain_rule(picture, nodes[start], nodes[root], paths, digits)
+    if start is not None and root is not None:
+        paths = _mark(picture, index[start], index[root])
+        picture.caption = _chain_rule(picture, nodes[start], nodes[root], paths, digits)
     return picture
 
 
-def _root(nodes, loss):
+def _root(nodes: Nodes, loss: Tensor | None) -> int | None:
     """The node to differentiate: `loss`, or else the last result that nothing uses, if a number."""
     if loss is not None:
         root = nodes.find(loss)
@@ -98,11 +106,11 @@ def _root(nodes, loss):
         return root
     used = {j for node in nodes for j in node.inputs}
     ends = [i for i, node in enumerate(nodes) if i not in used and node.symbol
-            and node.edge is not None and node.array.size == 1]
+            and node.edge is not None and node.array is not None and node.array.size == 1]
     return ends[-1] if ends else None
 
 
-def _differentiate(nodes, root):
+def _differentiate(nodes: Nodes, root: int | None) -> None:
     """Set the gradient of every node that L depends on; `.grad` and the graph stay as they are."""
     if any(node.symbol and node.edge is not None and node.edge.saved is None for node in nodes):
         raise RuntimeError("draw: an earlier backward freed this graph: draw it first, pass "
@@ -110,12 +118,12 @@ def _differentiate(nodes, root):
     if root is not None:
         loss = wrap(nodes[root].array, nodes[root].edge)
         wanted = {node.edge for node in nodes if node.edge is not None}
-        found = propagate([loss], [None], wanted, create_graph=False, retain_graph=True)
+        gradients = propagate([loss], [None], wanted, create_graph=False, retain_graph=True)
         for node in nodes:
-            node.gradient = found.get(node.edge)
+            node.gradient = gradients.get(node.edge)
 
 
-def _box(node, modules, digits):
+def _box(node: Node, modules: Mapping[int, str], digits: int) -> Box:
     """What stands in a node's box."""
     folded = node.module is not None or node.ops > 1
     kind = ("folded" if folded else "op" if node.symbol else
@@ -123,7 +131,8 @@ def _box(node, modules, digits):
     symbol = node.symbol
     if node.module is not None and modules.get(id(node.module)):
         symbol = f"{modules[id(node.module)]}: {symbol}"
-    lines, details = [], [f"{node.name} = {symbol}".strip(" =") or kind]
+    lines: list[tuple[str, str]] = []
+    details = [f"{node.name} = {symbol}".strip(" =") or kind]
     if folded and not node.module:
         lines.append(("note", text.count(node.ops, "op")))
     if folded and node.parameters:
@@ -132,38 +141,97 @@ def _box(node, modules, digits):
         details += repr(node.module).split("\n")
     elif node.places and node.edge is not None:
         details += (type(node.edge).__doc__ or "").split("\n")[:1]  # its equation
-    if node.array is not None or node.gradient is not None and node.gradient.size != 1:
-        lines.append(("value", text.value(node.like, digits)))
-        details.append(text.value(node.like, EVERY_DIGIT))
+    like = node.like
+    if like is not None and (node.array is not None or like.size != 1):
+        lines.append(("value", text.value(like, digits)))
+        details.append(text.value(like, EVERY_DIGIT))
     if node.gradient is not None:
         lines.append(("gradient", text.gradient(node.gradient, digits)))
         details.append(text.gradient(node.gradient, EVERY_DIGIT))
     return Box(kind, node.name, symbol, lines, details)
 
 
-def _arrows(nodes, i, gradients, digits):
+def _arrows(nodes: list[Node], i: int, gradients: bool, digits: int) -> list[Arrow]:
     """The arrows into node i, with the local derivatives of its op."""
-    node = nodes[i]
+    node, like = nodes[i], nodes[i].like
     arrows = [Arrow(j, i, flows=node.edge is not None and nodes[j].edge is not None)
               for j in node.inputs]
-    if not gradients or node.like is None or node.edge is None or not node.places:
+    if not gradients or like is None or node.edge is None or not node.places:
         return arrows
-    slopes = _slopes(node) if node.like.size == 1 else {}
+    slopes = _slopes(node.edge, like) if like.size == 1 else {}
     for place, arrow in zip(node.places, arrows):
         x = nodes[arrow.source].like
         if place in slopes and slopes[place].size == 1:
             arrow.label = arrow.factor = text.number(slopes[place], digits)
         elif arrow.flows and x is not None:
-            arrow.label = f"{node.like.size}×{x.size}"
+            arrow.label = f"{like.size}×{x.size}"
     return arrows
 
 
-def _slopes(node):
-    """{argument position: dy/dx} for an op with a single output element."""
-    one = array_module(node.like).ones_like(node.like)
-    pairs = iter(node.edge.gradients(one, False, None))
+def _slopes(function: Function, y: Array) -> dict[int, Array]:
+    """{argument position: dy/dx} for an op whose output y has a single element."""
+    pairs = iter(function.gradients(array_module(y).ones_like(y), False, None))
     slopes, pair = {}, next(pairs, None)
-    for place, edge in enumerate(node.edge.edges):
+    for place, edge in enumerate(function.parents):
         if pair is not None and edge is pair[0]:
             slopes[place], pair = pair[1], next(pairs, None)
     return slopes
+
+
+# ---- the highlighted path ----
+
+def _start(nodes: Nodes, highlight: Tensor | str, root: int | None) -> int:
+    """The index of the value to highlight, given as a Tensor or by its name.
+
+    Raises ValueError if it is not in the graph, or if there is no loss for a path to lead to.
+    """
+    if root is None:
+        raise ValueError("draw: highlight needs a result of one element that requires a gradient")
+    names = {node.name: i for i, node in enumerate(nodes) if node.name}
+    index = names.get(highlight) if isinstance(highlight, str) else nodes.find(highlight)
+    if index is None:
+        what = highlight if isinstance(highlight, str) else f"a Tensor of shape {highlight.shape}"
+        raise ValueError(f"draw: highlight: {what} is not in the graph; the names there are "
+                         f"{', '.join(names)}")
+    return index
+
+
+def _mark(picture: Picture, first: int, last: int) -> int:
+    """Mark the boxes and arrows on every path of gradients from box `last` back to box `first`.
+
+    Returns the number of paths. Raises ValueError if there is none.
+    """
+    ways = [0] * len(picture.boxes)  # from `first` to each box
+    ways[first] = 1
+    leads = [False] * len(picture.boxes)  # to `last`?
+    leads[last] = True
+    arrows = [arrow for arrow in picture.arrows if arrow.flows]
+    for arrow in arrows:  # ordered by target, so ways[source] is complete
+        ways[arrow.target] += ways[arrow.source]
+    for arrow in reversed(arrows):
+        leads[arrow.source] |= leads[arrow.target]
+    if not ways[last]:
+        raise ValueError(f"draw: highlight: {picture.boxes[last].name} does not depend on "
+                         f"{picture.boxes[first].name or 'this Tensor'}")
+    for i, box in enumerate(picture.boxes):
+        box.marked = leads[i] and ways[i] > 0
+    for arrow in arrows:
+        arrow.marked = picture.boxes[arrow.source].marked and picture.boxes[arrow.target].marked
+    return ways[last]
+
+
+def _chain_rule(picture: Picture, start: Node, root: Node, paths: int, digits: int) -> str:
+    """`∂L/∂w = 2 × (−1) × 0.5 = −1`, factors from the loss back; less where that says too much."""
+    if start.gradient is None:
+        return ""  # drawn without gradients
+    name = f"∂{root.name}/∂{start.name or 'x'}"
+    if start.gradient.size > 1:
+        return f"‖{name}‖ = {text.gradient(start.gradient, digits).split()[-1]}"
+    result = text.number(start.gradient, digits)
+    if paths > 1:
+        return f"{name} = {result}, the sum over {paths:,} paths"
+    factors = [arrow.factor for arrow in reversed(picture.arrows) if arrow.marked]
+    if len(factors) > LONGEST_PRODUCT or not all(factors):
+        return f"{name} = {result}"
+    product = " × ".join(f"({f})" if f.startswith("−") else f for f in factors)
+    return f"{name} = {product} = {result}"

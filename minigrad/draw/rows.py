@@ -7,6 +7,7 @@ lane that it shares with no other source.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 ARROW = 12  # before a box, for an arrow's head; widths and heights in pixels
@@ -14,14 +15,39 @@ CURVE = 24, 64  # after a rank, for the curves: at least, at most
 LANE = 12  # between lines that go to the next row
 TRIES = 8  # numbers of rows, one more each time, until the rows are narrow enough
 
+Piece = tuple[str, float, float]  # of a line: (kind, x, y)
+Layers = list[list["Item"]]  # the items of each rank
+
+
+class Item:
+    """A box, or a bend of lines, in its rank."""
+
+    def __init__(self, rank: int, width: float = 0.0, height: float = 0.0) -> None:
+        self.rank, self.width, self.height = rank, width, height
+        self.is_box = height > 0
+        self.left: list[Link] = []
+        self.right: list[Link] = []
+        self.place = 0  # in the order of its rank
+        self.y = 0.0  # the centre
+
+
+class Link:
+    """A line between items of neighbouring ranks."""
+
+    def __init__(self, left: Item, right: Item) -> None:
+        self.left, self.right = left, right
+        self.port = 0.0  # where it ends: so far below the centre of the right item
+        left.right.append(self)
+        right.left.append(self)
+
 
 @dataclass
 class Drawing:
     """Where everything goes."""
 
-    boxes: list  # (x, y, width, height), from the upper left corner
-    lines: list  # per edge the pieces of its line, (kind, x, y): "start", "curve", "line", "turn"
-    labels: list  # per edge the centre (x, y) of its text
+    boxes: list[tuple[float, float, float, float]]  # (x, y, width, height), from the upper left
+    lines: list[list[Piece]]  # per edge, its pieces being "start", "curve", "line" and "turn"
+    labels: list[tuple[float, float]]  # per edge the centre (x, y) of its text
     width: float
     height: float
 
@@ -29,18 +55,19 @@ class Drawing:
 class _Column:
     """The boxes and bends of one rank, with room for labels before it and for curves behind."""
 
-    def __init__(self, items):
+    def __init__(self, items: list[Item]) -> None:
         self.items = items
         self.width = max(item.width for item in items)
         self.room = 0.0
         steepest = max((abs(link.left.y - link.right.y - link.port)
                         for item in items for link in item.right), default=0.0)
         self.curve = min(CURVE[0] + 0.15 * steepest, CURVE[1])
-        self.leaving = sorted((item for item in items if item.right), key=lambda item: item.y)
+        self.exits = sorted((item for item in items if item.right), key=lambda item: item.y)
         self.row, self.x, self.shift = 0, 0.0, 0.0
 
 
-def break_into_rows(boxes, layers, routes, labels, widest):
+def break_into_rows(boxes: list[Item], layers: Layers, routes: list[list[Link]],
+                    labels: Sequence[float], widest: float) -> Drawing:
     """The Drawing, once ranks and heights are settled (see `minigrad.draw.layout.arrange`).
 
     boxes: the items that are boxes. layers: the items of each rank. routes: the links along each
@@ -53,44 +80,44 @@ def break_into_rows(boxes, layers, routes, labels, widest):
         column.room = max(column.room, label + ARROW)
     total = sum(column.room + column.width + column.curve for column in columns)
     least = max(1, -int(-total // widest))
-    best = None
+    drawings: list[Drawing] = []
     for number in range(least, least + TRIES):
-        drawing = _laid(boxes, columns, _rows(columns, total, number), routes, labels)
-        if best is None or drawing.width < best.width:
-            best = drawing
-        if best.width <= widest:
+        drawings.append(_draw(boxes, columns, _rows(columns, total, number), routes, labels))
+        if drawings[-1].width <= widest:
             break
-    return best
+    return min(drawings, key=lambda drawing: drawing.width)
 
 
-def _laid(boxes, columns, rows, routes, labels):
+def _draw(boxes: list[Item], columns: list[_Column], rows: list[list[_Column]],
+          routes: list[list[Link]], labels: Sequence[float]) -> Drawing:
     """The Drawing of columns that stand in these rows."""
-    margin = LANE * max((1 + len(row[-1].leaving) for row in rows[:-1]), default=0)
-    lanes = {}  # per item at the end of a row: x after the row, y below it, x before the next
+    margin = LANE * max((1 + len(row[-1].exits) for row in rows[:-1]), default=0)
+    # Per item at the end of a row: x after the row, y below it, x before the next.
+    lanes: dict[Item, tuple[float, float, float]] = {}
     width = height = 0.0
     for row in rows:
         top = min(item.y - item.height / 2 for column in row for item in column.items)
         bottom = max(item.y + item.height / 2 for column in row for item in column.items)
-        end = margin
+        end: float = margin
         for column in row:
             column.x, column.shift = end + column.room, height - top
             end = column.x + column.width + column.curve
         end = row[-1].x + row[-1].width
         height += bottom - top
         if row is not rows[-1]:
-            number = len(row[-1].leaving)
-            for k, item in enumerate(row[-1].leaving):  # the first one is outermost
+            number = len(row[-1].exits)
+            for k, item in enumerate(row[-1].exits):  # the first one is outermost
                 lanes[item] = (end + (number - k) * LANE, height + (number - k) * LANE,
                                margin - (k + 1) * LANE)
             end += number * LANE
             height += (number + 2) * LANE
         width = max(width, end)
 
-    def line(route):
+    def line(route: list[Link]) -> list[Piece]:
         """The pieces along some links."""
         source = route[0].left
         column = columns[source.rank]
-        pieces = [("start", column.x + column.width, source.y + column.shift)]
+        pieces: list[Piece] = [("start", column.x + column.width, source.y + column.shift)]
         for link in route:
             before, after = columns[link.left.rank], columns[link.right.rank]
             y = link.right.y + link.port + after.shift
@@ -111,7 +138,7 @@ def _laid(boxes, columns, rows, routes, labels):
                 for pieces, label in zip(lines, labels)], width, height)
 
 
-def _rows(columns, total, number):
+def _rows(columns: list[_Column], total: float, number: int) -> list[list[_Column]]:
     """The columns, `total` wide, in rows of about the same width, broken where few lines pass."""
     starts = [0.0]
     for column in columns:
@@ -122,7 +149,7 @@ def _rows(columns, total, number):
         near = [i for i in range(breaks[-1] + 1, len(columns))
                 if abs(starts[i] - ideal) < total / number / 4]
         if near:
-            breaks.append(min(near, key=lambda i: (len(columns[i - 1].leaving),
+            breaks.append(min(near, key=lambda i: (len(columns[i - 1].exits),
                                                    abs(starts[i] - ideal))))
     rows = [columns[a:b] for a, b in zip(breaks, [*breaks[1:], len(columns)])]
     for number, row in enumerate(rows):

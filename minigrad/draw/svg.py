@@ -3,23 +3,24 @@
 It has no ids, style sheets or scripts, so any number of pictures can stand in one HTML page.
 """
 
-from __future__ import annotations
-
 from html import escape
 from textwrap import wrap
 from unicodedata import east_asian_width
 
 from minigrad.draw.layout import arrange
+from minigrad.draw.picture import Arrow, Box, Picture
+from minigrad.draw.rows import Piece
+from minigrad.figures import PALETTE
 
 # Fill and outline of each kind of box, and what it means. The hues are those of Okabe and Ito
 # (2008), which people with any colour vision tell apart; the outlines differ in form as well.
 KINDS = {"parameter": ("#fff5dc", "#a86f00", "requires a gradient"),
          "constant": ("#f5f6f7", "#838c95", "constant"),
-         "op": ("#eef6fc", "#0072b2", "computed"),
+         "op": ("#eef6fc", PALETTE["blue"], "computed"),
          "folded": ("#e8f5f0", "#00795a", "module, or several ops"),
          "loss": ("#fbeef5", "#a4417b", "the loss")}
 PAPER, FRAME, INK, SOFT = "#ffffff", "#d5dade", "#1b1f24", "#57606a"
-LINE, MARK = "#7b8590", "#d55e00"
+LINE, MARK = "#7b8590", PALETTE["orange"]
 COLOURS = {"value": INK, "gradient": "#ad4a00", "note": SOFT, "label": "#00598c"}
 FONT = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', monospace"
 TITLE, TEXT, LABEL = 17, 13, 11.5  # font sizes, in pixels as all lengths here
@@ -30,7 +31,7 @@ LONGEST_NAME = 28  # characters
 HEAD, CORNER = 8, 6  # length of an arrow's head, radius of a line's corner
 
 
-def render(picture, width=WIDEST):
+def render(picture: Picture, width: float = WIDEST) -> str:
     """The SVG text of a picture about `width` pixels wide at most (see `minigrad.draw.rows`)."""
     drawing = arrange([_size(box) for box in picture.boxes],
                       [(arrow.source, arrow.target) for arrow in picture.arrows],
@@ -60,7 +61,7 @@ def render(picture, width=WIDEST):
         *boxes, *legend, "</svg>\n"])
 
 
-def _size(box):
+def _size(box: Box) -> tuple[float, float]:
     """Width and height that hold the text of a box."""
     rows = _rows(box)
     widest = max(sum(_width(text) for text, *_ in row) + _width("  ") * (len(row) - 1)
@@ -68,7 +69,7 @@ def _size(box):
     return widest + 2 * PAD, len(rows) * LEADING + PAD
 
 
-def _rows(box):
+def _rows(box: Box) -> list[list[tuple[str, str, str]]]:
     """The lines of text in a box, each of one or two (text, colour, weight)."""
     head = [(_short(box.name), INK, "bold")] if box.name else []
     head += [(_short(box.symbol), KINDS[box.kind][1], "normal")] if box.symbol else []
@@ -76,7 +77,7 @@ def _rows(box):
     return rows + [[(text, COLOURS[kind], "normal")] for kind, text in box.lines]
 
 
-def _box(box, x, y, width, height):
+def _box(box: Box, x: float, y: float, width: float, height: float) -> str:
     rows = _rows(box)
     parts = [f'<g class="{"marked " * box.marked}box {box.kind}">',
              f'<title>{"&#10;".join(map(_xml, box.details))}</title>']
@@ -92,7 +93,8 @@ def _box(box, x, y, width, height):
     return "".join([*parts, "</g>"])
 
 
-def _frame(kind, x, y, width, height, marked=False):
+def _frame(kind: str, x: float, y: float, width: float, height: float,
+           marked: bool = False) -> str:
     fill, outline, _ = KINDS[kind]
     look = {"parameter": 'rx="14"', "constant": 'rx="14" stroke-dasharray="4 3"',
             "loss": 'rx="4" stroke-width="2.5"'}.get(kind, 'rx="4"')
@@ -102,7 +104,7 @@ def _frame(kind, x, y, width, height, marked=False):
             f'fill="{fill}" stroke="{outline}" {look}/>')
 
 
-def _arrow(arrow, line, x, y):
+def _arrow(arrow: Arrow, line: list[Piece], x: float, y: float) -> str:
     """A line with its head, and at (x, y) its label."""
     colour, thick = (MARK, 2.6) if arrow.marked else (LINE, 1.3)
     tip_x, tip_y = line[-1][1:]
@@ -120,7 +122,7 @@ def _arrow(arrow, line, x, y):
     return "".join([*parts, "</g>"])
 
 
-def _path(line):
+def _path(line: list[Piece]) -> str:
     """The `d` of a path along the pieces that `minigrad.draw.rows` describes."""
     x0, y0 = line[0][1:]
     parts = [f"M{x0:.1f},{y0:.1f}"]
@@ -131,7 +133,7 @@ def _path(line):
             xm = (x0 + x) / 2
             parts.append(f"C{xm:.1f},{y0:.1f} {xm:.1f},{y:.1f} {x:.1f},{y:.1f}")
         elif kind == "turn":  # a rounded corner between horizontal and vertical pieces
-            before, after = _towards(x, y, x0, y0), _towards(x, y, *line[k + 1][1:])
+            before, after = _bend(x, y, x0, y0), _bend(x, y, *line[k + 1][1:])
             parts.append(f"L{before}Q{x:.1f},{y:.1f} {after}")
         else:
             parts.append(f"L{x:.1f},{y:.1f}")
@@ -139,14 +141,14 @@ def _path(line):
     return "".join(parts)
 
 
-def _towards(x, y, x1, y1):
+def _bend(x: float, y: float, x1: float, y1: float) -> str:
     """The point on the way from (x, y) to (x1, y1) where the rounding of a corner ends."""
     far = abs(x1 - x) + abs(y1 - y)
     part = min(CORNER, far / 2) / far if far else 0
     return f"{x + (x1 - x) * part:.1f},{y + (y1 - y) * part:.1f}"
 
 
-def _legend(picture, y, width):
+def _legend(picture: Picture, y: float, width: float) -> tuple[list[str], float]:
     """What the outlines, colours and numbers mean, in rows of at most `width`; and the next y."""
     kinds = {box.kind for box in picture.boxes}
     texts = {kind for box in picture.boxes for kind, _ in box.lines}
@@ -157,7 +159,8 @@ def _legend(picture, y, width):
         entries.append(("label", "on an arrow: derivative of its head by its tail"))
     if any(arrow.label and not arrow.factor for arrow in picture.arrows):
         entries.append(("label", "m×n on an arrow: size of that Jacobian"))
-    parts, x = [], MARGIN
+    parts: list[str] = []
+    x: float = MARGIN
     for kind, meaning in entries:
         needs = 24 * (kind in KINDS) + _width(meaning, LABEL) + 22
         if x > MARGIN and x + needs > MARGIN + width:
@@ -171,7 +174,8 @@ def _legend(picture, y, width):
     return ['<g class="legend">', *parts, "</g>"], y
 
 
-def _paragraph(text, y, width, size, colour, weight="normal"):
+def _paragraph(text: str, y: float, width: float, size: float, colour: str,
+               weight: str = "normal") -> tuple[list[str], float]:
     """Lines of text from baseline y on, broken to fit the width; and the next baseline."""
     widest = max((_width(c, size) for c in text), default=size)
     lines = wrap(text, int(width / widest))
@@ -179,22 +183,23 @@ def _paragraph(text, y, width, size, colour, weight="normal"):
              for k, line in enumerate(lines)], y + 1.4 * size * len(lines))
 
 
-def _text(text, x, y, colour, size=TEXT, weight="normal", anchor="start"):
+def _text(text: str, x: float, y: float, colour: str, size: float = TEXT, weight: str = "normal",
+          anchor: str = "start") -> str:
     look = f' font-size="{size}"' * (size != TEXT)
     look += f' font-weight="{weight}"' * (weight != "normal")
     look += f' text-anchor="{anchor}"' * (anchor != "start")
     return f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}"{look}>{_xml(text)}</text>'
 
 
-def _width(text, size=TEXT):
+def _width(text: str, size: float = TEXT) -> float:
     return sum(2 if east_asian_width(c) in "WF" else 1 for c in text) * CELL * size
 
 
-def _xml(text):
+def _xml(text: str) -> str:
     """The text in characters that XML can hold, markup escaped."""
     return escape("".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text))
 
 
-def _short(name):
+def _short(name: str) -> str:
     """A name cut in the middle, where long ones differ least."""
     return name if len(name) <= LONGEST_NAME else f"{name[:12]}…{name[-15:]}"

@@ -1,17 +1,17 @@
 """Names for nodes and modules, and numbers as a picture prints them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from minigrad.backend import array_module
+from minigrad.backend import Array, array_module
+from minigrad.draw.nodes import Nodes
+from minigrad.engine import Tensor
 from minigrad.nn import Module
-from minigrad.tensor import Tensor
 
 
-def give_names(nodes, names):
+def give_names(nodes: Nodes, names: Mapping[str, Any]) -> dict[int, str]:
     """Set the name of every node that has one; returns {id of a module: its name}.
 
     names: {name: Tensor or Module}. Any other value, a name with a leading underscore and a Tensor
@@ -28,7 +28,7 @@ def give_names(nodes, names):
             nodes[i].name, nodes[i].pinned, nodes[i].array = name, True, x.data
     models = [(name, x) for name, x in public.items() if isinstance(x, Module)]
     models += [("", node.scope[0]) for node in nodes if node.scope]
-    modules = {}
+    modules: dict[int, str] = {}
     for prefix, model in models:
         if id(model) in modules:
             continue
@@ -40,18 +40,18 @@ def give_names(nodes, names):
     return modules
 
 
-def number(x, digits):
+def number(x: Any, digits: int) -> str:
     """One element as text, a float with `digits` significant digits."""
     x = x.item() if hasattr(x, "item") else x
     return (f"{x:.{digits}g}" if isinstance(x, float) else str(x)).replace("-", "−")
 
 
-def value(array, digits):
+def value(array: Array, digits: int) -> str:
     """The number itself, or shape and dtype: `0.25`, `(8, 4) float32`."""
     return number(array, digits) if array.size == 1 else f"{array.shape} {array.dtype}"
 
 
-def gradient(array, digits):
+def gradient(array: Array, digits: int) -> str:
     """`grad 0.25`, or the Euclidean norm of several numbers: `‖grad‖ 0.5`."""
     if array.size == 1:
         return f"grad {number(array, digits)}"
@@ -59,6 +59,6 @@ def gradient(array, digits):
     return f"‖grad‖ {number(array_module(array).sqrt(flat @ flat), digits)}"
 
 
-def count(n, noun):
+def count(n: int, noun: str) -> str:
     """`1 op`, `1,200 ops`."""
     return f"{n:,} {noun}" + "s" * (n != 1)

@@ -4,7 +4,7 @@
                         mg.Tensor(np.zeros((2, 3), "float32"))
     python -m minigrad.hints        which names are there and which are not, as in the README
 
-The tables are in tables.py. A module asks them in its `__getattr__`, which Python calls for names
+The tables are in tables.txt. A module asks them in its `__getattr__`, which Python calls for names
 that it does not find. Tensor and Module have a `Missing` in their class for each name instead: with
 a `__getattr__` every access to an attribute that is there would take twice as long.
 """
@@ -14,30 +14,36 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
-from types import ModuleType
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
 
-from minigrad.hints import tables
+from minigrad.arguments import nearest_name
 
-
-def _names(lines: str, not_yet: str) -> dict[str, tuple[str, str] | None]:
-    """{name: (PyTorch's line, the one to write here)}, then {name: None} where there is none."""
-    names = {}
-    for line in filter(None, lines.splitlines()):
-        theirs, ours = re.split("  +", line, maxsplit=1)
-        names[re.search(r"\.(\w+)", theirs)[1]] = theirs, ours
-    return names | dict.fromkeys(not_yet.split())
+# {name: (PyTorch's line, the one to write here)}; None where there is nothing in its place yet
+Lines = dict[str, tuple[str, str] | None]
 
 
-NAMES = {
-    "Tensor": _names(tables.TENSOR, tables.TENSOR_NOT_YET),
-    "minigrad": _names(tables.MINIGRAD, tables.MINIGRAD_NOT_YET),
-    "minigrad.nn": _names(tables.NN, tables.NN_NOT_YET),
-    "minigrad.nn.functional": _names(tables.FUNCTIONAL, tables.FUNCTIONAL_NOT_YET),
-    "minigrad.nn.init": _names(tables.INIT, tables.INIT_NOT_YET),
-    "Module": _names(tables.MODULE, tables.MODULE_NOT_YET),
-    "minigrad.optim": _names(tables.OPTIM, tables.OPTIM_NOT_YET),
-    "minigrad.optim.lr_scheduler": _names(tables.LR_SCHEDULER, tables.LR_SCHEDULER_NOT_YET),
-}
+def _tables() -> tuple[dict[str, Lines], dict[str, list[str]]]:
+    """What tables.txt says: {place: its lines}, and {place: names there that are not PyTorch's}."""
+    names: dict[str, Lines] = {}
+    ours: dict[str, list[str]] = {}
+    text = Path(__file__).with_name("tables.txt").read_text(encoding="utf-8")
+    for line in text.replace("\n  ", " ").splitlines():
+        if line.startswith("["):
+            place = line.strip("[]")
+            names[place] = {}
+        elif line.startswith("nothing yet: "):
+            names[place] |= dict.fromkeys(line.split()[2:])
+        elif line.startswith("not PyTorch's: "):
+            ours[place] = line.split()[2:]
+        elif line and not line.startswith("#"):
+            theirs, instead = re.split("  +", line, maxsplit=1)
+            names[place][re.split(r"\W+", theirs.partition(".")[2])[0]] = theirs, instead
+    return names, ours
+
+
+NAMES, OURS = _tables()
 
 
 class Missing:
@@ -47,10 +53,10 @@ class Missing:
     under the name counts as ever.
     """
 
-    def __init__(self, place, name):
+    def __init__(self, place: str, name: str) -> None:
         self.place, self.name = place, name
 
-    def __get__(self, instance, owner=None):
+    def __get__(self, instance: object, owner: type | None = None) -> NoReturn:
         raise _error(self.place, self.name, NAMES[self.place][self.name])
 
 
@@ -58,23 +64,23 @@ def attach(cls: type, place: str) -> None:
     """Give the class a Missing for each name of the place's table; `dir` of an object has none."""
     for name in NAMES[place]:
         setattr(cls, name, Missing(place, name))
-    cls.__dir__ = _without_missing
+    cls.__dir__ = _without_missing  # type: ignore[method-assign, assignment]
 
 
-def _without_missing(self):
+def _without_missing(self: object) -> list[str]:
     missing = {name for cls in type(self).__mro__ for name, value in vars(cls).items()
                if isinstance(value, Missing)}
     return [name for name in object.__dir__(self) if name not in missing or hasattr(self, name)]
 
 
-def module_getattr(place: str):
+def module_getattr(place: str) -> Callable[[str], NoReturn]:
     """The `__getattr__` of a module: it raises the AttributeError that says what to do.
 
     A function that minigrad lacks is told by the method's line, which shows as much. A module that
     is not imported yet is told too, and for other names the nearest one that is there. Names that
     begin with an underscore, which Python and other programs try, get Python's own words.
     """
-    def __getattr__(name):
+    def __getattr__(name: str) -> NoReturn:
         module, names = sys.modules[place], NAMES[place]
         if place == "minigrad":
             names = NAMES["Tensor"] | names
@@ -85,28 +91,19 @@ def module_getattr(place: str):
             if hasattr(module, "__path__") and importlib.util.find_spec(f"{place}.{name}"):
                 plain += f" until it is imported: from {place} import {name}"
             else:
-                import difflib      # here: mistakes are rare, and `import minigrad` stays light
-                plain += "".join(f"; did you mean {near!r}?" for near in
-                                 difflib.get_close_matches(name, vars(module), 1))
+                near = nearest_name(name, vars(module))
+                plain += "" if near is None else f"; did you mean {near!r}?"
         raise _attribute_error(plain, name)
     return __getattr__
 
 
-class Uncallable(ModuleType):
-    """The class of the module `minigrad.tensor`, where PyTorch has a function of that name."""
-
-    def __call__(self, *arguments, **options):
-        theirs, ours = NAMES["minigrad"]["tensor"]
-        raise TypeError(f"{self.__name__} is a module: instead of {theirs} write {ours}")
-
-
-def _error(place, name, line):
+def _error(place: str, name: str, line: tuple[str, str] | None) -> AttributeError:
     if line is None:
         return _attribute_error(f"{place} has no {name!r} as PyTorch has, nor anything in its "
                                 "place yet", name)
     return _attribute_error(f"{place} has no {name!r}: instead of {line[0]} write {line[1]}", name)
 
 
-def _attribute_error(message, name):
+def _attribute_error(message: str, name: str) -> AttributeError:
     """Without `obj`, from whose names Python would guess another one in addition."""
     return AttributeError(message, name=name, obj=None)

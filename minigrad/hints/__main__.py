@@ -3,11 +3,10 @@
 The README has this between `<!-- names -->` and `<!-- /names -->`; a test compares them.
 """
 
-from __future__ import annotations
+from collections.abc import Iterable, Sequence
 
 import minigrad
 from minigrad import hints, nn, optim
-from minigrad.hints import tables
 
 # Place -> (how the page calls it, what has the names, how many of its lines the page shows)
 PLACES = {
@@ -35,7 +34,7 @@ def public_names(place: str) -> list[str]:
 
 def there(place: str) -> list[str]:
     """Those of them that are PyTorch's."""
-    return [name for name in public_names(place) if name not in tables.OURS.get(place, "").split()]
+    return [name for name in public_names(place) if name not in hints.OURS.get(place, [])]
 
 
 def page() -> str:
@@ -44,21 +43,21 @@ def page() -> str:
     lines = []
     for place, (title, _, shown) in PLACES.items():
         names = hints.NAMES[place]
-        instead = [name for name in names if names[name]]
-        nothing = [name for name in names if not names[name]]
+        instead = {name: line for name, line in names.items() if line}
+        nothing = [name for name, line in names.items() if not line]
         absent = [_listed(instead)] if instead else []
         absent.append(f"nothing in its place yet: {_listed(nothing)}")
         rows.append((title, _listed(there(place)), "; ".join(absent)))
-        lines += [tuple(f"`{text}`" for text in names[name]) for name in instead[:shown]]
+        lines += [(f"`{theirs}`", f"`{ours}`") for theirs, ours in [*instead.values()][:shown]]
     pairs = [one + other for one, other in zip(lines[::2], lines[1::2])]
     return f"{_table(rows)}\n\n{_table([('PyTorch', 'here') * 2, *pairs])}"
 
 
-def _listed(names):
+def _listed(names: Iterable[str]) -> str:
     return f"`{' '.join(names)}`"
 
 
-def _table(rows):
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
     head, *rest = (f"| {' | '.join(row)} |" for row in rows)
     return "\n".join([head, "|---" * len(rows[0]) + "|", *rest])
 

@@ -3,7 +3,8 @@
     resnet18(num_classes=7)                     fresh weights
     resnet50(weights="resnet50-11ad3fa6.pth")   those of a file, see `minigrad.weights.load`
     preprocess("resnet50", "imagenet")(image)   an image as those weights were trained to see it
-    load("runs/first")                          what was trained, with class names, preprocessing
+    load("runs/first")                          what was trained, class names, preprocessing
+    architecture(model), build(description)     a network as a table in JSON's types, and back
 
 `MODELS` has every builder by its name.
 """
@@ -11,10 +12,9 @@
 from minigrad.models.architecture import architecture, build
 from minigrad.models.cifar import (cifar_resnet20, cifar_resnet32, cifar_resnet44, cifar_resnet56,
                                    cifar_resnet110)
-from minigrad.models.images import Preprocess, preprocess
 from minigrad.models.lenet import lenet5
 from minigrad.models.load import Loaded, load, locate
-from minigrad.models.pretrained import recognise
+from minigrad.models.pretrained import Preprocess, preprocess, recognise
 from minigrad.models.resnet import (resnet18, resnet34, resnet50, resnet101, resnet152,
                                     resnext50_32x4d, resnext101_32x8d, resnext101_64x4d,
                                     wide_resnet50_2, wide_resnet101_2)

@@ -1,4 +1,5 @@
-"""What a network is made of, in JSON's types: written beside its weights, built again from there.
+"""What a network is made of, in JSON's types: `fit` writes it beside the weights, and `load` builds
+the network again from it.
 
     architecture(resnet18(7))                       {"name": "resnet18", "arguments": {...}}
     architecture(nn.Sequential(nn.Linear(2, 3)))    {"name": "Sequential", "layers": [...]}
@@ -6,7 +7,7 @@
 
 A description may come from a file that nobody vouches for. Nothing in it is run: names are looked
 up among minigrad's builders and layers, arguments are numbers, texts, None and tuples of them, and
-what would take more numbers than it may is refused before it is built.
+a network of too many numbers is refused before it is built.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ import ast
 import functools
 import inspect
 import math
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar, cast
 
 from minigrad import nn
 from minigrad.backend import random_state, set_random_state
-from minigrad.weights.errors import shown
+from minigrad.weights.errors import quote
 
 MAX_NUMBERS = 1 << 30           # in a network: 4 GiB, eight times the largest of `MODELS`
 _MAX_LAYERS, _MAX_DEPTH, _MAX_TEXT = 10_000, 20, 300
@@ -28,24 +29,25 @@ _PLAIN = int, float, str
 _PUBLISHED, _TRIAL = 64, 16     # widths of ResNets: the usual one, and one that costs little
 _LAYERS = {name: kind for name in nn.__all__ if inspect.isclass(kind := getattr(nn, name))
            and issubclass(kind, nn.Module) and kind not in (nn.Module, nn.Sequential)
-           and not name.endswith("Loss")}
+           and not name.endswith(("Loss", "List", "Dict"))}
 _SIZES = "in_features", "out_features", "in_channels", "out_channels", "num_features"
-_BUILDERS: dict[str, Callable] = {}
+_BUILDERS: dict[str, Callable[..., nn.Module]] = {}
+_Builder = TypeVar("_Builder", bound=Callable[..., nn.Module])
 
 
 class _Record(NamedTuple):
     """How a builder was called, and what its network looked like then."""
 
-    spec: dict
+    spec: dict[str, Any]
     form: tuple
 
 
-def recorded(builder: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
-    """The same builder; its networks know how it was called, all but `weights`."""
+def record_call(builder: _Builder) -> _Builder:
+    """The same builder, but its networks know the arguments of its call, all but `weights`."""
     signature = inspect.signature(builder)
 
     @functools.wraps(builder)
-    def made(*args, **kwargs):
+    def build_and_record(*args: Any, **kwargs: Any) -> nn.Module:
         model = builder(*args, **kwargs)
         call = signature.bind(*args, **kwargs)
         call.apply_defaults()
@@ -56,46 +58,46 @@ def recorded(builder: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
                                     _form(model))
         return model
 
-    _BUILDERS[builder.__name__] = made
-    return made
+    _BUILDERS[builder.__name__] = build_and_record
+    return cast(_Builder, build_and_record)
 
 
-def architecture(model: nn.Module) -> dict | None:
+def architecture(model: nn.Module) -> dict[str, Any] | None:
     """A description from which `build` makes an equal network; None if there is none.
 
-    There is one for networks of the builders in `MODELS`, with another last layer too, for the
-    layers of `minigrad.nn`, and for `nn.Sequential`s of all these. It is true of the network as it
-    is now, whatever was changed since it was built.
+    There is one for the networks that the builders in `MODELS` make, even with another last layer,
+    for the layers of `minigrad.nn`, and for an `nn.Sequential` of all these. It describes the
+    network as it is now, with all changes since it was built.
     """
-    spec = _described(model)
+    spec = _describe(model)
     if isinstance(spec, str):
         spec = {"layer": spec}
-    return spec if spec is not None and (_untouched(model) or _fits(spec, model)) else None
+    return spec if spec is not None and (_is_as_built(model) or _fits(spec, model)) else None
 
 
-def _described(model):
+def _describe(model: nn.Module) -> dict[str, Any] | str | None:
     """A description that may be true."""
-    if _untouched(model):
-        return model._record.spec
     record = vars(model).get("_record")
     if isinstance(record, _Record):
+        if _is_as_built(model):
+            return record.spec
         spec = {"name": record.spec["name"],
                 "arguments": {**record.spec["arguments"], "num_classes": num_outputs(model)}}
         if _fits(spec, model):
             return spec
     if type(model) is nn.Sequential:
-        layers = [_described(layer) for layer in model]
+        layers = [_describe(layer) for layer in model]
         return None if None in layers else {"name": "Sequential", "layers": layers}
     return repr(model) if type(model) is _LAYERS.get(type(model).__name__) else None
 
 
-def _untouched(model):
-    """Whether it is what its builder made."""
+def _is_as_built(model: nn.Module) -> bool:
+    """Whether the network still is what its builder made."""
     record = vars(model).get("_record")
     return isinstance(record, _Record) and record.form == _form(model)
 
 
-def _fits(spec, model):
+def _fits(spec: dict[str, Any], model: nn.Module) -> bool:
     """Whether `build` makes such a network; minigrad's random state stays as it is."""
     before = random_state()
     try:
@@ -106,21 +108,21 @@ def _fits(spec, model):
         set_random_state(before)
 
 
-def _form(model):
-    """What can be compared of two networks: their texts, classes, and names and shapes of arrays.
-
-    A layer with a forward of its own is equal to no other.
+def _form(model: nn.Module) -> tuple:
+    """What is compared of two networks: their texts, classes, names and shapes of arrays, and which
+    parameters are shared. A layer with a forward of its own is equal to no other.
     """
     modules = [module for _, module in model.named_modules()]
     return (repr(model), tuple(map(type, modules)),
             tuple((name, array.shape) for name, array in model.state_dict().items()),
+            tuple(name for name, _ in model.named_parameters()),
             tuple(id(module) for module in modules if "forward" in vars(module)))
 
 
 def last_layer(model: nn.Module) -> tuple[str, nn.Module] | None:
-    """(dotted name, layer) of the last that has parameters; None if none has.
+    """(dotted name, layer) of the last layer that has parameters; None if none has.
 
-    In the order of assignment: in a network of one's own it need not be the last that runs.
+    It is the last one assigned; in a network of one's own another may be the last that runs.
     """
     for name, module in reversed(list(model.named_modules())):
         if any(isinstance(value, nn.Parameter) for value in vars(module).values()):
@@ -129,21 +131,21 @@ def last_layer(model: nn.Module) -> tuple[str, nn.Module] | None:
 
 
 def num_outputs(model: nn.Module) -> int | None:
-    """The outputs of the last layer that has parameters; None if there is none such."""
-    found = last_layer(model)
-    if found is None:
+    """How many outputs the `last_layer` has; None if there is no such layer."""
+    last = last_layer(model)
+    if last is None:
         return None
-    weight = next(p for p in vars(found[1]).values() if isinstance(p, nn.Parameter))
-    return int(weight.shape[isinstance(found[1], nn.ConvTranspose2d)])
+    weight = next(p for p in vars(last[1]).values() if isinstance(p, nn.Parameter))
+    return int(weight.shape[isinstance(last[1], nn.ConvTranspose2d)])
 
 
 # --- building ------------------------------------------------------------------------------------
 
-def build(spec: dict, numbers: int = MAX_NUMBERS) -> nn.Module:
+def build(spec: dict[str, Any], numbers: int = MAX_NUMBERS) -> nn.Module:
     """The network that `architecture` described, with fresh weights.
 
     Raises ValueError, in one line, for what is no such description, for a layer that this version
-    does not have or understands otherwise, and for more than `numbers` numbers in all layers.
+    lacks or would print otherwise, and if all layers together have more than `numbers` numbers.
     """
     if not isinstance(spec, dict):
         raise ValueError(f"architecture: expected a table, got {_brief(spec)}")
@@ -151,12 +153,12 @@ def build(spec: dict, numbers: int = MAX_NUMBERS) -> nn.Module:
 
 
 class _Budget:
-    """What a description may still take: numbers, and layers."""
+    """Builds what a description says, as long as numbers and layers are left."""
 
-    def __init__(self, numbers):
+    def __init__(self, numbers: int) -> None:
         self.numbers, self.layers = numbers, _MAX_LAYERS
 
-    def build(self, spec, depth=0):
+    def build(self, spec: Any, depth: int = 0) -> nn.Module:
         if isinstance(spec, str):
             return self.layer(spec)
         match spec:
@@ -173,19 +175,21 @@ class _Budget:
                 return self.network(name, arguments)
         raise ValueError(f"architecture: this version builds no {_brief(spec)}")
 
-    def check(self, numbers, what):
+    def check(self, numbers: int, what: str) -> None:
+        """Raises ValueError if fewer numbers are left."""
         if numbers > self.numbers:
             raise ValueError(f"architecture: {_brief(what)} has more numbers than it may")
 
-    def take(self, numbers, what):
+    def take(self, numbers: int, what: str) -> None:
+        """Count one more layer, of so many numbers; ValueError if they are not left."""
         self.check(numbers, what)
         self.numbers, self.layers = self.numbers - numbers, self.layers - 1
         if self.layers < 0:
             raise ValueError(f"architecture: more than {_MAX_LAYERS:,} layers")
 
-    def layer(self, text):
+    def layer(self, text: str) -> nn.Module:
         """A layer of `minigrad.nn` from its printed form."""
-        kind, args, kwargs = _parsed(text)
+        kind, args, kwargs = _parse(text)
         try:
             self.take(_numbers(inspect.signature(kind).bind(*args, **kwargs).arguments), text)
             layer = kind(*args, **kwargs)
@@ -195,7 +199,7 @@ class _Budget:
             raise ValueError(f"architecture: {_brief(text)} would become {_brief(repr(layer))}")
         return layer
 
-    def network(self, name, arguments):
+    def network(self, name: str, arguments: dict[Any, Any]) -> nn.Module:
         """What a builder of `MODELS` makes."""
         known = inspect.signature(_BUILDERS[name]).parameters.keys() - {"weights"}
         if arguments.keys() != known or not all(
@@ -211,12 +215,12 @@ class _Budget:
             raise ValueError(f"architecture: {name} cannot be built: {error}") from None
 
 
-def _parsed(text):
+def _parse(text: str) -> tuple[type[nn.Module], list[Any], dict[str, Any]]:
     """(class, positional arguments, named arguments) of a layer's printed form."""
     try:
         if len(text) > _MAX_TEXT:
             raise ValueError("it is too long")
-        call = ast.parse(text, mode="eval").body
+        call: Any = ast.parse(text, mode="eval").body
         kind = _LAYERS[call.func.id]
         return (kind, [ast.literal_eval(value) for value in call.args],
                 {word.arg: ast.literal_eval(word.value) for word in call.keywords})
@@ -226,7 +230,7 @@ def _parsed(text):
                          "arguments") from None
 
 
-def _numbers(arguments):
+def _numbers(arguments: Mapping[str, Any]) -> int:
     """How many numbers a layer's weight has, by its arguments. Raises TypeError for odd ones."""
     sizes, groups = [arguments[name] for name in _SIZES if name in arguments], 1
     if "in_channels" in arguments:
@@ -237,8 +241,9 @@ def _numbers(arguments):
     return math.prod(sizes) // groups
 
 
-def _numbers_of(name, num_classes, size=0, width=_PUBLISHED, **_):
-    """At least as many numbers as a network has, beyond those of the published one.
+def _numbers_of(name: str, num_classes: int, size: int = 0, width: int = _PUBLISHED,
+                **_: Any) -> int:
+    """An upper bound of the numbers that a network has more than the published one.
 
     A ResNet's layers grow with the square of the width, or more slowly.
     """
@@ -251,9 +256,9 @@ def _numbers_of(name, num_classes, size=0, width=_PUBLISHED, **_):
     return last + small * width**2 // _TRIAL**2
 
 
-def _count(model):
+def _count(model: nn.Module) -> int:
     return sum(array.size for array in model.state_dict().values())
 
 
-def _brief(value):
-    return shown(value if isinstance(value, str) else repr(value))
+def _brief(value: Any) -> str:
+    return quote(value if isinstance(value, str) else repr(value))

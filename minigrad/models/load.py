@@ -1,4 +1,4 @@
-"""A trained network from a file or a run's folder, ready to be asked.
+"""A trained network from a file or a run's folder, ready to classify photographs.
 
     found = load("runs/first")                  # the best epoch of that run
     x = found.preprocess(read_image("new.jpg"))
@@ -6,19 +6,19 @@
     found.classes                               # what the scores stand for
 
 `fit` writes into its `best.safetensors` what the network is, its class names and how photographs
-are prepared. Other files lack some of it or all; `about` says what, and what to do.
+are prepared. Other files lack some of that or all of it; `about` says what, and what to do.
 """
-
-from __future__ import annotations
 
 import json
 import logging
 import math
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from minigrad import weights
 from minigrad.data.specs import from_spec, spec_text
@@ -26,7 +26,7 @@ from minigrad.models.architecture import architecture, build, num_outputs
 from minigrad.models.pretrained import recognise
 from minigrad.nn import Module
 from minigrad.weights import WeightsError
-from minigrad.weights.errors import shown
+from minigrad.weights.errors import quote
 
 _BEST, _STEP = "best.safetensors", re.compile(r"step-(\d{8,})\.safetensors")
 _RECORDED = "classes", "preprocessing", "architecture"
@@ -37,70 +37,80 @@ _log = logging.getLogger(__name__)
 
 
 class Loaded(NamedTuple):
-    """`model`, in evaluation mode, and what the file records beside its weights.
+    """A network, in evaluation mode, and what its file records beside the weights.
 
-    classes: the names of its outputs, in their order, or None; preprocess: photograph -> array, as
-    in validation, or None; about: a few lines on what was loaded, what is missing and what to do;
-    path: the file; architecture: see `architecture`, None for a network of the user's own class.
+    model         the network
+    classes       the names of its outputs, in their order, or None
+    preprocess    photograph -> array, as in validation, or None
+    about         a few lines for people: what was loaded, what is missing and what to do
+    path          the file
+    architecture  its description (see `architecture`), None for a class of the user's own
+    notes         what was taken from the file, and what the names of its tensors lost (see
+                  `minigrad.weights.Weights`)
     """
 
     model: Module
     classes: list[str] | None
-    preprocess: Callable | None
+    preprocess: Callable[[Any], np.ndarray] | None
     about: str
     path: str
-    architecture: dict | None
+    architecture: dict[str, Any] | None
+    notes: Sequence[str] = ()
 
 
 def load(path: str | os.PathLike,
-         model: Module | str | Callable[[int | None], Module] | None = None) -> Loaded:
+         model: Module | str | Callable[[int | None], Module] | None = None, *,
+         entry: str | None = None, strip_prefix: bool | str = True) -> Loaded:
     """The network whose weights are in a file, or in the folder of a run (see `locate`).
 
-    It is built as the file records; without a record as a ResNet of torchvision's or for CIFAR, if
-    the tensors are those of one; or it is `model`: a network; a function that makes one of the
-    number of recorded class names, None if there are none; or the name of one in `MODELS`, whose
-    sizes then are those of the tensors. Nothing in the file is executed.
+    model None: the network is built as the file records, and without a record as the ResNet, of
+    torchvision's or for CIFAR, that has such tensors. Otherwise `model` is a network; or a function
+    that makes one from the number of recorded class names (None if there are none); or the name of
+    one in `MODELS`, whose sizes are then those of the tensors.
 
-    Raises WeightsError for a file that cannot be read, does not fit, does not say what it is of, or
-    has another number of class names than outputs; OSError if it cannot be opened; ValueError for a
-    name that is not in `MODELS`.
+    `entry` says which table of a checkpoint holds the weights, `strip_prefix` which prefixes their
+    names lose: see `minigrad.weights.load`. Nothing in the file is executed.
+
+    Raises WeightsError for a file that cannot be read, does not fit the network, does not say which
+    network it is of, or has another number of class names than outputs; OSError if it cannot be
+    opened; ValueError for a name that is not in `MODELS`.
     """
-    path, arrays, facts, metadata = contents(path)
+    path, arrays, facts, state = contents(path, entry=entry, strip_prefix=strip_prefix)
     try:
         classes = _classes(facts.get("classes"))
         preprocess = None if facts.get("preprocessing") is None else from_spec(
             facts["preprocessing"])
+        network = model
         if callable(model) and not isinstance(model, Module):
-            model = model(None if classes is None else len(classes))
-        if not isinstance(model, Module):
-            model = _built(model, facts.get("architecture"), arrays)
-        model.load_state_dict(arrays)
-        spec = architecture(model)
-        outputs = None if spec is None else num_outputs(model)
+            network = model(None if classes is None else len(classes))
+        if not isinstance(network, Module):
+            network = _build(network, facts.get("architecture"), arrays)
+        network.load_state_dict(arrays)
+        spec = architecture(network)
+        outputs = None if spec is None else num_outputs(network)
         if classes is not None and outputs not in (None, len(classes)):
             raise WeightsError(f"it records {len(classes)} class names, and its network has "
                                f"{outputs} outputs")
     except ValueError as error:
         raise WeightsError(f"{path}: {error}") from None
-    about = _about(path, metadata, facts, spec or {"name": type(model).__name__}, classes,
-                   preprocess)
+    about = _about(state, facts, spec or {"name": type(network).__name__}, classes, preprocess)
     _log.info("%s", about)
-    return Loaded(model.eval(), classes, preprocess, about, path, spec)
+    return Loaded(network.eval(), classes, preprocess, about, path, spec, state.notes)
 
 
 def locate(path: str | os.PathLike) -> str:
-    """The file that a path stands for: itself, or in the folder of a run best.safetensors, or
-    else the newest checkpoint.
+    """The file that a path stands for: the path itself, or, if it is the folder of a run, its
+    best.safetensors, and without that its newest checkpoint.
 
-    The folder may hold a run in a folder of its own. Raises WeightsError if there is none, or are
-    several.
+    The run may also be the only one in a folder inside this one. Raises WeightsError if there is
+    none, or if there are several.
     """
     path = os.path.expanduser(os.fsdecode(path))
     if not os.path.isdir(path):
         return path
-    found = _in_run(path)
-    if found:
-        return found
+    file = _in_run(path)
+    if file:
+        return file
     inner = {entry.name: file for entry in os.scandir(path)
              if entry.is_dir() and (file := _in_run(entry.path))}
     if not inner:
@@ -112,7 +122,7 @@ def locate(path: str | os.PathLike) -> str:
     return inner.popitem()[1]
 
 
-def _in_run(folder):
+def _in_run(folder: str) -> str | None:
     """The best file of a run, or its newest step file; None if it has neither."""
     for place in (Path(folder, "checkpoints"), Path(folder)):
         if (place / _BEST).is_file():
@@ -124,25 +134,27 @@ def _in_run(folder):
     return None
 
 
-def contents(path: str | os.PathLike) -> tuple[str, dict, dict, dict]:
-    """(the file, {name: array}, {what `fit` records: value}, its metadata) of what `load` takes.
+def contents(path: str | os.PathLike, *, entry: str | None = None,
+             strip_prefix: bool | str = True
+             ) -> tuple[str, dict[str, np.ndarray], dict[str, Any], weights.Weights]:
+    """(the file's path, {name: array}, {what `fit` records: value}, everything that was read).
 
-    Raises WeightsError for a file that cannot be read, OSError if it cannot be opened.
+    The arguments and errors are those of `load`.
     """
     path = locate(path)
-    state = weights.load(path)
+    state = weights.load(path, entry=entry, strip_prefix=strip_prefix)
     arrays = dict(state)
     if _TRAINING in state.metadata:
         arrays = {name.removeprefix(_PREFIX): array for name, array in state.items()
                   if name.startswith(_PREFIX)}
-    return path, arrays, _facts(path, state.metadata), state.metadata
+    return path, arrays, _facts(path, state.metadata), state
 
 
 # --- what is recorded ----------------------------------------------------------------------------
 
-def _facts(path, metadata):
-    """What `fit` has recorded, in JSON types: in the metadata or, of a step file, in its state."""
-    facts = {}
+def _facts(path: str, metadata: Mapping[str, str]) -> dict[str, Any]:
+    """What `fit` has recorded, in JSON types: in the metadata, and in a step file in its state."""
+    facts: dict[str, Any] = {}
     if _TRAINING in metadata:
         try:
             facts = json.loads(metadata[_TRAINING])["state"].get("about", {})
@@ -157,44 +169,44 @@ def _facts(path, metadata):
     return facts
 
 
-def _classes(names):
+def _classes(names: Any) -> list[str] | None:
     if names is not None and (not isinstance(names, list) or not names
                               or not all(isinstance(name, str) for name in names)):
         raise WeightsError("what it records as classes is no list of names")
     return names
 
 
-def _built(name, spec, arrays):
+def _build(name: Any, spec: Any, arrays: Mapping[str, np.ndarray]) -> Module:
     """The network of the name, of the record, or of the tensors' names."""
-    if name is not None:
-        spec = told(name, arrays)
-    elif spec is None:
+    if name is None and spec is None:
         name = recognise(arrays)
         if name is None:
             raise WeightsError("it does not record of which network it is: it was written by an "
                                "earlier version, by another program, or of a class of your own; "
                                "give the network, or its name in MODELS, as model=")
-        spec = told(name, arrays)
+    if name is not None:
+        spec = describe(name, arrays)
     return build(spec, 2 * sum(array.size for array in arrays.values()) + _SLACK)
 
 
-def told(name: str, arrays) -> dict:
-    """The description of a network of `MODELS` that has these tensors, by their shapes.
+def describe(name: str, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The description (see `architecture`) of the network called `name` that has these tensors.
 
-    Raises ValueError for another name, WeightsError if the tensors are not of such a network.
+    Raises ValueError for a name that is not in `MODELS`, WeightsError if the tensors are not of
+    such a network.
     """
-    from minigrad.models import MODELS      # they are not there yet when this module is read
+    from minigrad.models import MODELS      # which imports this module
 
     if name not in MODELS:
         raise ValueError(f"no network {name!r}; there are: {', '.join(MODELS)}")
-    found = recognise(arrays)
-    if found not in (name, None):
-        raise WeightsError(f"these are weights of {found}, not of {name}")
+    network = recognise(arrays)
+    if network not in (name, None):
+        raise WeightsError(f"these are weights of {network}, not of {name}")
     family = "linear" if name.startswith("cifar") else "fc"
     head = _HEADS.get(name, family)
     try:
-        last = arrays.get(f"{head}.codes", arrays.get(f"{head}.weight"))
-        arguments = {"num_classes": len(last)}
+        last = arrays[f"{head}.codes" if f"{head}.codes" in arrays else f"{head}.weight"]
+        arguments: dict[str, Any] = {"num_classes": len(last)}
         if name == "lenet5":
             arguments["variant"] = "1998" if "s2.weight" in arrays else "modern"
         elif name == "small_cnn":
@@ -202,20 +214,21 @@ def told(name: str, arrays) -> dict:
         elif family == "fc":
             arguments["width"] = len(arrays["conv1.weight"])
     except (KeyError, TypeError, IndexError):
-        some = ", ".join(shown(tensor) for tensor in list(arrays)[:3])
+        some = ", ".join(quote(tensor) for tensor in list(arrays)[:3])
         raise WeightsError(f"these are no weights of {name}; its tensors are {some}, ..."
                            ) from None
     return {"name": name, "arguments": arguments}
 
 
-def _about(path, metadata, facts, spec, classes, preprocess):
+def _about(state: weights.Weights, facts: dict[str, Any], spec: dict[str, Any],
+           classes: list[str] | None, preprocess: Callable | None) -> str:
     """Lines for people: what was loaded, and what is missing."""
     name = spec.get("name") or spec["layer"]
-    figures = [f"{key} {value}" for key, value in metadata.items()
+    figures = [f"{key} {value}" for key, value in state.metadata.items()
                if key in ("epoch", "minigrad") or key.endswith((".loss", ".accuracy"))]
-    lines = [f"{path}: {', '.join([name, *figures])}"]
+    lines = [f"{state.path}: {', '.join([name, *figures])}", *state.notes]
     if classes is not None:
-        lines.append(f"{len(classes)} classes: {', '.join(map(shown, classes))}")
+        lines.append(f"{len(classes)} classes: {', '.join(map(quote, classes))}")
     if preprocess is not None:
         lines.append(f"preprocessing: {spec_text(facts['preprocessing'])}")
     missing = {

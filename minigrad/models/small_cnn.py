@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from minigrad import nn
-from minigrad.models.architecture import recorded
-from minigrad.models.pretrained import pretrained
+from minigrad.models.architecture import record_call
+from minigrad.models.pretrained import Count, Source, pretrained
 
 
-@recorded
-def small_cnn(num_classes=None, weights=None, dropout=0.5, size=224):
+@record_call
+def small_cnn(num_classes: Count = None, weights: Source = None, dropout: float = 0.5,
+              size: int = 224) -> nn.Sequential:
     """Two blocks of two 3x3 convolutions (16 and 8 channels), then 32 units, then the classes.
 
-    conv 16, BN, ReLU, conv 16, ReLU, max pool; the same with 8; dropout, dense 32, ReLU, dropout,
-    dense. x (N, 3, size, size) -> (N, num_classes). The last layer is called "17". `dropout=0`
-    gives the network without, and with the same names of tensors. num_classes (7 if None) and
-    weights: see `minigrad.models.pretrained`. Raises ValueError for a size that is no multiple
-    of 4.
+    conv 16, batch norm, ReLU, conv 16, ReLU, max pool; the same with 8 channels; dropout, linear
+    32, ReLU, dropout, linear. x (N, 3, size, size) -> one score per class, (N, num_classes). The
+    last layer is called "17".
+
+    num_classes (7 if None) and weights: see `minigrad.models.pretrained`. dropout: the probability
+    of both dropout layers; with 0 they do nothing, and the tensors' names stay. Raises ValueError
+    for a size that is no multiple of 4.
     """
     if size % 4 or size < 4:
         raise ValueError(f"small_cnn: size must be a multiple of 4, got {size}")
 
-    def build(classes):
+    def build(classes: int) -> nn.Sequential:
         return nn.Sequential(*_block(3, 16), *_block(16, 8), nn.Flatten(), nn.Dropout(dropout),
                              nn.Linear(8 * (size // 4) ** 2, 32), nn.ReLU(), nn.Dropout(dropout),
                              nn.Linear(32, classes))
@@ -28,6 +31,6 @@ def small_cnn(num_classes=None, weights=None, dropout=0.5, size=224):
     return pretrained("small_cnn", build, "17", num_classes, weights, default=7)
 
 
-def _block(c_in, c_out):
+def _block(c_in: int, c_out: int) -> tuple[nn.Module, ...]:
     return (nn.Conv2d(c_in, c_out, 3, padding=1), nn.BatchNorm2d(c_out), nn.ReLU(),
             nn.Conv2d(c_out, c_out, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))

@@ -2,18 +2,21 @@
 
 from minigrad.hints import module_getattr
 from minigrad.nn import functional, init
+from minigrad.nn.containers import (ModuleDict, ModuleList, ParameterDict, ParameterList,
+                                    Sequential)
+from minigrad.nn.fuse import batch_norm_relu
 from minigrad.nn.layers import (Dropout, Dropout2d, Flatten, Identity, LeakyReLU, Linear, ReLU,
                                 Sigmoid, Softplus, Tanh)
 from minigrad.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss, NLLLoss
 from minigrad.nn.module import Module, Parameter
-from minigrad.nn.norm import BatchNorm1d, BatchNorm2d, batch_norm_relu
-from minigrad.nn.sequential import Sequential
+from minigrad.nn.norm import BatchNorm1d, BatchNorm2d
 from minigrad.nn.spatial import (AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, Conv2d,
                                  ConvTranspose2d, MaxPool2d, UpsamplingNearest2d)
 
 __all__ = ["AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "AvgPool2d", "BCEWithLogitsLoss",
-           "BatchNorm1d", "BatchNorm2d", "Conv2d", "ConvTranspose2d", "CrossEntropyLoss", "Dropout",
-           "Dropout2d", "Flatten", "Identity", "LeakyReLU", "Linear", "MSELoss", "MaxPool2d",
-           "Module", "NLLLoss", "Parameter", "ReLU", "Sequential", "Sigmoid", "Softplus", "Tanh",
+           "BatchNorm1d", "BatchNorm2d", "Conv2d", "ConvTranspose2d", "CrossEntropyLoss",
+           "Dropout", "Dropout2d", "Flatten", "Identity", "LeakyReLU", "Linear", "MSELoss",
+           "MaxPool2d", "Module", "ModuleDict", "ModuleList", "NLLLoss", "Parameter",
+           "ParameterDict", "ParameterList", "ReLU", "Sequential", "Sigmoid", "Softplus", "Tanh",
            "UpsamplingNearest2d", "batch_norm_relu", "functional", "init"]
 __getattr__ = module_getattr(__name__)

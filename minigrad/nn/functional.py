@@ -1,10 +1,10 @@
-"""The ops under PyTorch's names of functions: what PyTorch's lines give, these give or refuse.
+"""Functions under the names that torch.nn.functional has for them.
 
     import minigrad.nn.functional as F
     F.cross_entropy(model(x), y)
 
-They are those of `minigrad.ops`, which has more. Arguments that PyTorch has in addition
-(`inplace`, `beta`, ...) raise a TypeError.
+A line of PyTorch's either gives here what it gives there or raises an error: arguments that only
+PyTorch has (`inplace`, `beta`, ...) raise TypeError. All of them are ops; `minigrad.ops` has more.
 """
 
 from minigrad.hints import module_getattr

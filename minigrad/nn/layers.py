@@ -1,23 +1,27 @@
-"""The layers: each holds its parameters and hyper-parameters, and calls one op."""
+"""The layers: each holds its parameters and hyper-parameters, and calls the op of its name.
 
-from __future__ import annotations
+What the op computes, its formula and its source stand at the op (`minigrad.ops`).
+"""
 
 import math
 
 import numpy as np
 
 from minigrad import ops
+from minigrad.arguments import integer, plain
+from minigrad.engine import Tensor
 from minigrad.nn import init
-from minigrad.nn.module import Module, Parameter
+from minigrad.nn.module import Module, Parameter, unusual
 
 
-def weight_and_bias(shape, n_bias):
-    """torch's default for a weight and a bias of n_bias elements (0: none).
+def weight_and_bias(shape: tuple[int, ...], n_bias: int) -> tuple[Parameter, Parameter | None]:
+    """A fresh weight of this shape, and a bias of n_bias elements, or None if n_bias is 0.
 
-    Both U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
+    Both are drawn from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), as in torch's linear and convolution
+    layers, with the fan_in of the weight.
     """
     weight = Parameter(np.empty(shape, np.float32))
-    init.kaiming_uniform_(weight, a=math.sqrt(5))
+    init.kaiming_uniform_(weight, a=math.sqrt(5))  # its bound is 1/sqrt(fan_in) then
     if not n_bias:
         return weight, None
     bound = 1 / math.sqrt(init.fans(weight)[0])
@@ -25,101 +29,122 @@ def weight_and_bias(shape, n_bias):
 
 
 class Linear(Module):
-    """y = x w^T + b.  x (..., in_features) -> (..., out_features)."""
+    """y = x w^T + b.  x (..., in_features) -> y (..., out_features); bias=False: without b.
 
-    def __init__(self, in_features, out_features, bias=True):
-        check_positive("Linear", in_features=in_features, out_features=out_features)
+    Raises ValueError for sizes that are no positive integers, and for an x that does not fit.
+    """
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        in_features = integer("Linear", "in_features", in_features)
+        out_features = integer("Linear", "out_features", out_features)
         self.weight, self.bias = weight_and_bias((out_features, in_features),
                                                  out_features if bias else 0)
 
-    def forward(self, x):
-        return ops.linear(x, self.weight, self.bias)
+    def forward(self, input: Tensor) -> Tensor:
+        return ops.linear(input, self.weight, self.bias)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         out_features, in_features = self.weight.shape
         return f"{in_features}, {out_features}" + (", bias=False" if self.bias is None else "")
 
 
 class Flatten(Module):
-    """(N, ...) -> (N, everything else in one axis)."""
+    """Joins the axes start_dim to end_dim into one: (N, C, H, W) -> (N, C H W) by default."""
 
-    def forward(self, x):
-        return ops.flatten(x, 1)
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        self.start_dim, self.end_dim = plain(start_dim), plain(end_dim)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return ops.flatten(input, self.start_dim, self.end_dim)
+
+    def extra_repr(self) -> str:
+        dims = self.start_dim, self.end_dim
+        return "" if dims == (1, -1) else "start_dim={}, end_dim={}".format(*dims)
 
 
 class Dropout(Module):
-    """In training, zero each element with probability p and scale the rest by 1 / (1 - p)."""
+    """`ops.dropout` with probability p in training; the identity in evaluation.
 
-    def __init__(self, p=0.5):
+    x of any shape -> y of the same. inplace: as in `ReLU`. Raises ValueError for p outside [0, 1].
+    """
+
+    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         if not 0 <= p <= 1:
-            raise ValueError(f"Dropout: p must lie in [0, 1], got {p}")
-        self.p = p
+            raise ValueError(f"{type(self).__name__}: p must lie in [0, 1], got {p}")
+        self.p, self.inplace = plain(p), bool(inplace)
 
-    def forward(self, x):
-        return ops.dropout(x, self.p, self.training)
+    def forward(self, input: Tensor) -> Tensor:
+        return ops.dropout(input, self.p, self.training)
 
-    def extra_repr(self):
-        return f"p={self.p}"
+    def extra_repr(self) -> str:
+        return ", ".join([f"p={self.p}", *unusual(self, inplace=False)])
 
 
 class Dropout2d(Dropout):
-    """Dropout of whole channels (Tompson et al., CVPR 2015, section 3.2)."""
+    """`Dropout` of whole channels.  x (N, C, ...) (Tompson et al., CVPR 2015, section 3.2)."""
 
-    def forward(self, x):
-        return ops.dropout2d(x, self.p, self.training)
+    def forward(self, input: Tensor) -> Tensor:
+        return ops.dropout2d(input, self.p, self.training)
 
 
 class Identity(Module):
-    """y = x."""
+    """y = x: stands where a network may have a layer or none."""
 
-    def forward(self, x):
-        return x
+    def forward(self, input: Tensor) -> Tensor:
+        return input
 
 
 class Sigmoid(Module):
-    """Logistic function."""
+    """`ops.sigmoid` of each element."""
 
-    def forward(self, x):
-        return ops.sigmoid(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return ops.sigmoid(input)
 
 
 class Tanh(Module):
-    """Hyperbolic tangent."""
+    """`ops.tanh` of each element."""
 
-    def forward(self, x):
-        return ops.tanh(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return ops.tanh(input)
 
 
 class ReLU(Module):
-    """max(x, 0)."""
+    """`ops.relu` of each element.
 
-    def forward(self, x):
-        return ops.relu(x)
+    inplace=True is accepted because PyTorch's networks say it to save memory: the result is the
+    same, in new memory, and the input stays as it is.
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        self.inplace = bool(inplace)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return ops.relu(input)
+
+    def extra_repr(self) -> str:
+        return ", ".join(unusual(self, inplace=False))
 
 
 class LeakyReLU(Module):
-    """x for x > 0, negative_slope x otherwise."""
+    """`ops.leaky_relu` of each element, with this slope below 0. inplace: as in `ReLU`.
 
-    def __init__(self, negative_slope=0.01):
+    Raises ValueError for a negative slope.
+    """
+
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         if not negative_slope >= 0:
             raise ValueError(f"LeakyReLU: negative_slope must be >= 0, got {negative_slope}")
-        self.negative_slope = negative_slope
+        self.negative_slope, self.inplace = plain(negative_slope), bool(inplace)
 
-    def forward(self, x):
-        return ops.leaky_relu(x, self.negative_slope)
+    def forward(self, input: Tensor) -> Tensor:
+        return ops.leaky_relu(input, self.negative_slope)
 
-    def extra_repr(self):
-        return f"negative_slope={self.negative_slope}"
+    def extra_repr(self) -> str:
+        return ", ".join([f"negative_slope={self.negative_slope}", *unusual(self, inplace=False)])
 
 
 class Softplus(Module):
-    """ln(1 + e^x)."""
+    """`ops.softplus` of each element."""
 
-    def forward(self, x):
-        return ops.softplus(x)
-
-
-def check_positive(name, **sizes):
-    for key, value in sizes.items():
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name}: {key} must be a positive integer, got {value!r}")
+    def forward(self, input: Tensor) -> Tensor:
+        return ops.softplus(input)

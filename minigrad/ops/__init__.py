@@ -5,7 +5,7 @@ Letters, the same in all of minigrad's ops and kernels:
     N, C, O             batch, input channels, output channels
     H, W, oh, ow        height and width of the input and of the output
     kh kw sh sw ph pw   a window's height and width, its strides, the padding
-                        (packed in a `minigrad.kernels.window.Window`)
+                        (packed in a `minigrad.kernels.runtime.window.Window`)
 
 The imports below are the registry: a function listed here is public, and the tests demand a line in
 their own table for each. The tables at the end give Tensor its methods and operators.
@@ -13,30 +13,34 @@ their own table for each. The tables at the end give Tensor its methods and oper
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from minigrad.ops.activation import (leaky_relu, log_softmax, relu, sigmoid, softmax, softplus,
-                                     tanh)
-from minigrad.ops.adaptive import adaptive_avg_pool2d, adaptive_max_pool2d
-from minigrad.ops.arithmetic import (abs, add, clip, cos, div, exp, expm1, log, log1p, maximum,
-                                     minimum, mul, neg, pow, sin, sqrt, sub, where)
-from minigrad.ops.compare import (eq, ge, gt, le, logical_and, logical_not, logical_or, lt, ne,
-                                  sign)
+from minigrad.engine import Tensor
+from minigrad.ops import in_place
+from minigrad.ops.activation import leaky_relu, log_softmax, relu, sigmoid, softmax, softplus, tanh
+from minigrad.ops.arithmetic import (abs, add, cos, div, exp, expm1, log, log1p, mul, neg, pow,
+                                     sign, sin, sqrt, sub)
+from minigrad.ops.compare import (bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or,
+                                  bitwise_right_shift, bitwise_xor, eq, ge, gt, le, logical_and,
+                                  logical_not, logical_or, lt, ne)
 from minigrad.ops.conv import conv2d, conv_transpose2d
-from minigrad.ops.dropout import dropout, dropout2d
 from minigrad.ops.linear import linear, matmul
-from minigrad.ops.loss import (binary_cross_entropy_with_logits, cross_entropy, mse_loss, nll_loss)
+from minigrad.ops.loss import binary_cross_entropy_with_logits, cross_entropy, mse_loss, nll_loss
 from minigrad.ops.norm import batch_norm
-from minigrad.ops.pool import avg_pool2d, max_pool2d, upsample_nearest2d
-from minigrad.ops.reduce import (amax, amin, argmax, argmin, logsumexp, max, mean, min, sum, var)
-from minigrad.ops.shape import (cast, clone, concatenate, expand, flatten, getitem, pad, permute,
+from minigrad.ops.pad import pad
+from minigrad.ops.pool import (adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, max_pool2d,
+                               upsample_nearest2d)
+from minigrad.ops.reduce import amax, amin, argmax, argmin, logsumexp, max, mean, min, sum, var
+from minigrad.ops.select import clip, dropout, dropout2d, maximum, minimum, where
+from minigrad.ops.shape import (cast, clone, concatenate, expand, flatten, getitem, permute,
                                 reshape, squeeze, stack, sum_to, to, transpose, unsqueeze)
-from minigrad.tensor import Tensor
 
 REGISTRY = {name: f for name, f in list(globals().items())
             if getattr(f, "__module__", "").startswith("minigrad.ops.")}
 cat, clamp = concatenate, clip  # PyTorch has both names of each
-__all__ = [*REGISTRY, "cat", "clamp"]
+if not TYPE_CHECKING:  # a type checker cannot run this; to it, every name above is public
+    __all__ = [*REGISTRY, "cat", "clamp"]
 
 METHODS = (abs, amax, amin, argmax, argmin, clip, clone, cos, exp, expand, expm1, flatten, log,
            log1p, log_softmax, logsumexp, matmul, max, maximum, mean, min, minimum, permute, pow,
@@ -44,36 +48,32 @@ METHODS = (abs, amax, amin, argmax, argmin, clip, clone, cos, exp, expand, expm1
            unsqueeze, var)
 
 OPERATORS = {"add": add, "sub": sub, "mul": mul, "truediv": div, "pow": pow, "matmul": matmul,
-             "and": logical_and, "or": logical_or}
+             "and": bitwise_and, "or": bitwise_or, "xor": bitwise_xor,
+             "lshift": bitwise_left_shift, "rshift": bitwise_right_shift}
 
 COMPARISONS = {"eq": eq, "ne": ne, "lt": lt, "le": le, "gt": gt, "ge": ge}
 
 
-def _reflected(f):
+def _reflected(f: Callable) -> Callable:
     return lambda self, other: f(other, self)
 
 
-def _in_place(f):
-    def changed(self, other):
-        y = f(self.detach(), other)
-        if not np.can_cast(y.dtype, self.dtype, "same_kind"):
-            raise TypeError(f"in-place {f.__name__}: the result is {y.dtype}, which does not fit "
-                            f"into a Tensor of {self.dtype}")
-        return self.copy_(y)
-    return changed
+def _unless_none(f: Callable) -> Callable:
+    """`x == None` is False, as for other objects, which lets Python compare by identity."""
+    return lambda self, other: NotImplemented if other is None else f(self, other)
 
 
-for _f in METHODS:
-    setattr(Tensor, _f.__name__, _f)
-Tensor.clamp = clamp
+_attributes: dict[str, Any] = {
+    **{f.__name__: f for f in METHODS}, "clamp": clamp,
+    "__neg__": neg, "__abs__": abs, "__invert__": bitwise_not, "__getitem__": getitem,
+    "__iter__": lambda self: (self[i] for i in range(len(self))),
+    "__hash__": object.__hash__,  # by identity, although == compares elements
+    "T": property(lambda self: permute(self, tuple(range(self.ndim))[::-1]))}
 for _name, _f in OPERATORS.items():
-    setattr(Tensor, f"__{_name}__", _f)
-    setattr(Tensor, f"__r{_name}__", _reflected(_f))
-    setattr(Tensor, f"__i{_name}__", _in_place(_f))
+    _attributes |= {f"__{_name}__": _f, f"__r{_name}__": _reflected(_f)}
+    if _f is not matmul:  # a @= b is a = a @ b, as in torch
+        _attributes[f"__i{_name}__"] = in_place.operator_of(_f)
 for _name, _f in COMPARISONS.items():
-    setattr(Tensor, f"__{_name}__", _f)
-Tensor.__neg__, Tensor.__abs__, Tensor.__invert__ = neg, abs, logical_not
-Tensor.__getitem__ = getitem
-Tensor.__iter__ = lambda self: (self[i] for i in range(len(self)))
-Tensor.__hash__ = object.__hash__  # by identity, although == compares elements
-Tensor.T = property(lambda self: permute(self, tuple(range(self.ndim))[::-1]))
+    _attributes[f"__{_name}__"] = _unless_none(_f) if _f in (eq, ne) else _f
+for _name, _f in _attributes.items():
+    setattr(Tensor, _name, _f)

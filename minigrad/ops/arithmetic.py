@@ -1,336 +1,324 @@
 """Element-wise arithmetic, with NumPy's broadcasting (see `operands.py`)."""
 
-from __future__ import annotations
+from typing import Any
 
 import numpy as np
 
+from minigrad.backend import Array
+from minigrad.dtypes import has_integers
+from minigrad.engine import Operand, Tensor, Values
 from minigrad.function import Function
-from minigrad.ops.compare import sign
-from minigrad.ops.operands import binary
-from minigrad.ops.shape import expand
-from minigrad.tensor import Tensor
+from minigrad.ops.cost import per_element
+from minigrad.ops.operands import align, binary
+from minigrad.ops.select import where
 
 
 class Add(Function):
     """y = a + b."""
 
-    def forward(self, a, b):
+    cost = per_element(add=1)
+
+    def forward(self, a: Array, b: Array) -> Array:
         return a + b
 
-    def grad_a(self, gy):
-        return gy
-
-    def grad_b(self, gy):
-        return gy
+    def backward(self, gy: Values) -> tuple[Values, Values]:
+        return gy, gy
 
 
 class Sub(Function):
     """y = a - b."""
 
-    def forward(self, a, b):
+    bools = False
+    cost = per_element(add=1)
+
+    def forward(self, a: Array, b: Array) -> Array:
         return a - b
 
-    def grad_a(self, gy):
+    def grad_a(self, gy: Values) -> Values:
         return gy
 
-    def grad_b(self, gy):
+    def grad_b(self, gy: Values) -> Values:
         return -gy
 
 
 class Mul(Function):
     """y = a b."""
 
-    def forward(self, a, b):
+    cost = per_element(multiply=1)
+
+    def forward(self, a: Array, b: Array) -> Array:
         return a * b
 
-    def grad_a(self, gy, b):
+    def grad_a(self, gy: Values, b: Values) -> Values:
         return gy * b
 
-    def grad_b(self, gy, a):
+    def grad_b(self, gy: Values, a: Values) -> Values:
         return gy * a
 
 
 class Div(Function):
     """y = a / b."""
 
-    def forward(self, a, b):
+    floating = True
+    cost = per_element(other=1)
+
+    def forward(self, a: Array, b: Array) -> Array:
         return a / b
 
-    def grad_a(self, gy, b):
+    def grad_a(self, gy: Values, b: Values) -> Values:
         return gy / b
 
-    def grad_b(self, gy, b, y):
-        return -gy * y / b
+    def grad_b(self, gy: Values, a: Values, b: Values) -> Values:
+        return -gy * (a / b) / b  # y may have been rounded to 16 bits
 
 
 class Pow(Function):
     """y = a^b, with dy/da = 0 where b = 0, and dy/db = 0 where a = 0 and b >= 0."""
 
-    def forward(self, a, b):
+    cost = per_element(other=1)
+
+    def forward(self, a: Array, b: Array) -> Array:
+        if has_integers(a):
+            return _integer_power(a, b)
         return a**b
 
-    def grad_a(self, gy, a, b):
+    def grad_a(self, gy: Values, a: Values, b: Values) -> Values:
         if not hasattr(b, "dtype"):  # a Python number
-            return gy * (b * a ** (b - 1)) if b else gy * 0
-        return gy * b * where(b == 0, 1, a) ** where(b == 0, 0, b - 1)
+            return gy * (b * a ** (b - 1)) if b else where(np.False_, gy, 0)
+        return where(b == 0, 0, gy * b * where(b == 0, 1, a) ** where(b == 0, 0, b - 1))
 
-    def grad_b(self, gy, a, b, y):
+    def grad_b(self, gy: Values, a: Values, b: Values) -> Values:
         zero = (a == 0) & (b >= 0)
-        return gy * where(zero, 0, y) * log(where(zero, 1, a))
+        return where(zero, 0, gy * a**b * log(where(zero, 1, a)))  # y may have been rounded
 
 
 class Neg(Function):
     """y = -x."""
 
-    def forward(self, x):
+    cost = per_element(other=1)
+
+    def forward(self, x: Array) -> Array:
         return -x
 
-    def backward(self, gy):
+    def backward(self, gy: Values) -> Values:
         return -gy
+
+
+class Sign(Function):
+    """y = -1, 0 or 1, and 0 for NaN, as in torch; y' = 0."""
+
+    cost = per_element(compare=2, add=1)
+
+    def forward(self, x: Array) -> Array:
+        positive = x > 0
+        return positive if x.dtype == bool else positive.astype(x.dtype) - (x < 0)
+
+    def backward(self, gy: Values) -> Values:
+        return where(np.False_, gy, 0)
 
 
 class Abs(Function):
     """y = |x|, y' = sign x (0 at 0)."""
 
-    def forward(self, x):
+    cost = per_element(other=1)
+
+    def forward(self, x: Array) -> Array:
         return np.abs(x)
 
-    def backward(self, gy, x):
+    def backward(self, gy: Values, x: Values) -> Values:
         return gy * sign(x)
 
 
 class Exp(Function):
     """y = e^x."""
 
-    def forward(self, x):
+    floating = True
+    cost = per_element(other=1)
+
+    def forward(self, x: Array) -> Array:
         return np.exp(x)
 
-    def backward(self, gy, y):
+    def backward(self, gy: Values, y: Values) -> Values:
         return gy * y
 
 
 class Log(Function):
     """y = ln x."""
 
-    def forward(self, x):
+    floating = True
+    cost = per_element(other=1)
+
+    def forward(self, x: Array) -> Array:
         return np.log(x)
 
-    def backward(self, gy, x):
+    def backward(self, gy: Values, x: Values) -> Values:
         return gy / x
 
 
 class Log1p(Function):
     """y = ln(1 + x), accurate near 0."""
 
-    def forward(self, x):
+    floating = True
+    cost = per_element(other=1)
+
+    def forward(self, x: Array) -> Array:
         return np.log1p(x)
 
-    def backward(self, gy, x):
+    def backward(self, gy: Values, x: Values) -> Values:
         return gy / (1 + x)
 
 
 class Expm1(Function):
     """y = e^x - 1, accurate near 0."""
 
-    def forward(self, x):
+    floating = True
+    cost = per_element(other=1)
+
+    def forward(self, x: Array) -> Array:
         return np.expm1(x)
 
-    def backward(self, gy, y):
+    def backward(self, gy: Values, y: Values) -> Values:
         return gy * (y + 1)
 
 
 class Sqrt(Function):
     """y = x^(1/2)."""
 
-    def forward(self, x):
+    floating = True
+    cost = per_element(other=1)
+
+    def forward(self, x: Array) -> Array:
         return np.sqrt(x)
 
-    def backward(self, gy, y):
+    def backward(self, gy: Values, y: Values) -> Values:
         return gy / (2 * y)
 
 
 class Sin(Function):
     """y = sin x: many x share one y, so the input is needed."""
 
-    def forward(self, x):
+    floating = True
+    cost = per_element(other=1)
+
+    def forward(self, x: Array) -> Array:
         return np.sin(x)
 
-    def backward(self, gy, x):
+    def backward(self, gy: Values, x: Values) -> Values:
         return gy * cos(x)
 
 
 class Cos(Function):
     """y = cos x."""
 
-    def forward(self, x):
+    floating = True
+    cost = per_element(other=1)
+
+    def forward(self, x: Array) -> Array:
         return np.cos(x)
 
-    def backward(self, gy, x):
+    def backward(self, gy: Values, x: Values) -> Values:
         return -gy * sin(x)
 
 
-class Maximum(Function):
-    """y = max(a, b); at a tie each input receives half the gradient. NaN wins."""
-
-    def forward(self, a, b):
-        return np.maximum(a, b)
-
-    def grad_a(self, gy, a, b):
-        return where(a > b, gy, where(a == b, gy / 2, 0))
-
-    def grad_b(self, gy, a, b):
-        return where(a < b, gy, where(a == b, gy / 2, 0))
-
-
-class Minimum(Function):
-    """y = min(a, b); at a tie each input receives half the gradient. NaN wins."""
-
-    def forward(self, a, b):
-        return np.minimum(a, b)
-
-    def grad_a(self, gy, a, b):
-        return where(a < b, gy, where(a == b, gy / 2, 0))
-
-    def grad_b(self, gy, a, b):
-        return where(a > b, gy, where(a == b, gy / 2, 0))
-
-
-class Clip(Function):
-    """y = min(max(x, low), high); the gradient passes where low <= x <= high, edges included."""
-
-    def __init__(self, low, high):
-        self.low, self.high = low, high
-
-    def forward(self, x):
-        low = -np.inf if self.low is None else self.low
-        high = np.inf if self.high is None else self.high
-        self.inside = (x >= low) & (x <= high)
-        return np.clip(x, self.low, self.high)
-
-    def backward(self, gy):
-        return where(self.inside, gy, 0)
-
-
-class Where(Function):
-    """y = a where the condition holds, b elsewhere."""
-
-    def __init__(self, condition):
-        self.condition = condition
-
-    def forward(self, a, b):
-        return np.where(self.condition, a, b)
-
-    def grad_a(self, gy):
-        return where(self.condition, gy, 0)
-
-    def grad_b(self, gy):
-        return where(self.condition, 0, gy)
-
-
-def add(a, b):
+def add(a: Operand[Values], b: Operand[Values]) -> Values:
     """a + b."""
     return binary(Add(), a, b)
 
 
-def sub(a, b):
+def sub(a: Operand[Values], b: Operand[Values]) -> Values:
     """a - b."""
     return binary(Sub(), a, b)
 
 
-def mul(a, b):
-    """a b, element by element."""
+def mul(a: Operand[Values], b: Operand[Values]) -> Values:
+    """a b, element by element; for the matrix product see `matmul`."""
     return binary(Mul(), a, b)
 
 
-def div(a, b):
+def div(a: Operand[Values], b: Operand[Values]) -> Values:
     """a / b; integers divide to float32."""
     return binary(Div(), a, b)
 
 
-def pow(a, b):
-    """a to the power b."""
-    if isinstance(b, Tensor) and not hasattr(a, "dtype"):
-        a = Tensor(a, dtype=b.dtype if b.dtype.kind in "fc" else None).to(b.device)
-    return binary(Pow(), a, b)
+def pow(a: Operand[Values], b: Operand[Values]) -> Values:
+    """a to the power b.
+
+    Raises ValueError for integers to a negative power, and to one that does not fit into their
+    dtype.
+    """
+    op = Pow()
+    if isinstance(b, Tensor) and not isinstance(a, Tensor):
+        base, exponent = align(op, a, b)
+        if not isinstance(base, Tensor):
+            base = Tensor(base, dtype=exponent.dtype).to(exponent.device)
+        return binary(op, base, exponent)
+    if isinstance(b, int) and not 0 <= b <= 127 and has_integers(a):  # 127 fits everywhere
+        _check_exponent(b, getattr(a, "dtype"))
+    return binary(op, a, b)
 
 
-def maximum(a, b):
-    """The larger of a and b, element by element."""
-    return binary(Maximum(), a, b)
-
-
-def minimum(a, b):
-    """The smaller of a and b, element by element."""
-    return binary(Minimum(), a, b)
-
-
-def neg(x):
+def neg(x: Values) -> Values:
     """-x."""
     return Neg()(x)
 
 
-def abs(x):
+def abs(x: Values) -> Values:
     """|x|."""
     return Abs()(x)
 
 
-def exp(x):
+def sign(x: Values) -> Values:
+    """-1, 0 or 1, the sign of x, and 0 for NaN; its derivative is 0."""
+    return Sign()(x)
+
+
+def exp(x: Values) -> Values:
     """e^x."""
     return Exp()(x)
 
 
-def log(x):
-    """Natural logarithm."""
+def log(x: Values) -> Values:
+    """Natural logarithm; -inf for 0, nan below."""
     return Log()(x)
 
 
-def log1p(x):
+def log1p(x: Values) -> Values:
     """ln(1 + x)."""
     return Log1p()(x)
 
 
-def expm1(x):
+def expm1(x: Values) -> Values:
     """e^x - 1."""
     return Expm1()(x)
 
 
-def sqrt(x):
+def sqrt(x: Values) -> Values:
     """Square root."""
     return Sqrt()(x)
 
 
-def sin(x):
+def sin(x: Values) -> Values:
     """Sine, x in radians."""
     return Sin()(x)
 
 
-def cos(x):
+def cos(x: Values) -> Values:
     """Cosine, x in radians."""
     return Cos()(x)
 
 
-def clip(x, min=None, max=None):
-    """x limited to [min, max], numbers or None for no limit. Raises ValueError if both are None."""
-    if min is None and max is None:
-        raise ValueError("clip: give min, max or both")
-    return Clip(min, max)(x)
+def _check_exponent(b: int, dtype: np.dtype) -> None:
+    if b < 0:
+        raise ValueError(f"pow: integers to the power of {b} are no integers; use {float(b)}")
+    if dtype != bool and b > np.iinfo(dtype).max:
+        raise ValueError(f"pow: the exponent {b} does not fit into {dtype}")
 
 
-def where(condition, a, b):
-    """a where `condition` (booleans), b elsewhere; all three broadcast."""
-    if isinstance(condition, Tensor):
-        condition = condition.data
-        a = a if isinstance(a, Tensor) or isinstance(b, Tensor) else Tensor(a)
-    operands = [x for x in (a, b) if isinstance(x, Tensor)]
-    if operands:
-        if not (hasattr(condition, "shape") and all(x.shape == condition.shape for x in operands)):
-            shape = np.broadcast_shapes(np.shape(condition), *(np.shape(_data(x)) for x in (a, b)))
-            a, b = (expand(x, shape) if isinstance(x, Tensor) and x.requires_grad else x
-                    for x in (a, b))
-        if hasattr(condition, "dtype"):
-            condition = condition.copy()  # so that a later change cannot reach the backward
-    return binary(Where(condition), a, b)
-
-
-def _data(x):
-    return x.data if isinstance(x, Tensor) else x
+def _integer_power(a: Any, b: Any) -> Any:
+    """a^b in integers. For b < 0 it is the whole part of 1 / a^-b: 1, -1 or 0."""
+    if a.dtype == bool:
+        return a >= b  # only 0^1 is 0
+    if not hasattr(b, "dtype"):
+        return a**b
+    whole = np.where(np.abs(a) == 1, a ** (b & 1), 0)
+    return np.where(b < 0, whole, a ** np.maximum(b, 0)).astype(a.dtype, copy=False)

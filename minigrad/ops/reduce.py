@@ -1,31 +1,36 @@
-"""Sums, means, extrema, log-sum-exp over `dim`: an axis, a tuple of axes, or None for all."""
+"""Sums, means, extrema and log-sum-exp over `dim`: an axis, a tuple of axes, or None for all.
 
-from __future__ import annotations
+A result lacks the axes of `dim`; with `keepdim` it has them at size 1.
+"""
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
-from minigrad.backend import device_of, to_device
+from minigrad.backend import Array, device_of, to_device
+from minigrad.dtypes import has_integers
+from minigrad.engine import Tensor, Values, data_of
 from minigrad.function import Function
-from minigrad.kernels import reduce as kernel
-from minigrad.ops.arithmetic import exp, where
-from minigrad.ops.compare import Elementwise
-from minigrad.ops.shape import expand, getitem, reshape
-from minigrad.tensor import Tensor
+from minigrad.kernels.reduce import cpu as kernel
+from minigrad.ops.arithmetic import exp
+from minigrad.ops.compare import Elementwise, logical_or
+from minigrad.ops.cost import Count, elements, reduced
+from minigrad.ops.operands import in_float32
+from minigrad.ops.select import masked, maximum, minimum
+from minigrad.ops.shape import Dims, _axis, expand, getitem, reshape
 
 
 class Reduction(Function):
     """Shared by the reductions: their axes, and how a gradient gets back to the input's shape."""
 
-    def __init__(self, dim, keepdim):
-        self.dim = tuple(dim) if isinstance(dim, list) else dim
-        self.keepdim = keepdim
+    def __init__(self, dim: Any, keepdim: bool) -> None:
+        self.dim, self.keepdim = dim, keepdim  # dim: what `_dims` gives
 
-    def kept(self, shape):
+    def kept(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """`shape` with the reduced axes at size 1."""
-        dims = range(len(shape)) if self.dim is None else np.atleast_1d(self.dim) % len(shape)
+        dims = range(len(shape)) if self.dim is None else self.dim
         return tuple(1 if d in dims else n for d, n in enumerate(shape))
 
 
@@ -33,114 +38,189 @@ class Sum(Reduction):
     """y = sum_i x_i."""
 
     half_on_gpu = True
+    cost = reduced("add")
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
         self.from_shape = x.shape
-        return kernel.sum(x, self.dim, self.keepdim)
+        y = kernel.sum(x, self.dim, self.keepdim)
+        return y.astype(np.int64, copy=False) if has_integers(x) else y
 
-    def backward(self, gy):
+    def backward(self, gy: Values) -> Values:
         return expand(reshape(gy, self.kept(self.from_shape)), self.from_shape)
 
 
 class Amax(Reduction):
-    """y = max_i x_i; equal maxima share the gradient. NaN wins."""
+    """y = max_i x_i; equal maxima share the gradient. One NaN makes y and all gradients NaN."""
 
-    def forward(self, x):
+    cost = reduced("compare")
+
+    def forward(self, x: Array) -> Array:
         return kernel.amax(x, self.dim, self.keepdim)
 
-    def backward(self, gy, x, y):
+    def backward(self, gy: Values, x: Values, y: Values) -> Values:
         kept = self.kept(x.shape)
-        at = x == reshape(y, kept)
-        return where(at, reshape(gy / self.ties(at, y), kept), 0)
+        wide = reshape(y, kept)
+        at = x == wide
+        share = reshape(gy, kept) / self.ties(at, y.dtype)
+        return masked(share, logical_or(at, wide != wide))
 
-    def ties(self, at, y):
-        """How many elements share each extremum, as plain numbers in y's dtype."""
-        at = at.data if isinstance(at, Tensor) else at
-        return at.sum(axis=self.dim, dtype=y.dtype).reshape(y.shape)
+    def ties(self, at: Values, dtype: np.dtype) -> Array:
+        """How many elements share each extremum, as plain numbers; NaN for none."""
+        n = data_of(at).sum(axis=self.dim, keepdims=True)
+        return np.where(n, n, math.nan).astype(dtype)
 
 
 class Amin(Amax):
-    """y = min_i x_i; equal minima share the gradient. NaN wins."""
+    """y = min_i x_i; equal minima share the gradient. NaN as in Amax."""
 
-    def forward(self, x):
+    cost = reduced("compare")
+
+    def forward(self, x: Array) -> Array:
+        return kernel.amin(x, self.dim, self.keepdim)
+
+
+class Max(Amax):
+    """y = max_i x_i; equal maxima share the gradient. If there are NaNs, they share it."""
+
+    cost = reduced("compare")
+
+    def backward(self, gy: Values, x: Values, y: Values) -> Values:
+        wide = reshape(y, self.kept(x.shape))
+        at = logical_or(x == wide, x != x)
+        return masked(reshape(gy, wide.shape) / self.ties(at, y.dtype), at)
+
+
+class Min(Max):
+    """y = min_i x_i; equal minima share the gradient. NaNs as in Max."""
+
+    cost = reduced("compare")
+
+    def forward(self, x: Array) -> Array:
         return kernel.amin(x, self.dim, self.keepdim)
 
 
 class LogSumExp(Reduction):
     """y = ln sum_i e^{x_i}, with the maximum taken out first."""
 
-    def forward(self, x):
-        self.top = _finite_max(x, self.dim)
-        y = np.log(kernel.sum(np.exp(x - self.top), self.dim, keepdims=True)) + self.top
+    floating = True
+
+    def forward(self, x: Array) -> Array:
+        self.top = kernel.finite_max(x, self.dim)
+        with np.errstate(divide="ignore"):  # ln 0 of no numbers, or where all are -inf
+            y = np.log(kernel.sum(np.exp(x - self.top), self.dim, keepdims=True)) + self.top
         return y if self.keepdim else y.squeeze(self.dim)
 
-    def backward(self, gy, x):
+    def backward(self, gy: Values, x: Values) -> Values:
         e = exp(x - self.top)  # e^(x - y) would carry the rounding of a large y
         return reshape(gy, self.kept(x.shape)) * (e / sum(e, self.dim, keepdim=True))
 
-
-def _finite_max(x, dim):
-    """The largest x along dim, kept, or 0 where that is infinite; by real part if complex."""
-    if not x.size:
-        return kernel.sum(x.real, dim, keepdims=True)
-    top = kernel.amax(x.real, dim, keepdims=True)
-    return np.where(np.isfinite(top), top, 0)
+    def cost(self, y: Tensor, x: Tensor) -> Count:
+        """Per row: largest of n, n differences, n exponentials, their sum, its log, an addition."""
+        n, rows = elements(x), elements(y)
+        return Count(compare=n - rows, add=2 * n, other=n + rows)
 
 
 class MaxResult(NamedTuple):
-    """What max and min along a dimension return, as in torch."""
+    """What max and min along a dimension return, as in torch: Tensors, or arrays."""
 
-    values: object
-    indices: object
-
-
-def sum(x, dim=None, keepdim=False):
-    """Sum over `dim`."""
-    return Sum(dim, keepdim)(x)
+    values: Any
+    indices: Any
 
 
-def mean(x, dim=None, keepdim=False):
-    """Mean over `dim`. Raises TypeError for integers, whose mean would have to change dtype."""
-    floating("mean", x)
-    return Sum(dim, keepdim)(x) / _count(x, dim)
+def sum(x: Values, dim: Dims = None, keepdim: bool = False) -> Values:
+    """Sum over `dim`; of integers and booleans as int64.
 
-
-def var(x, dim=None, correction=1, keepdim=False):
-    """Variance over `dim`: sum (x - mean)^2 / (n - correction); correction=0 is the biased one."""
-    floating("var", x)
-    n, d = _count(x, dim), x - mean(x, dim, keepdim=True)
-    return Sum(dim, keepdim)(d * d) / (n - correction if n > correction else math.nan)
-
-
-def amax(x, dim=None, keepdim=False):
-    """Largest element over `dim`; equal maxima share the gradient."""
-    return Amax(dim, keepdim)(x)
-
-
-def amin(x, dim=None, keepdim=False):
-    """Smallest element over `dim`; equal minima share the gradient."""
-    return Amin(dim, keepdim)(x)
-
-
-def max(x, dim=None, keepdim=False):
-    """Without dim the largest element; along one axis `(values, indices)`, first index at ties.
-
-    Without dim equal maxima share the gradient, with dim the indexed one has it all, as in torch.
+    Raises IndexError for an axis that x does not have, RuntimeError for one that is named twice.
     """
+    return Sum(_dims("sum", x, dim), keepdim)(x)
+
+
+@in_float32()
+def mean(x: Values, dim: Dims = None, keepdim: bool = False) -> Values:
+    """Mean over `dim`. Raises TypeError for integers, whose mean would need another dtype."""
+    check_floating("mean", x)
+    dim = _dims("mean", x, dim)
+    return _over(Sum(dim, keepdim)(x), _count(x, dim))
+
+
+@in_float32()
+def var(x: Values, dim: Dims = None, correction: float | None = None, keepdim: bool = False,
+        unbiased: bool | None = None) -> Values:
+    """Variance over `dim`: sum (x - mean)^2 / (n - correction), with correction 1 unless given.
+
+    correction=0 is the biased variance. torch has an older name for this, unbiased=False, which is
+    understood too, also as a boolean in the place of `dim`. As in torch, the result is infinite for
+    n <= correction, or nan if moreover all x are equal. Raises TypeError for integers, and for
+    `correction` together with `unbiased`.
+    """
+    check_floating("var", x)
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    if unbiased is not None:
+        if correction is not None:
+            raise TypeError("var: give correction or unbiased, not both")
+        correction = bool(unbiased)
+    dim, correction = _dims("var", x, dim), 1 if correction is None else correction
+    n, d = _count(x, dim), x - mean(x, dim, keepdim=True)
+    return _over(Sum(dim, keepdim)(d * d), n - correction if n > correction else 0)
+
+
+def amax(x: Values, dim: Dims = None, keepdim: bool = False) -> Values:
+    """Largest element over `dim`; equal maxima share the gradient.
+
+    Raises IndexError for an axis without elements, and RuntimeError for an x without any.
+    """
+    return Amax(_filled_dims("amax", x, dim), keepdim)(x)
+
+
+def amin(x: Values, dim: Dims = None, keepdim: bool = False) -> Values:
+    """Smallest element over `dim`; equal minima share the gradient. Raises as amax."""
+    return Amin(_filled_dims("amin", x, dim), keepdim)(x)
+
+
+@overload
+def max(x: Values, dim: Values | None = None, keepdim: bool = False) -> Values: ...
+
+
+@overload
+def max(x: Any, dim: int, keepdim: bool = False) -> MaxResult: ...
+
+
+def max(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    """Without `dim` the largest element; along one axis `(values, indices)`, the first at ties.
+
+    Without `dim` equal maxima share the gradient; with it the element at the index gets all of it,
+    as in torch. max(x, y) of two Tensors is maximum(x, y). Raises the errors of `amax`.
+    """
+    if isinstance(dim, Tensor) or getattr(dim, "ndim", False):
+        return maximum(x, dim)
     if dim is None:
-        return amax(x, None, keepdim)
-    return _select(x, argmax(x, dim, keepdim=True), dim, keepdim)
+        return Max(_filled_dims("max", x, None), keepdim)(x)
+    return _select(x, _place(np.argmax, "max", x, dim, True), dim, keepdim)
 
 
-def min(x, dim=None, keepdim=False):
-    """Without dim the smallest element; along one axis `(values, indices)`; ties as for max."""
+@overload
+def min(x: Values, dim: Values | None = None, keepdim: bool = False) -> Values: ...
+
+
+@overload
+def min(x: Any, dim: int, keepdim: bool = False) -> MaxResult: ...
+
+
+def min(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    """Without `dim` the smallest element; along one axis `(values, indices)`. See `max`."""
+    if isinstance(dim, Tensor) or getattr(dim, "ndim", False):
+        return minimum(x, dim)
     if dim is None:
-        return amin(x, None, keepdim)
-    return _select(x, argmin(x, dim, keepdim=True), dim, keepdim)
+        return Min(_filled_dims("min", x, None), keepdim)(x)
+    return _select(x, _place(np.argmin, "min", x, dim, True), dim, keepdim)
 
 
-def _select(x, indices, dim, keepdim):
-    picked = indices.data if isinstance(indices, Tensor) else indices
+def _select(x: Any, indices: Any, dim: int, keepdim: bool) -> MaxResult:
+    """The elements at `indices`, which have the axis `dim` at size 1, and the indices."""
+    if not x.ndim:
+        return MaxResult(reshape(x, (1,))[0], indices)
+    picked = data_of(indices)
     grid = [to_device(axis, device_of(picked))
             for axis in np.ogrid[tuple(slice(n) for n in picked.shape)]]
     grid[dim] = picked
@@ -151,29 +231,83 @@ def _select(x, indices, dim, keepdim):
     return MaxResult(reshape(values, shape), reshape(indices, shape))
 
 
-def argmax(x, dim=None, keepdim=False):
-    """Index of the largest element along `dim`, or in the flattened x; the first at ties."""
-    return Elementwise(np.argmax, axis=dim, keepdims=keepdim)(x)
+def argmax(x: Values, dim: int | None = None, keepdim: bool = False) -> Values:
+    """Index of the largest element along `dim`, or in the flattened x; the first at ties.
+
+    Raises IndexError if there is no element, TypeError if `dim` is not one axis.
+    """
+    return _place(np.argmax, "argmax", x, dim, keepdim)
 
 
-def argmin(x, dim=None, keepdim=False):
-    """Index of the smallest element along `dim`, or in the flattened x; the first at ties."""
-    return Elementwise(np.argmin, axis=dim, keepdims=keepdim)(x)
+def argmin(x: Values, dim: int | None = None, keepdim: bool = False) -> Values:
+    """Index of the smallest element along `dim`, or in the flattened x; the first at ties.
+
+    Raises the errors of `argmax`.
+    """
+    return _place(np.argmin, "argmin", x, dim, keepdim)
 
 
-def logsumexp(x, dim, keepdim=False):
-    """ln sum e^x over `dim`, without overflow."""
-    return LogSumExp(dim, keepdim)(x)
+def logsumexp(x: Values, dim: Dims, keepdim: bool = False) -> Values:
+    """ln sum e^x over `dim`, without overflow; integers are taken as float32."""
+    return LogSumExp(_dims("logsumexp", x, dim), keepdim)(x)
 
 
-def _count(x, dim):
-    """How many elements are reduced to one."""
+def _dims(name: str, x: Any, dim: Any) -> tuple[int, ...] | None:
+    """The axes `dim` counted from the front, as a tuple; None for all, which None and () mean.
+
+    As in torch, the axis 0 of a number without axes may be named. Raises IndexError for an axis
+    that x does not have, RuntimeError for one that is named twice.
+    """
     if dim is None:
-        return math.prod(x.shape)
-    return math.prod(x.shape[d] for d in np.atleast_1d(dim))
+        return None
+    if type(dim) is int and -x.ndim <= dim < x.ndim:  # nearly always
+        return (dim % x.ndim,)
+    dims = tuple(_axis(name, d, x.ndim or 1)
+                 for d in (dim if isinstance(dim, (tuple, list)) else (dim,)))
+    for d in dims:
+        if dims.count(d) > 1:
+            raise RuntimeError(f"{name}: dim {d} appears multiple times in {tuple(dim)}")
+    return dims if x.ndim and dims else None
 
 
-def floating(name, x):
-    """TypeError naming the op unless x has a floating-point (or complex) dtype."""
-    if x.dtype.kind in "iub":
+def _filled_dims(name: str, x: Any, dim: Any) -> tuple[int, ...] | None:
+    """`_dims` for an extremum, which needs elements."""
+    dims = _dims(name, x, dim)
+    if 0 in x.shape:
+        if dims is None:
+            raise RuntimeError(f"{name}: the input of shape {x.shape} has no elements; name a dim "
+                               "that has some")
+        for d in dims:
+            if not x.shape[d]:
+                raise IndexError(f"{name}: dim {d} of shape {x.shape} has no elements")
+    return dims
+
+
+def _place(f: Callable, name: str, x: Values, dim: Any, keepdim: bool) -> Values:
+    """f, which is argmax or argmin, for the op `name`."""
+    if isinstance(dim, (tuple, list)):
+        raise TypeError(f"{name}: dim must be one axis, got {dim}")
+    if dim is None and 0 in x.shape:
+        raise IndexError(f"{name}: the input of shape {x.shape} has no elements; name a dim that "
+                         "has some")
+    axis = _filled_dims(name, x, dim)
+    return Elementwise(f, axis=axis and axis[0], keepdims=keepdim)(x)
+
+
+def _count(x: Any, dims: tuple[int, ...] | None) -> int:
+    """How many elements are reduced to one."""
+    return math.prod(x.shape if dims is None else (x.shape[d] for d in dims))
+
+
+def _over(total: Values, n: float) -> Values:
+    """total / n, infinite or nan for n = 0."""
+    if n:
+        return total / n
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return total / n
+
+
+def check_floating(name: str, x: Any) -> None:
+    """Raise TypeError, naming the op, unless x has a floating-point or complex dtype."""
+    if has_integers(x):
         raise TypeError(f"{name}: needs a floating-point input, got {x.dtype}; use .to('float32')")

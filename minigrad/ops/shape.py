@@ -1,37 +1,46 @@
-"""Moving elements without computing: reshape, permute, expand, index, concatenate, pad, cast.
+"""Moving elements without computing: reshape, permute, expand, index, concatenate, cast.
 
 Each is a linear map that copies or drops elements, so its backward is the transposed map, and the
 pairs below are each other's: Reshape with itself, Expand with a sum, Index with IndexAdd.
 """
 
-from __future__ import annotations
-
+import itertools
 import math
+import operator
+from collections.abc import Iterable
+from typing import Any, Union
 
 import numpy as np
 
 from minigrad import backend
-from minigrad.backend import array_module
+from minigrad.backend import Array, array_module
+from minigrad.dtypes import CHARS, DTYPES, has_integers, known_dtype, number_type, result_type
+from minigrad.engine import Tensor, Values, data_of
 from minigrad.function import Function
-from minigrad.half import number_type
-from minigrad.kernels import index as kernel
-from minigrad.kernels import reduce
-from minigrad.tensor import Tensor
+from minigrad.indexing import is_basic, split
+from minigrad.kernels.elementwise import cpu as elementwise
+from minigrad.kernels.index import cpu as kernel
+from minigrad.kernels.reduce import cpu as reduce
+from minigrad.ops.cost import free, reduced
+
+Shape = tuple[int, ...]
+Dims = Union[int, tuple[int, ...], list[int], None]  # one axis, several, or all
 
 
 class Reshape(Function):
     """y = the elements of x in C order, in another shape."""
 
     moves = view = True
+    cost = free
 
-    def __init__(self, shape):
+    def __init__(self, shape: Shape) -> None:
         self.shape = shape
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
         self.from_shape = x.shape
         return x.reshape(self.shape)
 
-    def backward(self, gy):
+    def backward(self, gy: Values) -> Values:
         return reshape(gy, self.from_shape)
 
 
@@ -39,14 +48,15 @@ class Permute(Function):
     """y[i_{d0}, i_{d1}, ...] = x[i_0, i_1, ...] for the axes d."""
 
     moves = view = True
+    cost = free
 
-    def __init__(self, dims):
+    def __init__(self, dims: Shape) -> None:
         self.dims = dims
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
         return x.transpose(self.dims)
 
-    def backward(self, gy):
+    def backward(self, gy: Values) -> Values:
         return permute(gy, tuple(np.argsort(self.dims).tolist()))
 
 
@@ -54,68 +64,70 @@ class Expand(Function):
     """y = x repeated along axes of size 1 and along new leading axes, without a copy."""
 
     moves = view = True
+    cost = free
 
-    def __init__(self, shape):
-        self.shape = shape
+    def __init__(self, shape: Shape, sums: bool = False) -> None:
+        self.shape, self.sums = shape, sums
 
-    def forward(self, x):
-        self.from_shape = x.shape
+    def forward(self, x: Array) -> Array:
+        self.from_shape, self.from_dtype = x.shape, x.dtype
         return np.broadcast_to(x, self.shape)
 
-    def backward(self, gy):
-        return sum_to(gy, self.from_shape)
+    def backward(self, gy: Values) -> Values:
+        g = sum_to(gy, self.from_shape)
+        return cast(g, self.from_dtype) if self.sums and self.from_dtype.char in CHARS else g
 
 
 class SumTo(Function):
     """y = x summed over the axes along which `shape` would be repeated: Expand's transpose."""
 
     half_on_gpu = True
+    cost = reduced("add")
 
-    def __init__(self, shape):
+    def __init__(self, shape: Shape) -> None:
         self.shape = shape
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
         self.from_shape = x.shape
         lead = x.ndim - len(self.shape)
         stretched = [lead + i for i, n in enumerate(self.shape) if n == 1 != x.shape[lead + i]]
         return reduce.sum(x, (*range(lead), *stretched)).reshape(self.shape)
 
-    def backward(self, gy):
+    def backward(self, gy: Values) -> Values:
         return expand(gy, self.from_shape)
 
 
 class Index(Function):
-    """y = x[index], basic or advanced indexing."""
+    """y = x[index], basic or advanced indexing by NumPy's rules."""
 
     moves = view = True
+    cost = free
 
-    def __init__(self, index):
+    def __init__(self, index: tuple) -> None:
         self.index_ = index
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
         self.from_shape = x.shape
         return x[self.index_]
 
-    def backward(self, gy):
+    def backward(self, gy: Values) -> Values:
         return IndexAdd(self.index_, self.from_shape)(gy)
 
 
 class IndexAdd(Function):
     """y = zeros(shape); y[index] += x, repeated indices adding up: Index's transpose."""
 
-    def __init__(self, index, shape):
+    def __init__(self, index: tuple, shape: Shape) -> None:
         self.index_, self.shape = index, shape
 
-    def forward(self, x):
-        parts = self.index_ if isinstance(self.index_, tuple) else (self.index_,)
-        if any(part is not None and part is not ... and not isinstance(part, (int, slice))
-               for part in parts):
+    def forward(self, x: Array) -> Array:
+        if any(hasattr(part, "dtype") for part in self.index_):
             return kernel.add_at(x, self.index_, self.shape)
         y = array_module(x).zeros(self.shape, x.dtype)
         y[self.index_] = x  # basic indexing takes no element twice
         return y
 
-    def backward(self, gy):
+    def backward(self, gy: Values) -> Values:
         return Index(self.index_)(gy)
 
 
@@ -123,47 +135,35 @@ class Concatenate(Function):
     """y = x_1, x_2, ... one after another along one axis."""
 
     moves = True
+    cost = free
 
-    def __init__(self, dim):
+    def __init__(self, dim: int) -> None:
         self.dim = dim
 
-    def forward(self, *xs):
-        self.ends = np.cumsum([x.shape[self.dim] for x in xs]).tolist()
+    def forward(self, *xs: Array) -> Array:
+        self.ends = list(itertools.accumulate(x.shape[self.dim] for x in xs))
         return np.concatenate(xs, self.dim)
 
-    def backward(self, gy):
+    def backward(self, gy: Values) -> tuple[Values, ...]:
         lead = (slice(None),) * (self.dim % gy.ndim)
-        return tuple(getitem(gy, (*lead, slice(start, end)))
+        return tuple(getitem(gy, lead + (slice(start, end),))
                      for start, end in zip([0, *self.ends], self.ends))
-
-
-class Pad(Function):
-    """y = x with `widths[d] = (before, after)` elements of `value` added around axis d."""
-
-    def __init__(self, widths, value):
-        self.widths, self.value = widths, value
-
-    def forward(self, x):
-        self.inner = tuple(slice(b, b + n) for (b, _), n in zip(self.widths, x.shape))
-        return np.pad(x, self.widths, constant_values=self.value)
-
-    def backward(self, gy):
-        return getitem(gy, self.inner)
 
 
 class Cast(Function):
     """y = x in another dtype."""
 
     moves = True
+    cost = free
 
-    def __init__(self, dtype):
+    def __init__(self, dtype: np.dtype) -> None:
         self.dtype = dtype
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
         self.from_dtype = x.dtype
-        return x.astype(self.dtype)
+        return elementwise.cast(x, self.dtype)
 
-    def backward(self, gy):
+    def backward(self, gy: Values) -> Values:
         return cast(gy, self.from_dtype)
 
 
@@ -171,25 +171,26 @@ class ToDevice(Function):
     """y = x on another device."""
 
     moves = True
+    cost = free
 
-    def __init__(self, device):
+    def __init__(self, device: str) -> None:
         self.device = device
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
         self.from_device = backend.device_of(x)
         return backend.to_device(x, self.device)
 
-    def backward(self, gy):
+    def backward(self, gy: Values) -> Values:
         return ToDevice(self.from_device)(gy)
 
 
-def reshape(x, *shape):
+def reshape(x: Values, *shape: Any) -> Values:
     """x in another shape; one entry may be -1. Raises ValueError if the sizes differ."""
     shape = _ints(shape)
     return x if shape == x.shape else Reshape(shape)(x)
 
 
-def permute(x, *dims):
+def permute(x: Values, *dims: Any) -> Values:
     """x with its axes in the order `dims`. Raises ValueError unless dims is a permutation."""
     dims = tuple(_axis("permute", d, x.ndim) for d in _ints(dims))
     if sorted(dims) != list(range(x.ndim)):
@@ -197,41 +198,45 @@ def permute(x, *dims):
     return x if dims == tuple(range(x.ndim)) else Permute(dims)(x)
 
 
-def transpose(x, dim0, dim1):
+def transpose(x: Values, dim0: int, dim1: int) -> Values:
     """x with two axes exchanged."""
     dims = list(range(x.ndim))
     i, j = _axis("transpose", dim0, x.ndim), _axis("transpose", dim1, x.ndim)
-    dims[i], dims[j] = j, i
+    if dims:
+        dims[i], dims[j] = j, i
     return Permute(tuple(dims))(x)
 
 
-def flatten(x, start_dim=0, end_dim=-1):
+def flatten(x: Values, start_dim: int = 0, end_dim: int = -1) -> Values:
     """x with the axes start_dim..end_dim (inclusive) merged into one."""
-    shape = np.shape(_data(x)) or (1,)
+    shape = np.shape(data_of(x)) or (1,)
     start, end = (_axis("flatten", d, len(shape)) for d in (start_dim, end_dim))
     if start > end:
         raise ValueError(f"flatten: start_dim {start_dim} lies behind end_dim {end_dim}")
-    return reshape(x, (*shape[:start], math.prod(shape[start:end + 1]), *shape[end + 1:]))
+    return reshape(x, shape[:start] + (math.prod(shape[start:end + 1]),) + shape[end + 1:])
 
 
-def squeeze(x, dim=None):
-    """x without its axes of size 1: all of them, or `dim` if that has size 1."""
-    drop = range(x.ndim) if dim is None else [_axis("squeeze", dim, x.ndim)]
+def squeeze(x: Values, dim: Dims = None) -> Values:
+    """x without its axes of size 1: all of them, or those in `dim`, an axis or a tuple of them."""
+    dims = range(x.ndim) if dim is None else dim if isinstance(dim, (tuple, list)) else [dim]
+    drop = [_axis("squeeze", d, x.ndim) for d in dims]
+    if len(set(drop)) < len(drop):
+        raise ValueError(f"squeeze: {dim} names an axis twice")
     return reshape(x, tuple(n for d, n in enumerate(x.shape) if d not in drop or n != 1))
 
 
-def unsqueeze(x, dim):
+def unsqueeze(x: Values, dim: int) -> Values:
     """x with an axis of size 1 inserted before axis `dim`."""
     dim = _axis("unsqueeze", dim, x.ndim + 1)
     return reshape(x, (*x.shape[:dim], 1, *x.shape[dim:]))
 
 
-def expand(x, *shape):
+def expand(x: Values, *shape: Any) -> Values:
     """x repeated, without a copy, along axes of size 1 to `shape` (-1 keeps a size).
 
     Raises ValueError if x cannot be repeated to that shape.
     """
-    shape, have = _ints(shape), np.shape(_data(x))
+    shape, have = _ints(shape), np.shape(data_of(x))
     lead = len(shape) - len(have)
     shape = tuple(have[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(shape))
     if lead < 0 or -1 in shape or any(n != m != 1 for n, m in zip(shape[lead:], have)):
@@ -239,84 +244,125 @@ def expand(x, *shape):
     return x if shape == have else Expand(shape)(x)
 
 
-def sum_to(x, shape):
-    """x summed down to `shape`, from which it could have been expanded."""
-    return x if x.shape == tuple(shape) else SumTo(tuple(shape))(x)
+def spread(x: Values, shape: Shape) -> Values:
+    """An operand of one op, repeated to `shape`: its gradient is summed before it is rounded."""
+    return x if x.shape == shape else Expand(shape, sums=True)(x)
 
 
-def getitem(x, index):
-    """x[index]: integers, slices, None, ..., integer arrays or Tensors, boolean masks."""
-    return Index(tuple(map(_kept, index)) if isinstance(index, tuple) else _kept(index))(x)
+def sum_to(x: Values, shape: Iterable[int]) -> Values:
+    """x summed down to `shape`, from which it could have been expanded; integers to int64."""
+    shape = tuple(shape)
+    if has_integers(x) and (x.shape != shape or not shape):  # () is a sum to torch even of a number
+        x = cast(x, np.int64)
+    return x if x.shape == shape else SumTo(shape)(x)
 
 
-def concatenate(tensors, dim=0):
-    """Join along an existing axis. Raises ValueError if there is nothing to join."""
-    tensors = tuple(tensors)
-    if not tensors:
-        raise ValueError("concatenate: needs at least one Tensor")
-    return Concatenate(dim)(*tensors)
+def getitem(x: Values, index: Any) -> Values:
+    """x[index]: integers, slices, None, ..., integer arrays or Tensors, boolean masks.
+
+    The axes come out as in torch, and uint8 is a mask; see `indexing`. What arrays and lists hold
+    now counts, whatever happens to them later. Raises IndexError.
+    """
+    parts = index if isinstance(index, tuple) else (index,)
+    if is_basic(parts):
+        return Index(parts if ... in parts else parts + (...,))(x)  # ...: a view of one element too
+    array = data_of(index)
+    if type(array) is type(data_of(x)) is np.ndarray and array.dtype.kind == "i" and array.ndim:
+        return Index((array.copy(),))(x)  # NumPy's rules are torch's
+    basic, advanced = split(parts, x)
+    if not advanced:
+        return Index(basic + (...,))(x)
+    view = x if all(part == slice(None) for part in basic) else Index(basic)(x)
+    return Index(advanced)(view)
 
 
-def stack(tensors, dim=0):
+def concatenate(tensors: Iterable[Values], dim: int = 0) -> Values:
+    """Join along an existing axis, in the dtype of `dtypes.result_type`.
+
+    As in torch, those of shape (0,) fit everywhere. Raises ValueError if there is nothing to join.
+    """
+    tensors = _joined("concatenate", tensors)
+    shapes = [x.shape for x in tensors]
+    if () in shapes:
+        raise ValueError("concatenate: a Tensor without dimensions has no axis to join along; use "
+                         "stack, or unsqueeze it first")
+    like = next((shape for shape in shapes if shape != (0,)), (0,))
+    dim = _axis("concatenate", dim, len(like))
+    if (0,) in shapes:
+        nothing = like[:dim] + (0,) + like[dim + 1:]
+        tensors = [reshape(x, nothing) if x.shape == (0,) else x for x in tensors]
+    if len({x.dtype for x in tensors}) > 1:
+        dtype = result_type(*tensors)
+        tensors = [cast(x, dtype) for x in tensors]
+    try:
+        return Concatenate(dim)(*tensors)
+    except ValueError:
+        raise ValueError(f"concatenate: the shapes {', '.join(map(str, shapes))} differ elsewhere "
+                         f"than in dim {dim}") from None
+
+
+def stack(tensors: Iterable[Values], dim: int = 0) -> Values:
     """Join along a new axis `dim`."""
+    tensors = _joined("stack", tensors)
+    if len({x.shape for x in tensors}) > 1:
+        raise ValueError("stack: every dimension must be the same, got the shapes "
+                         + ", ".join(str(x.shape) for x in tensors))
     return concatenate([unsqueeze(x, dim) for x in tensors], dim)
 
 
-def pad(x, pad, value=0.0):
-    """Add `value` around x: pad = (before, after) of the last axis, then of the one before it, ...
-
-    torch.nn.functional.pad's order, constant mode; e.g. (left, right, top, bottom) for images.
-    Raises ValueError for an odd number of widths, too many, or a negative one.
-    """
-    pad = _ints((pad,))
-    if len(pad) % 2 or len(pad) > 2 * x.ndim or min(pad, default=0) < 0:
-        raise ValueError(f"pad: {pad} must hold a pair of non-negative widths for each of at most "
-                         f"{x.ndim} axes")
-    if not any(pad):
-        return x
-    pairs = list(zip(pad[::2], pad[1::2]))[::-1]
-    return Pad([(0, 0)] * (x.ndim - len(pairs)) + pairs, value)(x)
+def _joined(name: str, tensors: Iterable[Values]) -> list[Values]:
+    """What is to be joined. Raises ValueError if that is nothing, TypeError for numbers."""
+    tensors = list(tensors)
+    if not tensors:
+        raise ValueError(f"{name}: needs at least one Tensor")
+    for x in tensors:
+        if not hasattr(x, "shape"):
+            raise TypeError(f"{name}: needs Tensors or arrays, got {x!r}")
+    return tensors
 
 
-def cast(x, dtype):
+def cast(x: Values, dtype: Any) -> Values:
     """x in another dtype; x itself if it has it. Integers and booleans leave the graph."""
-    if isinstance(x, Tensor) and np.dtype(dtype).kind in "iub":
+    dtype = known_dtype("cast", dtype)
+    if x.dtype == dtype:
+        return x
+    if isinstance(x, Tensor) and dtype.kind in "iub":
         x = x.detach()
-    return x if x.dtype == dtype else Cast(np.dtype(dtype))(x)
+    return Cast(dtype)(x)
 
 
-def clone(x):
+def clone(x: Values) -> Values:
     """A copy of x that stays connected to the graph."""
     return Cast(x.dtype)(x)
 
 
-def to(x, target):
+def to(x: Values, target: Any) -> Values:
     """x on a device ("cpu", "cuda") or in a dtype; the gradient travels back."""
     if isinstance(target, str) and target in backend.DEVICES:
-        return x if backend.device_of(_data(x)) == target else ToDevice(target)(x)
+        return x if backend.device_of(data_of(x)) == target else ToDevice(target)(x)
     dtype = number_type(target)
     if dtype is None:
-        raise ValueError(f"to: unknown device or dtype {target!r}: use 'cpu', 'cuda' or a NumPy "
-                         "dtype of numbers")
+        raise ValueError(f"to: unknown device or dtype {target!r}: use 'cpu', 'cuda' or one of "
+                         f"{DTYPES}")
     return cast(x, dtype)
 
 
-def _axis(name, dim, ndim):
-    """The axis `dim` counted from the front. Raises IndexError if there is none."""
+def _axis(name: str, dim: Any, ndim: int) -> int:
+    """The axis `dim` counted from the front. Raises IndexError if there is none, TypeError if it is
+    no integer.
+
+    As in torch, 0 and -1 name an axis of a Tensor without dimensions too.
+    """
+    if type(dim) is not int:
+        if isinstance(dim, (bool, np.bool_)):
+            raise TypeError(f"{name}: dim must be the number of an axis, got {dim}")
+        dim = operator.index(dim)
+    ndim = max(ndim, 1)
     if not -ndim <= dim < ndim:
         raise IndexError(f"{name}: dim {dim} is outside [{-ndim}, {ndim - 1}]")
     return dim % ndim
 
 
-def _ints(sizes):
+def _ints(sizes: tuple) -> Shape:
     """(2, 3) from reshape(x, 2, 3) and from reshape(x, (2, 3))."""
     return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
-
-
-def _kept(index):
-    """The values of an index array or Tensor now: later changes cannot reach the backward."""
-    return _data(index).copy() if hasattr(index, "dtype") else index
-
-
-def _data(x):
-    return x.data if isinstance(x, Tensor) else x

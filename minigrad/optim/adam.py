@@ -1,52 +1,44 @@
 """Adam and AdamW, as in torch.optim."""
 
-from __future__ import annotations
-
-import math
-
 import numpy as np
 
-from minigrad.kernels import optim_cuda
-from minigrad.optim.optimizer import Optimizer, blocks
+from minigrad.arguments import plain
+from minigrad.kernels.optim import cpu as kernel
+from minigrad.optim.optimizer import Group, Item, Optimizer, Params, State
+
+Betas = tuple[float, float]
 
 
 class Adam(Optimizer):
     """m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2;  p -= lr m/(1-b1^t) / (sqrt(v/(1-b2^t)) + eps).
 
     Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1;
-    weight decay is added to the gradient, or decoupled from it as AdamW says.
+    weight decay is added to the gradient, or decoupled from it as AdamW says. amsgrad: v is the
+    largest so far in the last formula (Reddi, Kale and Kumar, "On the convergence of Adam and
+    beyond", ICLR 2018, algorithm 2). maximize: uphill instead, with -g for g.
     """
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0,
-                 decoupled_weight_decay=False):
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps,
-                                  "weight_decay": weight_decay,
-                                  "decoupled_weight_decay": decoupled_weight_decay})
+    def __init__(self, params: Params, lr: float = 1e-3, betas: Betas = (0.9, 0.999),
+                 eps: float = 1e-8, weight_decay: float = 0.0, amsgrad: bool = False, *,
+                 maximize: bool = False, decoupled_weight_decay: bool = False) -> None:
+        super().__init__(params, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
+                                      amsgrad=amsgrad, maximize=maximize,
+                                      decoupled_weight_decay=decoupled_weight_decay))
 
-    def check(self, group):
+    def check(self, group: Group) -> None:
         super().check(group)
-        b1, b2 = group["betas"]
-        self.check_ranges(beta1=(b1, 0, 1), beta2=(b2, 0, 1), eps=(group["eps"], 0, None),
-                          weight_decay=(group["weight_decay"], 0, None))
+        if np.shape(group["betas"]) != (2,):
+            raise ValueError(f"{type(self).__name__}: betas must be two numbers, got "
+                             f"{group['betas']!r}")
+        b1, b2 = group["betas"] = plain(tuple(group["betas"]))
+        self.check_ranges(beta1=(b1, 0, 1), beta2=(b2, 0, 1), eps=(group["eps"], 0),
+                          weight_decay=(group["weight_decay"], 0))
 
-    update_together = staticmethod(optim_cuda.adam)
+    def update_together(self, items: list[Item], group: Group) -> None:
+        kernel.adam(items, group)
 
-    def update(self, p, g, state, group):
-        lr, (b1, b2), decay = group["lr"], group["betas"], group["weight_decay"]
-        if not state:
-            state.update(step=0, exp_avg=np.zeros_like(p), exp_avg_sq=np.zeros_like(p))
-        t = state["step"] = state["step"] + 1
-        rate, root = lr / (1 - b1**t), math.sqrt(1 - b2**t)
-        for p, g, m, v in blocks(p, g, state["exp_avg"], state["exp_avg_sq"]):
-            if group["decoupled_weight_decay"]:
-                p *= 1 - lr * decay
-            elif decay:
-                g = g + decay * p
-            m *= b1
-            m += (1 - b1) * g
-            v *= b2
-            v += (1 - b2) * (g * g)
-            p -= rate * (m / (np.sqrt(v) / root + group["eps"]))
+    def update(self, p: np.ndarray, g: np.ndarray, state: State, group: Group) -> None:
+        kernel.adam([(p, g, state)], group)
 
 
 class AdamW(Adam):
@@ -55,5 +47,8 @@ class AdamW(Adam):
     Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019, algorithm 2.
     """
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01):
-        super().__init__(params, lr, betas, eps, weight_decay, decoupled_weight_decay=True)
+    def __init__(self, params: Params, lr: float = 1e-3, betas: Betas = (0.9, 0.999),
+                 eps: float = 1e-8, weight_decay: float = 0.01, amsgrad: bool = False, *,
+                 maximize: bool = False) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize,
+                         decoupled_weight_decay=True)

@@ -1,14 +1,17 @@
 """Loss scaling, so that small gradients do not vanish in float16; torch.amp.GradScaler's way."""
 
-from __future__ import annotations
-
 import math
+from collections.abc import Mapping
+from typing import Any, overload
 
 import numpy as np
 
-from minigrad.kernels import optim_cuda
-
-_LARGEST = float(np.finfo(np.float32).max)
+from minigrad.arguments import is_integer, plain
+from minigrad.dtypes import is_half
+from minigrad.engine import Tensor
+from minigrad.kernels.optim import cpu as kernel
+from minigrad.optim.clip import arrays_by_device, count_changes, gradients
+from minigrad.optim.optimizer import Optimizer, trained_tensors
 
 
 class GradScaler:
@@ -19,79 +22,115 @@ class GradScaler:
         scaler.step(optimizer)          # skipped if a gradient holds NaN or infinity
         scaler.update()
 
-    After a skipped step the scale is multiplied by `backoff_factor`, after `growth_interval` steps
-    in a row that were made by `growth_factor`, unless that is more than float32 holds. Micikevicius
-    et al., "Mixed precision training", ICLR 2018, section 3.2; the constants are torch's.
+    Several losses and optimizers may share it: each optimizer's step is skipped for its own
+    gradients alone, and one `update` comes after all steps. Then, if any step was skipped, the
+    scale is multiplied by `backoff_factor`, and after `growth_interval` updates in a row without
+    one by `growth_factor`, unless that is more than float32 holds. Micikevicius et al., "Mixed
+    precision training", ICLR 2018, section 3.2; the constants are torch's.
     """
 
-    def __init__(self, init_scale=2.0**16, growth_factor=2.0, backoff_factor=0.5,
-                 growth_interval=2000):
-        if not (init_scale > 0 and growth_factor > 1 > backoff_factor > 0 and growth_interval > 0):
+    def __init__(self, init_scale: float = 2.0**16, growth_factor: float = 2.0,
+                 backoff_factor: float = 0.5, growth_interval: int = 2000) -> None:
+        if not (init_scale > 0 and growth_factor > 1 > backoff_factor > 0
+                and is_integer(growth_interval, 1)):
             raise ValueError(
                 "GradScaler: needs init_scale > 0, growth_factor > 1, 0 < backoff_factor < 1 and "
                 f"growth_interval > 0, got {init_scale}, {growth_factor}, {backoff_factor}, "
                 f"{growth_interval}")
         self._scale, self._growth_tracker = float(init_scale), 0
-        self.growth_factor, self.backoff_factor = growth_factor, backoff_factor
-        self.growth_interval = growth_interval
-        self._finite = None     # whether the gradients are; None before they are unscaled
+        self.growth_factor, self.backoff_factor = float(growth_factor), float(backoff_factor)
+        self.growth_interval = plain(growth_interval)
+        self._finite: dict[Optimizer, bool] = {}    # whether its gradients, unscaled, are finite
+        self._after_step: set[Optimizer] = set()    # those whose `step` was called
 
-    def get_scale(self):
+    def get_scale(self) -> float:
         """The number that the loss is multiplied by."""
         return self._scale
 
-    def scale(self, loss):
-        """loss times the scale."""
+    @overload
+    def scale(self, loss: Tensor) -> Tensor: ...
+
+    @overload
+    def scale(self, loss: list[Tensor]) -> list[Tensor]: ...
+
+    def scale(self, loss: Any) -> Any:
+        """loss times the scale, in float32 if it is one number of 16 bits, which the product may
+        not fit into; of a list or tuple of losses, each of them."""
+        if isinstance(loss, (list, tuple)):
+            return type(loss)(self.scale(one) for one in loss)
+        if isinstance(loss, Tensor) and not loss.ndim and is_half(loss):
+            loss = loss.to("float32")
         return loss * self._scale
 
-    def unscale_(self, optimizer):
+    def unscale_(self, optimizer: Optimizer) -> None:
         """Divide the gradients of the optimizer's parameters by the scale, in place.
 
-        Raises RuntimeError if that was done already since the last `update`.
+        Raises RuntimeError if that was done already since the last `update`, ValueError for
+        gradients in float16, which unscaled would vanish.
         """
-        if self._finite is not None:
-            raise RuntimeError("GradScaler.unscale_: called a second time since the last update()")
-        gradients = [p.grad for group in optimizer.param_groups for p in group["params"]
-                     if p.grad is not None]
-        on_gpu = [g.data for g in gradients if g.device == "cuda"]
-        optim_cuda.scale(on_gpu, 1 / self._scale)
-        self._finite = math.isfinite(optim_cuda.norm(on_gpu, math.inf))
-        for g in gradients:
-            if g.device == "cpu":
-                g.data *= 1 / self._scale
-                self._finite = self._finite and bool(np.isfinite(g.data).all())
-            g.counter()[0] += 1
+        if optimizer in self._after_step:
+            raise RuntimeError("GradScaler.unscale_: called after step() of this optimizer; "
+                               "update() comes first")
+        if optimizer in self._finite:
+            raise RuntimeError("GradScaler.unscale_: called a second time for this optimizer since "
+                               "the last update()")
+        grads = gradients(trained_tensors(optimizer))
+        if any(grad.dtype == np.float16 for grad in grads):
+            raise ValueError("GradScaler.unscale_: gradients in float16; keep parameters float32, "
+                             "and compute in float16 under autocast")
+        inverse = _in_float32(1 / self._scale) if self._scale else math.inf
+        self._finite[optimizer] = all([kernel.unscale(some, inverse)
+                                       for some in arrays_by_device(grads)])
+        count_changes(grads)
 
-    def step(self, optimizer):
-        """optimizer.step(), and True; or False without it, if a gradient was not finite."""
-        if self._finite is None:
+    def step(self, optimizer: Optimizer) -> bool:
+        """optimizer.step(), and True; or False without it, if one of its gradients was not finite.
+
+        Raises RuntimeError if it was called for this optimizer since the last `update`.
+        """
+        if optimizer in self._after_step:
+            raise RuntimeError("GradScaler.step: called a second time for this optimizer since the "
+                               "last update()")
+        if optimizer not in self._finite:
             self.unscale_(optimizer)
-        if self._finite:
+        if self._finite[optimizer]:
             optimizer.step()
-        return self._finite
+        self._after_step.add(optimizer)
+        return self._finite[optimizer]
 
-    def update(self):
-        """Adapt the scale to what became of the step. Raises RuntimeError if there was none."""
-        if self._finite is None:
+    def update(self, new_scale: float | None = None) -> None:
+        """Adapt the scale to what became of the steps, or set it to `new_scale`.
+
+        Raises RuntimeError if there were no steps, and no `new_scale`.
+        """
+        if new_scale is not None:
+            self._scale = float(new_scale)
+        elif not self._finite:
             raise RuntimeError("GradScaler.update: called without a step before it")
-        if not self._finite:
-            self._scale, self._growth_tracker = self._scale * self.backoff_factor, 0
+        elif not all(self._finite.values()):
+            self._scale, self._growth_tracker = _in_float32(self._scale * self.backoff_factor), 0
         else:
             self._growth_tracker += 1
             if self._growth_tracker == self.growth_interval:
                 self._growth_tracker = 0
-                if self._scale * self.growth_factor <= _LARGEST:
-                    self._scale *= self.growth_factor
-        self._finite = None
+                scale = _in_float32(self._scale * self.growth_factor)
+                self._scale = scale if math.isfinite(scale) else self._scale
+        self._finite, self._after_step = {}, set()
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, float]:
         """Scale, constants and the number of steps since the scale last changed, as torch's."""
         return {"scale": self._scale, "growth_factor": self.growth_factor,
                 "backoff_factor": self.backoff_factor, "growth_interval": self.growth_interval,
                 "_growth_tracker": self._growth_tracker}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
         """Go on where `state_dict` was taken."""
-        self._scale, self._growth_tracker = state["scale"], state["_growth_tracker"]
+        self._scale, self._growth_tracker = plain(state["scale"]), plain(state["_growth_tracker"])
         for name in ("growth_factor", "backoff_factor", "growth_interval"):
-            setattr(self, name, state[name])
+            setattr(self, name, plain(state[name]))
+
+
+def _in_float32(scale: float) -> float:
+    """A scale as float32 has it, infinite if that cannot hold it."""
+    with np.errstate(over="ignore"):
+        return float(np.float32(scale))

@@ -1,29 +1,50 @@
 """What optimizers share: groups of parameters with their options, state, and the walk over them."""
 
-from __future__ import annotations
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from numbers import Real
+from typing import Any
 
 import numpy as np
 
-from minigrad.backend import device_of, memory_error, to_device
-from minigrad.tensor import Tensor
+from minigrad.arguments import plain
+from minigrad.backend import check_devices, memory_error, to_device
+from minigrad.engine import Tensor
+from minigrad.kernels.optim.cpu import by_device
 
-BLOCK = 1 << 15  # elements updated at once: a handful of such arrays stays in a core's cache
+ADDED_LATER = {"maximize": False, "amsgrad": False}     # options that earlier files do not have
+
+Group = dict[str, Any]      # "params" and the options by name
+Params = Iterable[Tensor] | Iterable[Group]
+State = dict[str, Any]
+Item = tuple[np.ndarray, np.ndarray, State]     # parameter, gradient, state of one parameter
 
 
 class Optimizer:
-    """Base class: a subclass writes `update(p, g, state, group)`, which changes the array p.
+    """Base class: a subclass writes `update(p, g, state, group)`, which changes the array p. (It is
+    called for every parameter, even if the class that it derives from has one call for all.)
 
-    params: the parameters, or a list of groups, dicts of "params" and of options that are to differ
-    from `defaults`. `param_groups` holds the groups with all their options, which may be changed
-    between steps; `state` holds a dict per parameter, made at its first step. g is the gradient's
-    array, never changed. A parameter without gradient is left alone: no decay, no state.
+    params: the parameters, or a list of groups: dicts of "params" and of the options in which a
+    group differs from `defaults`. `param_groups` holds the groups with all their options, which may
+    be changed between steps; `state` holds a dict per parameter, made at its first step. g is the
+    gradient's array, never changed, or its negative if the group says "maximize". A parameter
+    without gradient is left alone: no decay, no state.
+
+    initial_lrs: the rate that each group had when a scheduler first saw it. Schedulers that are
+    made later start from these rates too.
     """
 
-    def __init__(self, params, defaults):
-        self.defaults = defaults
-        self.param_groups = []
-        self.state = {}
-        groups = list(params)
+    update: Callable[..., None]
+
+    def __init_subclass__(cls) -> None:
+        if "update" in vars(cls) and "update_together" not in vars(cls):
+            setattr(cls, "update_together", Optimizer.update_together)
+
+    def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
+        self.defaults = {option: plain(value) for option, value in defaults.items()}
+        self.param_groups: list[Group] = []
+        self.initial_lrs: list[float] = []
+        self.state: dict[Tensor, State] = {}
+        groups = self._in_order(params)
         if not groups:
             raise ValueError(f"{type(self).__name__}: got no parameters")
         if not isinstance(groups[0], dict):
@@ -31,90 +52,98 @@ class Optimizer:
         for group in groups:
             self.add_param_group(group)
 
-    def add_param_group(self, group):
+    def add_param_group(self, group: Group) -> None:
         """Train the Tensors of group["params"] (one or several) too; the rest are its options.
 
         Raises TypeError for what is no group or no Tensor; ValueError for an unknown or wrong
         option, no parameters, a Tensor that an op made, and one that is listed already.
         """
         name, number = type(self).__name__, len(self.param_groups)
+        where = f"{name}: parameter group {number}"
         if not isinstance(group, dict):
-            raise TypeError(f"{name}: parameter group {number} is a {type(group).__name__}, "
-                            "not a dict")
-        unknown = group.keys() - self.defaults.keys() - {"params"}
-        if unknown or "params" not in group:
-            raise ValueError(f"{name}: parameter group {number} " + (
-                f"has unknown options: {', '.join(sorted(unknown))}" if unknown
-                else "has no 'params'"))
+            raise TypeError(f"{where} is a {type(group).__name__}, not a dict")
+        if unknown := group.keys() - self.defaults.keys() - {"params"}:
+            raise ValueError(f"{where} has unknown options: {', '.join(sorted(unknown))}")
+        if "params" not in group:
+            raise ValueError(f"{where} has no 'params'")
         params = group["params"]
-        params = [params] if isinstance(params, Tensor) else list(params)
+        params = [params] if isinstance(params, Tensor) else self._in_order(params)
         if not params:
             raise ValueError(f"{name}: got no parameters in group {number}")
         seen = {id(p) for other in self.param_groups for p in other["params"]}
         for i, p in enumerate(params):
+            where = f"{name}: parameter {i} of group {number}"
             if not isinstance(p, Tensor):
-                raise TypeError(f"{name}: parameter {i} of group {number} is a "
-                                f"{type(p).__name__}, not a Tensor")
+                raise TypeError(f"{where} is a {type(p).__name__}, not a Tensor")
             if not p.is_leaf:
-                raise ValueError(f"{name}: parameter {i} of group {number} is the result of an op, "
-                                 "not a leaf Tensor")
+                raise ValueError(f"{where} is the result of an op, not a leaf Tensor")
             if id(p) in seen:
-                raise ValueError(f"{name}: parameter {i} of group {number} is listed twice")
+                raise ValueError(f"{where} is listed twice")
             seen.add(id(p))
-        group = {**self.defaults, **group, "params": params}
+        group = {option: plain(value) for option, value in {**self.defaults, **group}.items()
+                 if option != "params"} | {"params": params}
         self.check(group)
         self.param_groups.append(group)
 
-    def check(self, group):
+    def check(self, group: Group) -> None:
         """ValueError for an option of the group that makes no sense."""
-        self.check_ranges(lr=(group["lr"], 0, None))
+        self.check_ranges(lr=(group["lr"], 0))
 
-    def check_ranges(self, **ranges):
-        """ValueError unless each (value, low, high) has low <= value < high."""
-        for name, (value, low, high) in ranges.items():
-            if not low <= value or (high is not None and not value < high):
-                limit = f"at least {low}" if high is None else f"in [{low}, {high})"
-                raise ValueError(f"{type(self).__name__}: {name} must be {limit}, got {value}")
+    def check_ranges(self, **ranges: tuple) -> None:
+        """TypeError unless each (value, low) or (value, low, high) has a number, ValueError unless
+        it has low <= value < high."""
+        for name, bounds in ranges.items():
+            check_range(type(self).__name__, name, *bounds)
 
-    def zero_grad(self):
-        """Forget every gradient."""
-        for p in self._params():
-            p.grad = None
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget every gradient, or make it zero."""
+        clear_gradients(trained_tensors(self), set_to_none)
 
-    def step(self):
+    def step(self) -> None:
         """Update every parameter that has a gradient, in place."""
         for group in self.param_groups:
-            on_gpu = []
-            for p in group["params"]:
-                if p.grad is not None:
-                    item = p.data, p.grad.data, self.state.setdefault(p, {})
-                    if p.device == "cuda":
-                        on_gpu.append(item)
-                    else:
-                        self.update(*item, group)
-                    p.counter()[0] += 1     # a graph that saved p must not run backward any more
             try:
-                self.update_together(on_gpu, group)
+                self._step(group)
             except MemoryError as error:    # their state is made in the first step
                 raise memory_error(error, f"{type(self).__name__}.step") from error
+            except Exception:
+                for p in group["params"]:
+                    check_devices(f"{type(self).__name__}.step", p, p.grad)
+                raise
 
-    def update_together(self, items, group):
-        """Update many parameters on the GPU; a subclass may have one kernel for all of them."""
+    def _step(self, group: Group) -> None:
+        for option in self.defaults:        # which may have been set to a NumPy number
+            group[option] = plain(group[option])
+        maximize, items = group.get("maximize"), []
+        for p in group["params"]:
+            if p.grad is not None:
+                g = -p.grad.data if maximize else p.grad.data
+                items.append((p.data, g, self.state.setdefault(p, {})))
+                p.version_counter().version += 1  # no graph that saved p may run backward any more
+        for some in by_device(items):
+            self.update_together(some, group)
+
+    def update_together(self, items: list[Item], group: Group) -> None:
+        """Update many parameters of one device; a subclass may have one call for all of them.
+
+        items: the arguments of `update` without the group, (p, g, state) for each parameter.
+        """
         for item in items:
             self.update(*item, group)
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """{"state": {number of a parameter: its state}, "param_groups": [group]}, as torch's.
 
         Parameters are numbered through all groups, and a group's "params" are their numbers. The
         arrays are the live ones.
         """
-        number = {p: i for i, p in enumerate(self._params())}
+        number = {p: i for i, p in enumerate(trained_tensors(self))}
         return {"state": {number[p]: dict(state) for p, state in self.state.items() if state},
-                "param_groups": [{**group, "params": [number[p] for p in group["params"]]}
+                "param_groups": [{option: plain(value) for option, value in
+                                  {**group, "params": [number[p] for p in group["params"]]}.items()}
                                  for group in self.param_groups]}
 
-    def load_state_dict(self, saved):
+    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
         """Go on with copies of the state and options that `state_dict` gave, or torch's, as arrays.
 
         Options and state go to the parameters in order. Raises ValueError listing whatever differs:
@@ -127,7 +156,7 @@ class Optimizer:
             raise ValueError(f"load_state_dict of {name}: groups of {sizes} parameters were saved, "
                              f"this optimizer has groups of {own}")
         numbers = [i for group in groups for i in group["params"]]
-        owner = dict(zip(numbers, self._params()))
+        owner = dict(zip(numbers, trained_tensors(self)))
         problems = [f"group {i} {problem}" for i, group in enumerate(groups)
                     for problem in self._misfits(group)]
         for i, entries in saved["state"].items():
@@ -143,43 +172,55 @@ class Optimizer:
                                  for entry, value in entries.items()}
                       for i, entries in saved["state"].items()}
         for group, new in zip(self.param_groups, groups):
+            new = {**ADDED_LATER, **new}
             group.update({option: tuple(new[option]) if isinstance(new[option], list)
-                          else new[option] for option in self.defaults})      # JSON has no tuples
+                          else plain(new[option])
+                          for option in self.defaults})     # JSON has no tuples
 
-    def _misfits(self, group):
+    def _misfits(self, group: Group) -> Iterator[str]:
         """What a saved group lacks, and what it asks for that this optimizer cannot do."""
-        missing = [option for option in self.defaults if option not in group]
+        missing = [option for option in self.defaults if option not in {*group, *ADDED_LATER}]
         if missing:
             yield f"lacks {', '.join(missing)}"
         for option, value in group.items():
             if value is True and option not in self.defaults:
                 yield f"asks for {option}"
 
-    def _params(self):
-        return [p for group in self.param_groups for p in group["params"]]
+    def _in_order(self, params: Any) -> list:
+        """Parameters, or groups of them, as a list."""
+        if isinstance(params, Set) or not isinstance(params, Iterable):
+            raise TypeError(f"{type(self).__name__}: the parameters must come in an order, as in a "
+                            f"list; got {type(params).__name__}")
+        return list(params)
 
 
-def _like(p, value):
+def trained_tensors(optimizer: Optimizer) -> list[Tensor]:
+    """All Tensors of all groups."""
+    return [p for group in optimizer.param_groups for p in group["params"]]
+
+
+def check_range(who: str, name: str, value: Any, low: float, high: float | None = None) -> None:
+    """TypeError unless `value` is a number, ValueError unless low <= value < high; `who` and the
+    name of the argument are named."""
+    if not isinstance(value, Real):
+        raise TypeError(f"{who}: {name} must be a number, got {value!r}")
+    if not low <= value or (high is not None and not value < high):  # type: ignore[operator]
+        limit = f"at least {low}" if high is None else f"in [{low}, {high})"
+        raise ValueError(f"{who}: {name} must be {limit}, got {value}")
+
+
+def clear_gradients(tensors: Iterable[Tensor], set_to_none: bool = True) -> None:
+    """Forget the gradient of each, or make it zero, in place."""
+    for p in tensors:
+        if set_to_none:
+            p.grad = None
+        elif p.grad is not None:
+            p.grad = p.grad.detach()
+            p.grad[...] = 0
+
+
+def _like(p: Tensor, value: Any) -> np.ndarray:
     """A copy of the array `value` with the dtype, device and memory layout of p."""
     copy = np.empty_like(p.data)
     copy[...] = to_device(np.asarray(value) if isinstance(value, np.generic) else value, p.device)
     return copy
-
-
-def blocks(*arrays):
-    """Corresponding pieces of arrays of one shape: views, small enough for several passes in cache.
-
-    Arrays that lie in memory in one order are cut in that order, which is fastest; others along
-    their first axis. On a GPU there is one piece.
-    """
-    size = arrays[0].size
-    if device_of(arrays[0]) != "cpu" or size <= BLOCK:
-        yield arrays
-        return
-    order = sorted(range(arrays[0].ndim), key=lambda axis: -abs(arrays[0].strides[axis]))
-    ordered = [a.transpose(order) for a in arrays]
-    if all(a.flags.c_contiguous for a in ordered):
-        arrays = [a.reshape(-1) for a in ordered]
-    rows = max(1, BLOCK * len(arrays[0]) // size)
-    for start in range(0, len(arrays[0]), rows):
-        yield [a[start:start + rows] for a in arrays]

@@ -6,13 +6,13 @@
 """
 
 from minigrad.train.callbacks import CSVLogger, TensorBoardLogger
-from minigrad.train.confusion import F1, ConfusionMatrix, Precision, Recall
 from minigrad.train.evaluate import evaluate
 from minigrad.train.fit import fit
 from minigrad.train.folder import NotSavedError, RunFolder
 from minigrad.train.guard import NonFiniteError
 from minigrad.train.history import History
 from minigrad.train.lr_finder import RangeTest, find_lr
-from minigrad.train.metrics import Accuracy, MeanLoss, Metric, TopK, wilson
+from minigrad.train.metrics import (F1, Accuracy, ConfusionMatrix, MeanLoss, Metric, Precision,
+                                    Recall, TopK, denominator, wilson)
 from minigrad.train.run import Run
 from minigrad.train.tuning import freeze, param_groups, unfreeze

@@ -1,95 +1,126 @@
-"""What a model can do on a data set."""
+"""How good a model is on a data set: `evaluate(model, loader)` gives its loss and accuracy."""
 
-from __future__ import annotations
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
+from functools import partial
 
-from collections.abc import Callable, Mapping
-from contextlib import closing
+import numpy as np
 
 from minigrad.backend import to_device
 from minigrad.data import DataLoader, Dataset
+from minigrad.dtypes import kind
+from minigrad.engine import Tensor
+from minigrad.graph import no_grad
 from minigrad.nn import Module
-from minigrad.tensor import Tensor, no_grad
 from minigrad.train import guard, prefetch
-from minigrad.train.metrics import Accuracy, MeanLoss, Metric, computed, fresh
-from minigrad.train.precision import check, predict, products
+from minigrad.train.metrics import Accuracy, MeanLoss, Metric, compute_all, new_meters
+from minigrad.train.metrics.weighing import ignored_target
+from minigrad.train.precision import check_precision, predict, products
+
+# its place in the epoch, what names its samples, x, y
+Batch = tuple[int, guard.Names, Tensor, np.ndarray]
+Metrics = Mapping[str, Callable[[], Metric]]
 
 
-def evaluate(model: Module, loader, metrics: Mapping[str, Callable[[], Metric]] | None = None,
+def evaluate(model: Module, loader: DataLoader, metrics: Metrics | None = None,
              each: Callable[[int, Mapping[str, Metric]], None] | None = None,
              precision: str = "float32") -> dict:
     """{name: figure} over one epoch of `loader`, with the model in eval mode and without gradients.
 
-    metrics: {name: class, or function that makes a Metric}; default loss (cross entropy) and
-    accuracy. Every call makes new ones. `each(batches done, metrics)` is called after every batch.
+    metrics: {name: class, or function that makes a Metric}; default loss (cross entropy) and, where
+    targets are classes, accuracy. Every call makes new ones. `each(batches done, metrics)` is
+    called after every batch.
     precision: as for `fit`.
-    It goes over the whole of the epoch that the loader is in, wherever in it that is. Afterwards
-    the loader is where it was, so another call sees the same batches, and the modes of the model's
-    layers are what they were; a loop over this loader that was under way ends in its RuntimeError.
+    It goes over the loader's whole current epoch, even if that is part-way through. Afterwards the
+    loader is at the place where it was, so another call sees the same batches, and every layer is
+    in training or eval mode as before. If a loop over this loader was under way, its next batch is
+    a RuntimeError.
     Raises TypeError for what is no loader, ValueError for a loader without batches and for a label
     that the model has no output for, and `NonFiniteError`; the last two name samples.
     """
-    check("evaluate", precision)
+    check_precision("evaluate", precision)
     check_loader("evaluate: the loader", loader)
     if not len(loader):
         raise ValueError("evaluate: the loader has no batches")
-    meters = fresh({"loss": MeanLoss, "accuracy": Accuracy} if metrics is None else metrics)
+    meters = new_meters({"loss": MeanLoss, **usual_metrics(loader)} if metrics is None else metrics)
+    ignored_label = next((ignored_target(meter.loss) for meter in meters.values()
+                          if isinstance(meter, MeanLoss)), None)
+    with (whole_epoch(model, loader), no_grad(), guard.quiet(), products(precision),
+          closing(placed_batches(model, loader)) as batches):
+        model.eval()
+        for position, names, x, y in batches:
+            output = predict(model, x, precision)
+            where = f"evaluation, batch {position + 1}"
+            guard.check_labels(output, y, names, where, ignored_label)
+            if not guard.all_finite(output.data):
+                raise guard.explain(model, lambda: predict(model, x, precision), x, names,
+                                    f"{where}: the output is not finite")
+            for meter in meters.values():
+                meter.update(output, y)
+            if each:
+                each(position + 1, meters)
+    return compute_all(meters)
+
+
+def usual_metrics(loader: DataLoader, loss: Callable | None = None) -> dict:
+    """{"accuracy": ...} if the targets are classes, without those that `loss` ignores; else {}."""
+    targets = loader.dataset.targets
+    if targets is None or not len(targets):
+        targets = [getattr(loader.peek(), "y", None)]
+    first = np.asarray(targets[0])
+    if first.ndim or first.dtype.kind not in "iu":
+        return {}
+    index = ignored_target(loss)
+    return {"accuracy": Accuracy if index in (None, -100) else partial(Accuracy, index)}
+
+
+def check_loader(what: str, loader: object) -> None:
+    """TypeError, saying what to do, for something else than a DataLoader."""
+    if isinstance(loader, DataLoader):
+        return
+    given = type(loader).__name__
+    way = (f"DataLoader(the {given}, batch_size=32, shuffle=True) makes batches of it"
+           if isinstance(loader, Dataset) else
+           "DataLoader(ArrayDataset(x, y), batch_size=32, shuffle=True) makes one of two arrays")
+    raise TypeError(f"{what} must be a DataLoader, got {given}; {way}")
+
+
+@contextmanager
+def whole_epoch(model: Module, loader: DataLoader) -> Iterator[None]:
+    """Inside this block the loader starts at the first batch of its current epoch. At the end it is
+    at the place where it was, and every layer is in training or eval mode as before."""
     modes = [(module, module.training) for _, module in model.named_modules()]
     place = loader.state_dict()
-    epoch, position = loader.epoch, None
-
-    def names():
-        return loader.batch_names(epoch, position)
-
-    model.eval()
     loader.load_state_dict({**place, "position": 0})
     try:
-        with (no_grad(), guard.quiet(), products(precision),
-              closing(placed_batches(model, loader)) as batches):
-            for position, x, y in batches:
-                output = predict(model, x, precision)
-                where = f"evaluation, batch {position + 1}"
-                guard.check_labels(output, y, names, where)
-                guard.check_output(model, lambda: predict(model, x, precision), x, output, names,
-                                   where)
-                for meter in meters.values():
-                    meter.update(output, y)
-                if each:
-                    each(position + 1, meters)
+        yield
     finally:
         loader.load_state_dict(place)
         for module, mode in modes:
             module.training = mode
-    return computed(meters)
 
 
-def check_loader(what: str, loader) -> None:
-    """TypeError, saying what to do, for something else than a DataLoader."""
-    if isinstance(loader, DataLoader):
-        return
-    kind = type(loader).__name__
-    if isinstance(loader, Dataset):
-        way = f"DataLoader(the {kind}, batch_size=32, shuffle=True) makes batches of it"
-    else:
-        way = "DataLoader(ArrayDataset(x, y), batch_size=32, shuffle=True) makes one of two arrays"
-    raise TypeError(f"{what} must be a DataLoader, got {kind}; {way}")
+def placed_batches(model: Module, loader: DataLoader) -> Generator[Batch, None, None]:
+    """The batches that are left of the loader's epoch, on the model's device. x has the model's
+    dtype, and so has a y of floating-point numbers.
 
-
-def placed_batches(model: Module, loader):
-    """(its number in the epoch, x, y) of each batch that is left, where and as the model has it.
-
-    If that is on a GPU, the loader is a batch ahead, which is on its way: see `prefetch`.
+    If the model is on a GPU, the loader is a batch ahead, which is on its way: see `prefetch`.
     """
+    epoch = loader.epoch
     with closing(iter(loader)) as batches:
-        placed = ((loader.position - 1, x, y) for x, y in batches)
-        ahead = next(model.parameters()).device == "cuda"
-        with closing(prefetch.sent_ahead(placed) if ahead else placed) as placed:
-            for position, x, y in placed:
+        numbered: Generator = ((loader.position - 1, x, y) for x, y in batches)
+        if _place(model)[0] == "cuda":
+            numbered = prefetch.sent_ahead(numbered)
+        with closing(numbered):
+            for position, x, y in numbered:
                 with guard.quiet():
-                    x, y = to_model(model, x, y)
-                yield position, x, y
+                    device, dtype = _place(model)
+                    x, y = to_device(x, device).astype(dtype, copy=False), to_device(y, device)
+                    y = y.astype(dtype, copy=False) if kind(y.dtype) == "f" else y
+                yield position, partial(loader.batch_names, epoch, position), Tensor(x), y
 
 
-def to_model(model: Module, x, y) -> tuple:
-    """(Tensor x, array y) on the model's device, and x in the dtype of its parameters."""
-    p = next(model.parameters())
-    return Tensor(to_device(x, p.device).astype(p.dtype, copy=False)), to_device(y, p.device)
+def _place(model: Module) -> tuple[str, np.dtype]:
+    """Device and dtype of the parameters; those of a new Tensor if there are none."""
+    p = next(model.parameters(), None)
+    return ("cpu", np.dtype(np.float32)) if p is None else (p.device, p.dtype)

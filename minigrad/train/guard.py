@@ -8,17 +8,25 @@ that is wrong.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
 
 import numpy as np
 
-from minigrad.backend import array_module, on_gpu, to_device
-from minigrad.function import trace
-from minigrad.kernels import optim_cuda, reduce
+from minigrad.backend import to_device
+from minigrad.dtypes import kind
+from minigrad.engine import Tensor
+from minigrad.function import Call, trace
+from minigrad.kernels.optim import cpu as kernel
+from minigrad.kernels.reduce import cpu as reduce
 from minigrad.nn import Module
-from minigrad.tensor import Tensor
+from minigrad.optim.clip import arrays_by_device, gradients
 
-_LISTED = 4     # samples that a message names
+_MOST_NAMES = 4     # of samples in a message
+
+Names = Callable[[], Sequence[str]]             # of the samples of a batch
+Bad = tuple[str, str, np.ndarray | None]        # layer, tensor, its array, if known
 
 
 class NonFiniteError(FloatingPointError):
@@ -27,50 +35,54 @@ class NonFiniteError(FloatingPointError):
     `layer` and `tensor` say where it appeared first, `names` the samples it appeared in.
     """
 
-    def __init__(self, message, layer="", tensor="", names=()):
+    def __init__(self, message: str, layer: str = "", tensor: str = "",
+                 names: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.layer, self.tensor, self.names = layer, tensor, list(names)
 
 
-def quiet():
+def quiet() -> np.errstate:
     """NumPy does not warn of what the guard looks for, inside this `with` block."""
     return np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
-def all_finite(array) -> bool:
-    return bool(array_module(array).isfinite(array).all())
+def all_finite(array: np.ndarray) -> bool:
+    """Whether the array, NumPy's or CuPy's, holds neither NaN nor infinity."""
+    return bool(np.isfinite(array).all())
 
 
 def squared_norm(parameters: Iterable[Tensor]) -> float:
     """sum |g|^2 over the gradients; finite exactly if all of them are.
 
-    In the dtype of the gradients, which may overflow: then each element is looked at.
+    It is computed in the dtype of the gradients. Where that overflows although every element is
+    finite, it is the largest float64.
     """
-    gradients = [p.grad.data for p in parameters if p.grad is not None]
-    total = optim_cuda.norm([g for g in gradients if on_gpu(g)], 2) ** 2
+    grads = gradients(parameters)
     with quiet():
-        for g in gradients:
-            if not on_gpu(g):
-                flat = g.ravel(order="K")       # in the order of memory: no copy
-                total += float(flat @ flat)
-    if not math.isfinite(total) and all(map(all_finite, gradients)):
+        total = sum(map(kernel.squared_norm, arrays_by_device(grads)), 0.0)
+    if not math.isfinite(total) and all(all_finite(grad.data) for grad in grads):
         return float(np.finfo(np.float64).max)
     return total
 
 
-def check_values(values: Iterable[tuple[str, object]], where: str) -> None:
+def check_values(values: Iterable[tuple[str, np.ndarray]], where: str) -> None:
     """NonFiniteError naming the first of the (name, array) with NaN or infinity."""
     for name, array in values:
-        if array.dtype.kind == "f" and not all_finite(array):
-            raise NonFiniteError(f"{where}: {name} holds {_sample(array)}; nothing was saved. "
+        if kind(array.dtype) == "f" and not all_finite(array):
+            value = float(array[~np.isfinite(array)][0])
+            raise NonFiniteError(f"{where}: {name} holds {value}; nothing was saved. "
                                  "Lower the learning rate, or clip gradients", tensor=name)
 
 
-def check_labels(output: Tensor, target, names: Callable[[], Sequence[str]], where: str) -> None:
-    """ValueError naming the sample whose label is not in 0..C-1, for output (N, C) with C > 1."""
-    if output.ndim != 2 or output.shape[1] < 2:
+def check_labels(output: Tensor, target: np.ndarray, names: Names, where: str,
+                 ignored: int | None = None) -> None:
+    """ValueError naming the sample whose label is not in 0..C-1, for output (N, C) with C > 1 and
+    labels (N,). Samples with the label `ignored` are passed over."""
+    if output.ndim != 2 or output.shape[1] < 2 or target.ndim != 1 or target.dtype.kind not in "iu":
         return
     wrong = (target < 0) | (target >= output.shape[1])
+    if ignored is not None:
+        wrong &= target != ignored
     if wrong.any():
         row = int(wrong.argmax())
         raise ValueError(f"{where}: label {int(target[row])} of {names()[row]} is out of range: "
@@ -78,110 +90,93 @@ def check_labels(output: Tensor, target, names: Callable[[], Sequence[str]], whe
                          f"{output.shape[1] - 1}")
 
 
-def check_output(model: Module, forward: Callable[[], Tensor], x: Tensor, output: Tensor, names,
-                 where: str) -> None:
-    """NonFiniteError that names layer and samples, if an evaluation gave NaN or infinity."""
-    if not all_finite(output.data):
-        raise explain(model, forward, x, names, f"{where}: the output is not finite")
-
-
-def explain(model: Module, forward: Callable[[], Tensor], x: Tensor,
-            names: Callable[[], Sequence[str]], where: str) -> NonFiniteError:
+def explain(model: Module, forward: Callable[[], Tensor], x: Tensor, names: Names,
+            where: str) -> NonFiniteError:
     """The error for a batch whose `forward()`, or its backward, came out non-finite.
 
-    Repeats it; `forward` must do again just what it did, random numbers included.
+    It repeats the batch, so `forward` must compute just what it did before, with the same random
+    numbers.
     """
-    layers = {id(module): name for name, module in model.named_modules()}
-    tensors = {id(t): name for name, t in model.named_parameters()}
-    layer, tensor, bad = _first_bad(model, forward, x, layers, tensors)
-    affected = _affected(bad, names()) if bad is not None else list(names())
-    at = f" of {layer}" if layer else ""
-    weight, largest = _largest(model)
-    message = (f"{where}; first in the {tensor}{at}, for {_listed(affected)}. The largest weight "
-               f"is {largest:.3g} in {weight}. Nothing of this step was kept; "
-               "check these samples, lower the learning rate, or clip gradients")
-    return NonFiniteError(message, layer, tensor, affected)
+    layer, tensor, bad = _first_bad(model, forward, x)
+    samples = list(names()) if bad is None else _samples(bad, names())
+    more = f" and {len(samples) - _MOST_NAMES} more" if len(samples) > _MOST_NAMES else ""
+    message = (f"{where}; first in the {tensor}{f' of {layer}' if layer else ''}, for "
+               f"{', '.join(samples[:_MOST_NAMES])}{more}. {_largest_weight(model)}Nothing of this "
+               "step was kept; check these samples, lower the learning rate, or clip gradients")
+    return NonFiniteError(message, layer, tensor, samples)
 
 
-def _first_bad(model, forward, x, layers, tensors):
-    """(layer, tensor, array) where the first non-finite number is; the array is None if unknown."""
+def _first_bad(model: Module, forward: Callable[[], Tensor], x: Tensor) -> Bad:
+    """Where the first non-finite number is."""
     if not all_finite(x.data):
         return "", "input", x.data
+    tensors = {id(p): name for name, p in model.named_parameters()}
     with trace() as calls:
         result = forward()
     for call in calls:
         if not all_finite(call.output.data):
             for value in call.inputs:
                 if id(value) in tensors and not all_finite(value.data):
-                    return _layer(call, layers), f"weight {tensors[id(value)]}", None
-            return _layer(call, layers), f"output of {call.function.name}", call.output.data
+                    return _layer(call, model), f"weight {tensors[id(value)]}", None
+            return _layer(call, model), f"output of {call.function.name}", call.output.data
     if not result.requires_grad:
         return "", "result, but not again when the batch was repeated", None
-    return _first_bad_gradient(model, result, calls, layers, tensors)
+    return _first_bad_gradient(model, result, calls, tensors)
 
 
-def _first_bad_gradient(model, result, calls, layers, tensors):
-    found = []
+def _first_bad_gradient(model: Module, result: Tensor, calls: list[Call],
+                        tensors: dict[int, str]) -> Bad:
+    bad: list[Bad] = []
 
-    def watch(call):
-        def hook(gy):
-            if found:
-                return
-            if not all_finite(gy.data):
-                found.append((_layer(call, layers), f"gradient of the output of "
-                              f"{call.function.name}", gy.data))
-                return
-            for edge, g in call.function.gradients(gy.data, False, None):
-                if not all_finite(g):
-                    name = tensors.get(id(edge))
-                    found.append((_layer(call, layers), f"gradient of {name}" if name else
-                                  f"gradient that {call.function.name} passes back",
-                                  None if name else g))
-                    return
-        return hook
+    def watch(call: Call, gy: Tensor) -> None:
+        if not bad:
+            bad.extend(islice(_bad_gradients(call, gy.data, model, tensors), 1))
 
     for call in calls:
         if call.output.requires_grad:
-            call.output.register_hook(watch(call))
+            call.output.register_hook(partial(watch, call))
     model.zero_grad()
     result.backward()
-    for name, p in model.named_parameters():
-        if not found and p.grad is not None and not all_finite(p.grad.data):
-            found.append((name.rpartition(".")[0], f"gradient of {name}", None))
-    return (*found, ("", "gradients, but not again when the batch was repeated", None))[0]
+    bad += [(name.rpartition(".")[0], f"gradient of {name}", None)
+            for name, p in model.named_parameters()
+            if p.grad is not None and not all_finite(p.grad.data)]
+    return (*bad, ("", "gradients, but not again when the batch was repeated", None))[0]
 
 
-def _layer(call, layers):
+def _bad_gradients(call: Call, gy: np.ndarray, model: Module,
+                   tensors: dict[int, str]) -> Iterator[Bad]:
+    """The gradient of the output of a call, and those that it passes back, which are not finite."""
+    op = call.function
+    if not all_finite(gy):
+        yield _layer(call, model), f"gradient of the output of {op.name}", gy
+    for parent, g in op.gradients(gy, False, None):
+        if not all_finite(g):
+            name = tensors.get(id(parent))
+            tensor = f"gradient of {name}" if name else f"gradient that {op.name} passes back"
+            yield _layer(call, model), tensor, None if name else g
+
+
+def _layer(call: Call, model: Module) -> str:
     """How a message calls the innermost module in which an op ran."""
     if not call.scope:
         return "the loss"
     module = call.scope[-1]
-    name = layers.get(id(module))
+    name = next((name for name, other in model.named_modules() if other is module), "")
     return f"layer {name!r} ({type(module).__name__})" if name else type(module).__name__
 
 
-def _affected(array, names):
+def _samples(array: np.ndarray, names: Sequence[str]) -> list[str]:
     """The names of the rows that are not finite; all if the array has no row per sample."""
     if array.ndim == 0 or len(array) != len(names):
         return list(names)
-    rows = ~array_module(array).isfinite(array).reshape(len(array), -1).all(1)
+    rows = ~np.isfinite(array).reshape(len(array), -1).all(1)
     return [name for name, row in zip(names, to_device(rows, "cpu")) if row]
 
 
-def _listed(names):
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ", ".join(names[:_LISTED]) + more
-
-
-def _sample(array):
-    """"nan" or "inf": the first non-finite number."""
-    xp = array_module(array)
-    return float(array[~xp.isfinite(array)][0])
-
-
-def _largest(model):
-    """(name, size) of the weight of the largest absolute value; NaN counts as the largest."""
-    sizes = {name: float(reduce.amax(abs(p.data)))
-             for name, p in model.named_parameters() if p.numel()}
+def _largest_weight(model: Module) -> str:
+    """A sentence on the weight of the largest absolute value; NaN counts as the largest."""
+    sizes = {k: float(reduce.amax(abs(p.data))) for k, p in model.named_parameters() if p.numel()}
+    if not sizes:
+        return ""
     name = max(sizes, key=lambda name: (math.isnan(sizes[name]), sizes[name]))
-    return name, sizes[name]
+    return f"The largest weight is {sizes[name]:.3g} in {name}. "

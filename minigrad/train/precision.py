@@ -6,22 +6,21 @@
     "fp16"      products take and give float16, and the loss is scaled (see `GradScaler`)
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
 from minigrad import backend
 from minigrad.autocast import autocast
-from minigrad.half import is_half, number_type
+from minigrad.dtypes import is_half, number_type
+from minigrad.engine import Tensor
 from minigrad.nn import Module
 from minigrad.optim import GradScaler
-from minigrad.tensor import Tensor
 
 PRECISIONS = {"float32": None, "tf32": None, "bf16": "bfloat16", "fp16": "float16"}
 LEAST_SCALE = 1.0   # gradients that overflow without being scaled do so for a reason of their own
 
 
-def check(name: str, precision: str) -> None:
+def check_precision(name: str, precision: str) -> None:
     """ValueError for an unknown precision, RuntimeError for one that is not installed."""
     if precision not in PRECISIONS:
         raise ValueError(f"{name}: precision must be one of {', '.join(PRECISIONS)}, "
@@ -43,14 +42,14 @@ def predict(model: Module, x: Tensor, precision: str) -> Tensor:
 
 
 @contextmanager
-def products(precision: str):
+def products(precision: str) -> Iterator[None]:
     """Inside this block, float32 products on a GPU are as `precision` says."""
     if precision != "tf32":
         yield
         return
-    before = backend.get_float32_matmul_precision()
+    usual = backend.get_float32_matmul_precision()
     backend.set_float32_matmul_precision("high")
     try:
         yield
     finally:
-        backend.set_float32_matmul_precision(before)
+        backend.set_float32_matmul_precision(usual)

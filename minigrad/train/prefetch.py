@@ -14,12 +14,17 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
+from typing import Any, NoReturn
+
+import numpy as np
 
 from minigrad.backend import memory_error
 
 
-def sent_ahead(batches):
+def sent_ahead(batches: Iterable[tuple]) -> Generator[tuple, None, None]:
     """The (place, x, y) of `batches`, with NumPy arrays x and y, as CuPy arrays.
 
     One batch more than was asked for is taken, and sent. An exception of `batches` is raised when
@@ -28,10 +33,10 @@ def sent_ahead(batches):
     import cupy
     stream = cupy.cuda.Stream(non_blocking=True)
     parcels = itertools.cycle([_Parcel(cupy, stream), _Parcel(cupy, stream)])
-    waiting = deque()  # functions that give a batch once it is there
+    waiting: deque[Callable[[], tuple]] = deque()  # functions that give a batch once it is there
     try:
         with ThreadPoolExecutor(1, "prefetch") as helper:
-            for arrive in _started(batches, parcels, helper):
+            for arrive in _start_copies(batches, parcels, helper):
                 waiting.append(arrive)
                 if len(waiting) > 1:
                     yield waiting.popleft()()
@@ -40,27 +45,30 @@ def sent_ahead(batches):
         stream.synchronize()
 
 
-def _started(batches, parcels, helper):
+def _start_copies(batches: Iterable[tuple], parcels: Iterator[_Parcel],
+                  helper: ThreadPoolExecutor) -> Generator[Callable[[], tuple], None, None]:
     """For each batch a function that gives it; one that raises the exception that ends them."""
     try:
         for place, *arrays in batches:
             yield next(parcels).send(place, arrays, helper)
     except Exception as error:
-        held = error  # Python forgets `error` at the end of this clause
+        reason = error  # Python forgets `error` at the end of this clause
 
-        def fail():
-            raise held
+        def fail() -> NoReturn:
+            raise reason
         yield fail
 
 
 class _Parcel:
     """Pinned memory for a batch, and the event behind the last copies out of it."""
 
-    def __init__(self, cupy, stream):
+    def __init__(self, cupy: ModuleType, stream: Any) -> None:
         self.cupy, self.stream = cupy, stream
-        self.sent, self.pinned = cupy.cuda.Event(disable_timing=True), {}
+        self.sent = cupy.cuda.Event(disable_timing=True)
+        self.pinned: dict[tuple, np.ndarray] = {}   # by place in a batch, shape, dtype
 
-    def send(self, place, arrays, helper):
+    def send(self, place: int, arrays: list[np.ndarray],
+             helper: ThreadPoolExecutor) -> Callable[[], tuple]:
         """Have the batch copied. Returns a function that waits for it: () -> (place, *arrays)."""
         cuda = self.cupy.cuda
         try:
@@ -71,24 +79,19 @@ class _Parcel:
         self.stream.wait_event(cuda.get_current_stream().record())
         copied = helper.submit(self._copy, arrays, targets)
 
-        def arrive():
+        def arrive() -> tuple:
             copied.result()
             cuda.get_current_stream().wait_event(self.sent)
             return place, *targets
         return arrive
 
-    def _copy(self, arrays, targets):
+    def _copy(self, arrays: list[np.ndarray], targets: list) -> None:
+        import cupyx
         self.sent.synchronize()  # before the memory is written again
         for i, (a, target) in enumerate(zip(arrays, targets)):
-            pinned = self._memory(i, a.shape, a.dtype)
-            pinned[...] = a
-            target.set(pinned, stream=self.stream)
+            key = i, a.shape, a.dtype
+            if key not in self.pinned:
+                self.pinned[key] = cupyx.empty_pinned(a.shape, a.dtype)
+            self.pinned[key][...] = a
+            target.set(self.pinned[key], stream=self.stream)
         self.sent.record(self.stream)
-
-    def _memory(self, *key):
-        """Array `i` of the batch in pinned memory, the same one for the same shape and dtype."""
-        if key not in self.pinned:
-            import cupyx
-            _, shape, dtype = key
-            self.pinned[key] = cupyx.empty_pinned(shape, dtype)
-        return self.pinned[key]

@@ -6,19 +6,24 @@ from collections.abc import Callable, Mapping
 from numbers import Real
 
 from minigrad.backend import random_state, set_random_state
-from minigrad.optim import GradScaler
-from minigrad.tensor import Tensor
-from minigrad.train.history import History
-from minigrad.train.identity import frozen_names
-from minigrad.train.lines import better, lookup
-from minigrad.train.metrics import MeanLoss, Metric, fresh
+from minigrad.data import DataLoader
+from minigrad.engine import data_of
+from minigrad.graph import no_grad
+from minigrad.nn import Module
+from minigrad.optim import GradScaler, Optimizer
+from minigrad.optim.lr_scheduler import LRScheduler
+from minigrad.train.evaluate import Metrics
+from minigrad.train.history.history import History, better, lookup
+from minigrad.train.metrics import MeanLoss, compute_all, new_meters
+from minigrad.train.tuning import frozen_names
 
-_LISTED = 10    # samples that are named
+_MOST_NAMES = 10    # of samples that were left out
 
 
 class Run:
-    """`model`, `optimizer`, `scheduler`, `train`, `valid` (the loaders), and
+    """A run has `model`, `optimizer`, `scheduler`, the loaders `train` and `valid`, and
 
+    loaders     {"train": ..., "valid": ...}, the latter only if there is one
     step        steps so far, those that were skipped among them
     epoch       finished epochs
     history     their lines (`History`)
@@ -36,37 +41,36 @@ class Run:
     unsaved     how many saves in a row the disk has refused
     """
 
-    def __init__(self, model, optimizer, scheduler, train, valid,
-                 metrics: Mapping[str, Callable[[], Metric]], loss: Callable,
-                 monitor: str | None, scaler: GradScaler | None = None,
-                 restore_best: bool = False):
+    def __init__(self, model: Module, optimizer: Optimizer, scheduler: LRScheduler | None,
+                 train: DataLoader, valid: DataLoader | None, metrics: Metrics, loss: Callable,
+                 monitor: str | None, scaler: GradScaler | None = None, restore_best: bool = False
+                 ) -> None:
         self.model, self.optimizer, self.scheduler = model, optimizer, scheduler
         self.train, self.valid = train, valid
+        self.loaders = {"train": train} if valid is None else {"train": train, "valid": valid}
         self.step = self.epoch = self.waited = 0
-        self.history, self.best, self.seconds, self.lr = History(), None, 0.0, []
+        self.history, self.seconds = History(), 0.0
+        self.lr: list[float] = []
+        self.best: dict | None = None
         self.scaler, self.skipped, self.unsaved = scaler, 0, 0
-        self.left_out, self._left_out_now = {}, set()
-        self.restore_best, self.best_weights = restore_best, None
+        self.left_out: dict[str, str] = {}
+        self._left_out_now: set[str] = set()
+        self.restore_best = restore_best
+        self.best_weights: dict | None = None
         if "loss" in metrics:
             raise ValueError("fit: the metric 'loss' is the loss itself; give yours another name")
         self.metrics = {"loss": lambda: MeanLoss(loss), **metrics}
-        self.meters = fresh(self.metrics)
+        self.meters = new_meters(self.metrics)
         self.monitor = monitor or ("train.loss" if valid is None else "valid.loss")
-        known = [f"{part}.{name}" for part in self.loaders
-                 for name, meter in self.meters.items() if meter.single]
-        if self.monitor not in known:
-            raise ValueError(f"fit: monitor {self.monitor!r} is none of {', '.join(known)}, the "
+        figures = [f"{part}.{name}" for part in self.loaders
+                   for name, meter in self.meters.items() if meter.single]
+        if self.monitor not in figures:
+            raise ValueError(f"fit: monitor {self.monitor!r} is none of {', '.join(figures)}, the "
                              "figures of one number")
         self.rewind()
 
-    @property
-    def loaders(self) -> dict:
-        """{"train": ..., "valid": ...}, without what there is not."""
-        both = {"train": self.train, "valid": self.valid}
-        return {name: loader for name, loader in both.items() if loader is not None}
-
     def rewind(self) -> None:
-        """Put the loaders at the start of the epochs that they are in, and note these places."""
+        """Put each loader at the first batch of its current epoch, and note these places."""
         self.places = {}
         for name, loader in self.loaders.items():
             self.places[name] = {**loader.state_dict(), "position": 0}
@@ -74,48 +78,47 @@ class Run:
 
     def end_epoch(self, valid: dict | None) -> bool:
         """Add the line of the epoch to the history; True if it is the best so far."""
-        train = {name: meter.compute() for name, meter in self.meters.items()}
         line = {"epoch": self.epoch + 1, "lr": self.lr[0] if len(self.lr) == 1 else self.lr,
-                "train": _plain(train), **({} if valid is None else {"valid": _plain(valid)}),
-                "seconds": round(self.seconds, 3),
-                **({} if self.scaler is None else {"skipped": self.skipped}),
-                **({"left_out": len(self._left_out_now)} if self._may_leave_out() else {})}
+                "train": _json_values(compute_all(self.meters))}
+        if valid is not None:
+            line["valid"] = _json_values(valid)
+        line["seconds"] = round(self.seconds, 3)
+        if self.scaler is not None:
+            line["skipped"] = self.skipped
+        if any(loader.on_error != "raise" for loader in self.loaders.values()):
+            line["left_out"] = len(self._left_out_now)
         self.history.append(line)
         self.epoch += 1
-        self.meters, self.seconds, self.skipped = fresh(self.metrics), 0.0, 0
+        self.meters, self.seconds, self.skipped = new_meters(self.metrics), 0.0, 0
         self._left_out_now = set()
         self.rewind()
         value = lookup(line, self.monitor)
         if not isinstance(value, Real):
             raise TypeError(f"fit: monitor {self.monitor!r} is a {type(value).__name__}, not a "
                             "number; watch another figure")
-        improved = better(self.monitor, value, self.best and self.best["value"])
-        if improved:
-            self.best, self.waited = {"epoch": self.epoch, "value": value}, 0
-            if self.restore_best:
-                self.best_weights = {k: v.copy() for k, v in self.model.state_dict().items()}
-        else:
+        if not better(self.monitor, float(value), self.best["value"] if self.best else None):
             self.waited += 1
-        return improved
+            return False
+        self.best, self.waited = {"epoch": self.epoch, "value": value}, 0
+        if self.restore_best:
+            self.best_weights = {k: v.copy() for k, v in self.model.state_dict().items()}
+        return True
 
-    def note_left_out(self, loader) -> None:
+    def note_left_out(self, loader: DataLoader) -> None:
         """Take over what a loader has left out in this epoch."""
         self.left_out.update(loader.skipped)
         self._left_out_now.update(name for name, _ in loader.skipped)
         self.history.left_out = self.left_out
 
     def left_out_lines(self) -> list[str]:
-        """What to tell a person about it; nothing if nothing was left out."""
+        """Lines that tell which samples were left out; none if no sample was."""
         if not self.left_out:
             return []
         lines = [f"  {name}: {reason}" for name, reason in self.left_out.items()]
-        more = [f"  and {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []
+        more = [f"  and {len(lines) - _MOST_NAMES} more"] if len(lines) > _MOST_NAMES else []
         total = sum(len(loader.dataset) for loader in self.loaders.values())
         return [f"left out: {len(lines)} of {total} samples, which could not be read",
-                *lines[:_LISTED], *more]
-
-    def _may_leave_out(self):
-        return any(loader.on_error != "raise" for loader in self.loaders.values())
+                *lines[:_MOST_NAMES], *more]
 
     def state_dict(self) -> dict:
         """All of it, for a checkpoint: what a run needs to go on as if it had never stopped."""
@@ -158,12 +161,22 @@ class Run:
         set_random_state(state["random"])
 
 
-def _plain(figures):
+def _json_values(figures: Mapping[str, object]) -> dict[str, object]:
     """The figures as JSON has them."""
-    return {name: value.tolist() if hasattr(value, "tolist") else value
-            for name, value in figures.items()}
+    return {k: v.tolist() if hasattr(v, "tolist") else v for k, v in figures.items()}
 
 
-def trained(optimizer) -> list[Tensor]:
-    """All Tensors of all groups."""
-    return [p for group in optimizer.param_groups for p in group["params"]]
+def save_buffers(model: Module) -> Callable[[], None]:
+    """A function that puts the buffers of a model back as they are now, even if a forward has put
+    others in their places."""
+    originals = [(module, name, value, data_of(value).copy())
+                 for _, module in model.named_modules()
+                 for name, value in module.named_buffers(recurse=False)]
+
+    def put_back() -> None:
+        with no_grad():
+            for module, name, value, numbers in originals:
+                value[...] = numbers
+                setattr(module, name, value)
+
+    return put_back

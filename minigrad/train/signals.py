@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from types import FrameType
+from typing import NoReturn
 
 _ALWAYS = ("SIGINT", "SIGTERM")
 _IF_FREE = ("SIGHUP", "SIGUSR1")    # a program may use these for something of its own
@@ -25,9 +27,9 @@ class Stop:
     noted.
     """
 
-    requested = None
+    requested: int | None = None
 
-    def __enter__(self):
+    def __enter__(self) -> Stop:
         self._before = {}
         if threading.current_thread() is threading.main_thread():
             for name in (*_ALWAYS, *_IF_FREE):
@@ -36,22 +38,22 @@ class Stop:
                     self._before[number] = signal.signal(number, self._note)
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             # None: a handler that was not set from Python, which cannot be set back from it
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     @staticmethod
-    def _is_ours(name, handler):
+    def _is_ours(name: str, handler: object) -> bool:
         return handler == signal.SIG_DFL or (name in _ALWAYS and handler != signal.SIG_IGN)
 
-    def _note(self, number, _frame):
+    def _note(self, number: int, _frame: FrameType | None) -> None:
         if self.requested is not None:
             leave(number, "stopped at once")
         self.requested = number
 
 
-def leave(number: int, message: str) -> None:
+def leave(number: int, message: str) -> NoReturn:
     """KeyboardInterrupt for SIGINT (Python then exits with status 130), SystemExit(128 + number)
     for the others, the status that shells report."""
     if number == signal.SIGINT:

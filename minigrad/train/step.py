@@ -1,24 +1,27 @@
 """One step of training: batches, forward, loss, backward, the guard against NaN, clipping, the
 optimizer, the scheduler."""
 
-from __future__ import annotations
-
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import closing
 from itertools import islice
 from typing import NamedTuple
 
+import numpy as np
+
 from minigrad.backend import random_state, set_random_state
+from minigrad.engine import Tensor
 from minigrad.optim import clip_grad_norm_, clip_grad_value_
+from minigrad.optim.optimizer import trained_tensors
 from minigrad.train import guard
-from minigrad.train.evaluate import placed_batches
+from minigrad.train.evaluate import Batch, placed_batches
+from minigrad.train.metrics import MeanLoss, ignored_target, shares
 from minigrad.train.precision import LEAST_SCALE, predict
-from minigrad.train.run import trained
+from minigrad.train.run import Run, save_buffers
 
 
-class How(NamedTuple):
-    """How a step is made."""
+class StepSettings(NamedTuple):
+    """The settings of `fit` that every step follows, under the same names."""
 
     loss: Callable
     accumulate: int
@@ -27,73 +30,77 @@ class How(NamedTuple):
     precision: str
 
 
-def groups(model, loader, size):
-    """Lists of up to `size` of (position, x, y)."""
-    with closing(placed_batches(model, loader)) as batches:
-        while group := list(islice(batches, size)):
-            yield group
+def step_batches(run: Run, size: int) -> Generator[list[Batch], None, None]:
+    """Lists of up to `size` batches of the loader `run.train`."""
+    with closing(placed_batches(run.model, run.train)) as batches:
+        while part := list(islice(batches, size)):
+            yield part
 
 
-def make_step(run, how, group, epoch):
-    """One step of the optimizer on a group of batches.
+def make_step(run: Run, settings: StepSettings, batches: list[Batch]) -> None:
+    """One step of the optimizer on batches from `step_batches`.
 
     If forward or backward fails, the model and the random state are what they were before.
     """
-    params, samples = trained(run.optimizer), sum(len(y) for _, _, y in group)
-    random, buffers = random_state(), [(b, b.copy()) for _, b in run.model.named_buffers()]
+    params = trained_tensors(run.optimizer)
+    parts = shares(settings.loss, [y for *_, y in batches])
+    random, put_back = random_state(), save_buffers(run.model)
     run.optimizer.zero_grad()
     try:
-        done = [_batch(run, how, params, batch, samples, epoch) for batch in group]
+        results = [_add_gradients(run, settings, params, *pair) for pair in zip(batches, parts)]
     except BaseException:
-        for buffer, before in buffers:
-            buffer[...] = before
+        put_back()
         set_random_state(random)
         run.optimizer.zero_grad()
         raise
     if run.scaler is not None:
         run.scaler.unscale_(run.optimizer)
-    if how.clip_value is not None:
-        clip_grad_value_(params, how.clip_value)
-    if how.clip_norm is not None:
-        clip_grad_norm_(params, how.clip_norm)
-    run.lr = [group["lr"] for group in run.optimizer.param_groups]
+    if settings.clip_value is not None:
+        clip_grad_value_(params, settings.clip_value)
+    if settings.clip_norm is not None:
+        clip_grad_norm_(params, settings.clip_norm)
+    run.lr = [float(group["lr"]) for group in run.optimizer.param_groups]
     if run.scaler is None:
         run.optimizer.step()
-        made = True
+        overflow = False
     else:
-        made = run.scaler.step(run.optimizer)
+        overflow = not run.scaler.step(run.optimizer)
         run.scaler.update()
-        run.skipped += not made
-    if made and run.scheduler is not None:
+        run.skipped += overflow
+    if not overflow and run.scheduler is not None:
         run.scheduler.step()
     run.step += 1
-    for value, output, y in done:
+    for value, output, y in results:
         for name, meter in run.meters.items():
-            meter.add(value, len(y)) if name == "loss" else meter.update(output, y)
+            if isinstance(meter, MeanLoss) and name == "loss":
+                meter.add(value, y)
+            else:
+                meter.update(output, y)
 
 
-def _batch(run, how, params, batch, samples, epoch):
-    """Add a batch's share of the step's gradient to `.grad`; (loss, output, target)."""
-    position, x, y = batch
-    model, before = run.model, random_state()
+def _add_gradients(run: Run, settings: StepSettings, params: list[Tensor], batch: Batch,
+                   share: float) -> tuple[float, Tensor, np.ndarray]:
+    """Add a batch's share of the step's gradient to `.grad`; (loss, output, target).
 
-    def names():
-        return run.train.batch_names(epoch, position)
-
+    Where all targets are ignored there is no loss, and a share of 0.
+    """
+    (position, names, x, y), model, random = batch, run.model, random_state()
     where = f"step {run.step + 1} (epoch {run.epoch + 1}, batch {position + 1})"
-    output = predict(model, x, how.precision)
-    guard.check_labels(output, y, names, where)
-    loss = how.loss(output, y)
+    output = predict(model, x, settings.precision)
+    guard.check_labels(output, y, names, where, ignored_target(settings.loss))
+    loss = settings.loss(output, y)
     value = float(loss)
-    problem = None if math.isfinite(value) else f"the loss is {value}"
+    if not share:
+        return value, output.detach(), y
+    problem = "" if math.isfinite(value) else f"the loss is {value}"
     if not problem:
-        loss = loss if len(y) == samples else loss * (len(y) / samples)
+        loss = loss if share == 1 else loss * share
         (loss if run.scaler is None else run.scaler.scale(loss)).backward()
         may_overflow = run.scaler is not None and run.scaler.get_scale() > LEAST_SCALE
         if not may_overflow and not math.isfinite(guard.squared_norm(params)):
             problem = "a gradient is not finite"
     if problem:
-        set_random_state(before)
-        raise guard.explain(model, lambda: how.loss(predict(model, x, how.precision), y), x, names,
-                            f"{where}: {problem}")
+        set_random_state(random)
+        raise guard.explain(model, lambda: settings.loss(predict(model, x, settings.precision), y),
+                            x, names, f"{where}: {problem}")
     return value, output.detach(), y

@@ -6,11 +6,9 @@
 A name stands for the parameter or module of this dotted name and all inside of it, "" for all.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
-from minigrad.nn import Module
+from minigrad.nn import Module, Parameter
 
 
 def freeze(model: Module, except_names: Iterable[str] = ()) -> list[str]:
@@ -20,12 +18,12 @@ def freeze(model: Module, except_names: Iterable[str] = ()) -> list[str]:
     Frozen parts below the first trained layer cost no backward pass. Raises ValueError for a name
     that the model does not have.
     """
-    keep = _named(model, except_names)
+    keep = _parameters_of(model, except_names)
     for name, p in model.named_parameters():
         p.requires_grad = name in keep
         if name not in keep:
             p.grad = None
-    return [name for name, _ in model.named_parameters() if name not in keep]
+    return frozen_names(model)
 
 
 def unfreeze(model: Module, names: Iterable[str] = ("",)) -> list[str]:
@@ -33,10 +31,15 @@ def unfreeze(model: Module, names: Iterable[str] = ("",)) -> list[str]:
 
     Raises ValueError for a name that the model does not have.
     """
-    chosen = _named(model, names)
-    for p in chosen.values():
+    selection = _parameters_of(model, names)
+    for p in selection.values():
         p.requires_grad = True
-    return list(chosen)
+    return list(selection)
+
+
+def frozen_names(model: Module) -> list[str]:
+    """The full names of the parameters that are not trained, in their order."""
+    return [name for name, p in model.named_parameters() if not p.requires_grad]
 
 
 def param_groups(model: Module, rates: Mapping[str, float]) -> list[dict]:
@@ -45,7 +48,7 @@ def param_groups(model: Module, rates: Mapping[str, float]) -> list[dict]:
     A parameter goes to the longest name that stands for it; frozen ones to none. Raises ValueError
     for a name that stands for nothing that is trained, and for a parameter without a group.
     """
-    groups = {name: [] for name in rates}
+    groups: dict[str, list[Parameter]] = {name: [] for name in rates}
     for full, p in model.named_parameters():
         if p.requires_grad:
             owners = [name for name in rates if _stands_for(name, full)]
@@ -59,19 +62,20 @@ def param_groups(model: Module, rates: Mapping[str, float]) -> list[dict]:
     return [{"params": params, "lr": rates[name]} for name, params in groups.items()]
 
 
-def _named(model, names):
+def _parameters_of(model: Module, names: Iterable[str]) -> dict[str, Parameter]:
     """{full name: Parameter} of all that `names` stand for."""
     if isinstance(names, str):
         raise TypeError(f"names: pass a list of names, such as [{names!r}], not a text")
-    params, chosen = dict(model.named_parameters()), {}
+    params = dict(model.named_parameters())
+    selection: dict[str, Parameter] = {}
     for name in names:
-        found = {full: p for full, p in params.items() if _stands_for(name, full)}
-        if not found:
+        part = {full: p for full, p in params.items() if _stands_for(name, full)}
+        if not part:
             raise ValueError(f"{type(model).__name__} has no parameters {name!r}; its first ones "
                              f"are {', '.join(list(params)[:3])}")
-        chosen |= found
-    return chosen
+        selection |= part
+    return selection
 
 
-def _stands_for(name, full):
+def _stands_for(name: str, full: str) -> bool:
     return name in ("", full) or full.startswith(f"{name}.")

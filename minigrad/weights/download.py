@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import fcntl
 import os
-import sys
-import time
-from hashlib import sha256
+from contextlib import closing
 from pathlib import Path
 
-from minigrad.notebook import Board, in_kernel
+from minigrad.files import cache_folder, file_sha256, replace_file, writable
+from minigrad.progress import ProgressLine
 from minigrad.weights import official
-from minigrad.weights.cache import cache_folder, writable
 from minigrad.weights.errors import WeightsError
 
 _TIMEOUT = 30.0             # seconds without an answer
 _BLOCK = 1 << 20            # bytes read at a time
-_REDRAW, _LOG = 0.1, 5.0    # seconds between reports on a terminal, and in a log
 
 
 def fetch(architecture: str, version: str | None = None) -> Path:
     """The path of torchvision's ImageNet weights, which are downloaded if they are not there yet.
 
     `version` is "V1" or "V2" (IMAGENET1K_V1, _V2); None: the newest, torchvision's DEFAULT. The
-    folder is $XDG_CACHE_HOME/minigrad/weights, or ~/.cache/minigrad/weights, or a temporary one, of
-    which a warning tells, if that cannot be written. An interrupted download goes on where it
-    stopped; only one process downloads at a time. The SHA-256 is checked at every call.
+    folder is $XDG_CACHE_HOME/minigrad/weights, or ~/.cache/minigrad/weights; if that cannot be
+    written, it is a temporary folder, and a warning says so. An interrupted download goes on where
+    it stopped; only one process downloads at a time. The SHA-256 is checked at every call.
 
     Raises ValueError for a name that is not in `minigrad.weights.official.FILES`, WeightsError for
     a file that is not the official one, ConnectionError if it cannot be downloaded (the message
@@ -53,7 +50,7 @@ def fetch(architecture: str, version: str | None = None) -> Path:
                 partial.unlink()
                 raise WeightsError(f"{url}: what came does not have the SHA-256 {digest}, and was "
                                    "deleted; try again")
-            os.replace(partial, target)
+            replace_file(partial, target)
         elif not file_sha256(target).startswith(digest):
             raise WeightsError(f"{target}: its SHA-256 is not {digest}, so it is damaged or "
                                "another file; delete it, then it is downloaded anew")
@@ -62,81 +59,56 @@ def fetch(architecture: str, version: str | None = None) -> Path:
     return target
 
 
-def file_sha256(path: str | os.PathLike) -> str:
-    """The SHA-256 of a file, in hexadecimal digits, read block by block."""
-    digest = sha256()
-    with open(path, "rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _download(url, partial, target):
+def _download(url: str, partial: Path, target: Path) -> None:
     """Get the rest of `partial` from `url`."""
-    import urllib.request       # here, because it takes as long as all the rest of minigrad.weights
+    import urllib.request  # here, because it takes as long as all the rest of minigrad.weights
     from http.client import HTTPException
     from urllib.error import HTTPError
 
-    def unreachable(reason):
+    def unreachable(reason: object) -> ConnectionError:
         return ConnectionError(f"cannot download {url}: {reason}; try again, or put the file at "
                                f"{target}")
 
-    done = partial.stat().st_size if partial.exists() else 0
+    size = partial.stat().st_size if partial.exists() else 0
     request = urllib.request.Request(url, headers={"User-Agent": "minigrad",
-                                                   "Range": f"bytes={done}-"})
+                                                   "Range": f"bytes={size}-"})
     try:
         answer = urllib.request.urlopen(request, timeout=_TIMEOUT)
     except HTTPError as error:
         error.close()
-        if error.code == 416 and done:      # nothing is missing; the SHA-256 will tell
+        if error.code == 416 and size:      # nothing is missing; the SHA-256 will tell
             return
         raise unreachable(f"{error.code} {error.reason}") from error
     except (OSError, HTTPException) as error:
         raise unreachable(getattr(error, "reason", error)) from error
     with answer:
-        if not answer.headers.get("Content-Range", "").startswith(f"bytes {done}-"):
-            done = 0                        # the server begins at the beginning
-        total = done + (answer.length or 0)
-        progress = _Progress(f"downloading {partial.stem}", total)
-        with open(partial, "ab" if done else "wb") as file:
+        if not answer.headers.get("Content-Range", "").startswith(f"bytes {size}-"):
+            size = 0                        # the server begins at the beginning
+        total = size + (answer.length or 0)
+        with (open(partial, "ab" if size else "wb") as file,
+              closing(ProgressLine(immediate=True)) as line):
             while True:
                 try:
                     block = answer.read(_BLOCK)
                 except (OSError, HTTPException) as error:
-                    raise unreachable(f"{error} after {done:,} of {total:,} bytes") from error
+                    raise unreachable(f"{error} after {size:,} of {total:,} bytes") from error
                 if not block:
                     break
                 try:
                     file.write(block)
                 except OSError as error:
                     raise OSError(error.errno, error.strerror, str(partial)) from error
-                done += len(block)
-                progress.show(done)
-    if done < total:
-        raise unreachable(f"the connection ended after {done:,} of {total:,} bytes")
+                size += len(block)
+                _report(line, f"downloading {partial.stem}", size, total)
+    if size < total:
+        raise unreachable(f"the connection ended after {size:,} of {total:,} bytes")
 
 
-class _Progress:
-    """Reports on stderr: one line that is redrawn on a terminal, a line now and then in a log. In a
-    notebook, a bar in the output of the cell."""
-
-    def __init__(self, name, total):
-        self.name, self.total = name, total
-        self.live = sys.stderr.isatty()
-        self.board = Board() if in_kernel() else None
-        self.due = 0.0
-
-    def show(self, done):
-        now = time.monotonic()
-        if now >= self.due or done == self.total:
-            self.due = now + (_REDRAW if self.live or self.board else _LOG)
-            of = f" of {self.total / 1e6:.1f}" if self.total else ""
-            text = f"{self.name}: {done / 1e6:.1f}{of} MB"
-            if self.board and done == self.total:
-                self.board.say(text)
-            elif self.board:
-                self.board.show(text, done / self.total if self.total else 0.0)
-            else:
-                start, end = ("\r", "\n" if done == self.total else "") if self.live else ("", "\n")
-                sys.stderr.write(f"{start}{text}{end}")
-                sys.stderr.flush()
+def _report(line: ProgressLine, name: str, size: int, total: int) -> None:
+    """Say how many bytes there are, of `total`, or of an unknown number if that is 0."""
+    of = f" of {total / 1e6:.1f}" if total else ""
+    text = f"{name}: {size / 1e6:.1f}{of} MB"
+    if size == total:
+        line.say(text)
+    elif line.due():
+        line.show(text, size / total if total else 0.0)

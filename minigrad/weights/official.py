@@ -5,20 +5,14 @@ The digits in a file's name begin its SHA-256.
 """
 
 URL = "https://download.pytorch.org/models/"
-FILES = {
-    "resnet18": {"V1": "resnet18-f37072fd.pth"},
-    "resnet34": {"V1": "resnet34-b627a593.pth"},
-    "resnet50": {"V1": "resnet50-0676ba61.pth", "V2": "resnet50-11ad3fa6.pth"},
-    "resnet101": {"V1": "resnet101-63fe2227.pth", "V2": "resnet101-cd907fc2.pth"},
-    "resnet152": {"V1": "resnet152-394f9c45.pth", "V2": "resnet152-f82ba261.pth"},
-    "resnext50_32x4d": {"V1": "resnext50_32x4d-7cdf4587.pth", "V2": "resnext50_32x4d-1a0047aa.pth"},
-    "resnext101_32x8d": {"V1": "resnext101_32x8d-8ba56ff5.pth",
-                         "V2": "resnext101_32x8d-110c445d.pth"},
-    "resnext101_64x4d": {"V1": "resnext101_64x4d-173b62eb.pth"},
-    "wide_resnet50_2": {"V1": "wide_resnet50_2-95faca4d.pth", "V2": "wide_resnet50_2-9ba9bcbe.pth"},
-    "wide_resnet101_2": {"V1": "wide_resnet101_2-32ee1156.pth",
-                         "V2": "wide_resnet101_2-d733dc28.pth"},
-}
+_DIGITS = {
+    "resnet18": ("f37072fd",), "resnet34": ("b627a593",),
+    "resnet50": ("0676ba61", "11ad3fa6"), "resnet101": ("63fe2227", "cd907fc2"),
+    "resnet152": ("394f9c45", "f82ba261"), "resnext50_32x4d": ("7cdf4587", "1a0047aa"),
+    "resnext101_32x8d": ("8ba56ff5", "110c445d"), "resnext101_64x4d": ("173b62eb",),
+    "wide_resnet50_2": ("95faca4d", "9ba9bcbe"), "wide_resnet101_2": ("32ee1156", "d733dc28")}
+FILES = {name: {f"V{k}": f"{name}-{digits}.pth" for k, digits in enumerate(versions, 1)}
+         for name, versions in _DIGITS.items()}
 # All 64 digits, for the files of which they have been published.
 SHA256 = {
     "resnet18-f37072fd.pth": "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",

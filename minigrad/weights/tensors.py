@@ -2,26 +2,82 @@
 
 A tensor in a file says "size (3, 4), strides (1, 3), from number 12 of storage 7"; several may
 share a storage. Nothing of this is believed: `tensor` holds it against the storage before any array
-is made, for a view past the end would read other memory, and a stride of 0 makes a million numbers
-of one.
+is made, for a view past the end would read other memory, and a stride of 0, which torch's `expand`
+makes, a million numbers of one.
 """
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
+from minigrad.kernels.runtime.threads import CORES
 from minigrad.weights.errors import WeightsError
-from minigrad.weights.kinds import KINDS, itemsize
 
 MAX_DIMS = 64               # NumPy's limit
 MAX_EMPTY = 1 << 40         # the product of the other sizes of a tensor with a size of 0
+MAX_EXPANDED = 1 << 19      # numbers of a tensor that repeats some
 _WORTH_THREADS = 1 << 20    # bytes to check
+
+
+class Kind(NamedTuple):
+    """The dtype of the bytes in the file; `widen` makes float32 of them, for NumPy to compute."""
+
+    stored: np.dtype
+    widen: Callable[[np.ndarray], np.ndarray] | None = None
+
+
+def _from_bfloat16(bits: np.ndarray) -> np.ndarray:
+    """bfloat16 is the upper half of a float32."""
+    wide = bits.astype("<u4")
+    wide <<= 16
+    return wide.view("<f4")
+
+
+def _from_float16(x: np.ndarray) -> np.ndarray:
+    """NumPy keeps a NaN signalling, so that computing with it warns; torch makes it quiet."""
+    wide = x.astype("<f4")
+    nan = np.isnan(wide)
+    wide.view("<u4")[nan] |= 0x00400000
+    return wide
+
+
+def _from_float8_e5m2(bits: np.ndarray) -> np.ndarray:
+    """float8_e5m2 is the upper half of a float16."""
+    return _from_float16((bits.astype("<u2") << 8).view("<f2"))
+
+
+def _from_float8_e4m3fn(bits: np.ndarray) -> np.ndarray:
+    """Sign, 4 bits of exponent (bias 7), 3 of fraction; no infinity, all ones is NaN.
+
+    In the places that these fields have in a float16 (bias 15) the number is 2^8 too small.
+    """
+    magnitude = bits & 0x7f
+    half = (magnitude.astype("<u2") << 7) | ((bits & 0x80).astype("<u2") << 8)
+    wide = half.view("<f2").astype("<f4") * 256
+    nan = magnitude == 0x7f
+    wide.view("<u4")[nan] = 0x7ff00000 | ((bits[nan] & 0x80).astype("<u4") << 24)   # torch's bits
+    return wide
+
+
+# Kinds of numbers by torch's name: how they are stored, and how NumPy gets them.
+_STORED = {"float64": "<f8", "float32": "<f4", "float16": "<f2", "bfloat16": "<u2",
+           "float8_e5m2": "u1", "float8_e4m3fn": "u1",
+           "int64": "<i8", "int32": "<i4", "int16": "<i2", "int8": "i1",
+           "uint64": "<u8", "uint32": "<u4", "uint16": "<u2", "uint8": "u1",
+           "bool": "?", "complex128": "<c16", "complex64": "<c8"}
+_WIDEN = {"float16": _from_float16, "bfloat16": _from_bfloat16,
+          "float8_e5m2": _from_float8_e5m2, "float8_e4m3fn": _from_float8_e4m3fn}
+KINDS = {name: Kind(np.dtype(stored), _WIDEN.get(name)) for name, stored in _STORED.items()}
+
+
+def itemsize(kind: str) -> int:
+    """Bytes per number in the file."""
+    return KINDS[kind].stored.itemsize
 
 
 class Checksum(NamedTuple):
@@ -39,16 +95,19 @@ class Storage:
     a storage refers to its root, so that numbers are read and widened once, whoever looks at them.
     """
 
-    def __init__(self, name: str, kind: str | None, count: int):
+    def __init__(self, name: str, kind: str | None, count: int) -> None:
         if type(count) is not int or not 0 <= count < 2**63:
             raise WeightsError(f"{name}: its length is negative, or no integer of 64 bits")
         self.name, self.kind, self.count = name, kind, count
-        self.root, self.start = self, 0
-        self.data, self.checksum = None, None
-        self._arrays: dict[str, np.ndarray] = {}
+        self.root: Storage = self
+        self.start = 0
+        self.data = memoryview(b"")     # until it is filled
+        self.checksum: Checksum | None = None
+        self._arrays: dict[tuple, np.ndarray] = {}
 
     @property
     def nbytes(self) -> int:
+        """How many bytes its numbers take in the file."""
         return self.count * (itemsize(self.kind) if self.kind else 1)
 
     def part(self, start: int, count: int) -> Storage:
@@ -60,21 +119,28 @@ class Storage:
         return part
 
     def fill(self, data: memoryview, checksum: Checksum | None = None) -> None:
+        """Give it its bytes. Raises WeightsError if there are more or fewer than it needs."""
         if len(data) != self.nbytes:
             raise WeightsError(f"{self.name} has {len(data)} bytes instead of {self.nbytes}")
         self.data, self.checksum = data, checksum
 
-    def numbers(self, kind: str) -> np.ndarray:
+    def numbers(self, kind: str, conjugate: bool = False, negative: bool = False) -> np.ndarray:
         """All of them, in one dimension: the mapped file itself, or a copy if NumPy needs one."""
-        if kind not in self._arrays:
-            stored, widen = KINDS[kind]
-            x = np.frombuffer(self.data, stored)
-            if kind == "bool" and x.view(np.uint8).max(initial=0) > 1:
-                raise WeightsError(f"{self.name}: a truth value is neither 0 nor 1")
-            x = widen(x) if widen else x if x.flags.aligned else x.copy()
+        key = kind, conjugate, negative
+        if key not in self._arrays:
+            if conjugate or negative:
+                x = self.numbers(kind)
+                x = np.conj(x) if conjugate else x
+                x = -x if negative else x
+            else:
+                stored, widen = KINDS[kind]
+                x = np.frombuffer(self.data, stored)
+                if kind == "bool" and x.view(np.uint8).max(initial=0) > 1:
+                    raise WeightsError(f"{self.name}: a truth value is neither 0 nor 1")
+                x = widen(x) if widen else x if x.flags.aligned else x.copy()
             x.flags.writeable = False
-            self._arrays[kind] = x
-        return self._arrays[kind]
+            self._arrays[key] = x
+        return self._arrays[key]
 
 
 class TensorView(NamedTuple):
@@ -90,17 +156,15 @@ class TensorView(NamedTuple):
 
     def array(self) -> np.ndarray:
         """The array, read-only. Its storage must be filled."""
-        x = self.storage.root.numbers(self.kind)
+        x = self.storage.root.numbers(self.kind, self.conjugate, self.negative)
         x = np.ndarray(self.size, x.dtype, x, self.offset * x.itemsize,
                        [step * x.itemsize for step in self.stride])
-        x = np.asarray(np.conj(x)) if self.conjugate else x
-        x = np.asarray(-x) if self.negative else x
         x.flags.writeable = False
         return x
 
 
 def tensor(storage: Storage, kind: str, offset: int, size: tuple, stride: tuple,
-           conjugate=False, negative=False) -> TensorView:
+           conjugate: bool = False, negative: bool = False) -> TensorView:
     """The view of `storage` from number `offset` on; `stride` counts numbers, as torch does.
 
     Raises WeightsError if the view is no view: wrong types, another kind of number, elements
@@ -111,7 +175,7 @@ def tensor(storage: Storage, kind: str, offset: int, size: tuple, stride: tuple,
     if not all(type(n) is int and 0 <= n < 2**63 for n in (offset, *size, *stride)):
         raise WeightsError(f"{storage.name}: an offset, size or stride is negative or no integer")
 
-    def refuse(reason):
+    def refuse(reason: str) -> NoReturn:
         raise WeightsError(f"{storage.name}: a tensor of size {size}, strides {stride} {reason}")
 
     if storage.kind not in (kind, None) or storage.nbytes % itemsize(kind):
@@ -120,11 +184,15 @@ def tensor(storage: Storage, kind: str, offset: int, size: tuple, stride: tuple,
         if math.prod(n for n in size if n) > MAX_EMPTY:
             refuse("is too large")
         return TensorView(storage, kind, 0, size, (0,) * len(size))
+    repeats = any(n > 1 and not step for step, n in zip(stride, size))
     reach = 0               # from the first element to the last of the dimensions so far
-    for step, n in sorted((step, n) for step, n in zip(stride, size) if n > 1):
+    for step, n in sorted((step, n) for step, n in zip(stride, size) if n > 1 and step):
         if step <= reach:
             refuse("has overlapping elements; save a contiguous copy instead")
         reach += (n - 1) * step
+    if repeats and math.prod(size) > MAX_EXPANDED:
+        refuse("has overlapping elements, one number in many places, and more than "
+               f"{MAX_EXPANDED:,}; save a contiguous copy instead")
     if offset + reach >= storage.nbytes // itemsize(kind):
         refuse("reaches past the end")
     stride = tuple(step if n > 1 else 0 for step, n in zip(stride, size))
@@ -133,16 +201,18 @@ def tensor(storage: Storage, kind: str, offset: int, size: tuple, stride: tuple,
 
 def check_sums(storages: Iterable[Storage]) -> None:
     """Measure every storage that has a checksum; WeightsError names one that is damaged."""
-    checked = sorted((s for s in storages if s.checksum), key=lambda s: s.nbytes, reverse=True)
-    if sum(s.nbytes for s in checked) < _WORTH_THREADS:
-        found = map(_measure, checked)
+    with_sums = sorted(((storage, storage.checksum) for storage in storages if storage.checksum),
+                       key=lambda pair: pair[0].nbytes, reverse=True)
+    if len(with_sums) < 2 or sum(storage.nbytes for storage, _ in with_sums) < _WORTH_THREADS:
+        results = list(map(_is_whole, with_sums))
     else:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:    # checksums let go of Python's lock
-            found = pool.map(_measure, checked)
-    for storage, value in zip(checked, found):
-        if value != storage.checksum.value:
-            raise WeightsError(f"{storage.name} {storage.checksum.complaint}")
+        with ThreadPoolExecutor(CORES) as pool:     # checksums let go of Python's lock
+            results = list(pool.map(_is_whole, with_sums))
+    for (storage, checksum), whole in zip(with_sums, results):
+        if not whole:
+            raise WeightsError(f"{storage.name} {checksum.complaint}")
 
 
-def _measure(storage):
-    return storage.checksum.function(storage.data)
+def _is_whole(pair: tuple[Storage, Checksum]) -> bool:
+    storage, checksum = pair
+    return checksum.function(storage.data) == checksum.value

@@ -1,20 +1,21 @@
 """Transforms from images to arrays, and of arrays."""
 
-from __future__ import annotations
-
 import math
+from collections.abc import Sequence
 from numbers import Real
 
 import numpy as np
+from PIL import Image
 
-from minigrad.data.arguments import channels_of, interval, probability
-from minigrad.data.transforms.base import ArrayTransform, Drawing, ImageTransform
+from minigrad.data.arguments import Channels, Range, check_channels, interval, probability
+from minigrad.data.transforms.base import (ArrayTransform, Drawing, ImageTransform, printed,
+                                           random_sides)
 
 
 class ToArray(ImageTransform):
     """Pillow image (RGB or grey) -> float32 array (C, H, W), contiguous, in 0..1: bytes / 255."""
 
-    def apply(self, image):
+    def apply(self, image: Image.Image) -> np.ndarray:
         if image.mode not in ("RGB", "L"):
             raise ValueError(f"ToArray: the image's mode must be RGB or L, got {image.mode}; "
                              "convert it before")
@@ -22,33 +23,28 @@ class ToArray(ImageTransform):
         out = np.empty((pixels.shape[2], *pixels.shape[:2]), np.float32)
         return np.divide(pixels.transpose(2, 0, 1), 255, out=out, dtype=np.float32)
 
-    def __repr__(self):
-        return "ToArray()"
+    __repr__ = printed()
 
 
 class ToTensor(ToArray):
     """PyTorch's name of ToArray. It gives an array; batches become Tensors where they are used."""
 
-    def __repr__(self):
-        return "ToTensor()"
-
 
 class Normalize(ArrayTransform):
     """y = (x - mean) / std, channel by channel, on arrays (C, H, W)."""
 
-    def __init__(self, mean, std):
+    def __init__(self, mean: Channels, std: Channels) -> None:
         self.mean, self.std = mean, std
-        channels_of("Normalize", mean, std)
+        check_channels("Normalize", mean, std)
 
-    def apply(self, x):
+    def apply(self, x: np.ndarray) -> np.ndarray:
         if len(x) != len(self.mean):
             raise ValueError(f"Normalize: mean has {len(self.mean)} channels, the image {len(x)}")
         y = x - np.array(self.mean, x.dtype)[:, None, None]
         y /= np.array(self.std, x.dtype)[:, None, None]
         return y
 
-    def __repr__(self):
-        return f"Normalize(mean={self.mean}, std={self.std})"
+    __repr__ = printed("mean", "std")
 
 
 class RandomErasing(Drawing, ArrayTransform):
@@ -60,7 +56,8 @@ class RandomErasing(Drawing, ArrayTransform):
     Zhong et al., "Random Erasing Data Augmentation", AAAI 2020, algorithm 1.
     """
 
-    def __init__(self, p=0.5, scale=(0.02, 0.33), ratio=(0.3, 3.3), value=0):
+    def __init__(self, p: float = 0.5, scale: Range = (0.02, 0.33), ratio: Range = (0.3, 3.3),
+                 value: float | Sequence[float] | str = 0) -> None:
         self.p = probability("RandomErasing", p)
         self.scale, self.ratio, self.value = scale, ratio, value
         interval("RandomErasing", "scale", scale, 0, 1)
@@ -72,29 +69,30 @@ class RandomErasing(Drawing, ArrayTransform):
             raise ValueError('RandomErasing: value must be a number, one per channel or "random", '
                              f"got {value!r}")
 
-    def draw(self, x, rng):
+    def draw(self, x: np.ndarray,
+             rng: np.random.Generator) -> tuple[()] | tuple[int, int, np.ndarray]:
         """(top, left, and what is put there (C, height, width)), or () to leave all as it is."""
         channels, rows, columns = x.shape
         if rng.random() >= self.p:
             return ()
         for _ in range(10):
-            area = rows * columns * rng.uniform(*self.scale)
-            ratio = math.exp(rng.uniform(*np.log(self.ratio)))
-            height, width = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+            height, width = random_sides(rows * columns, self.scale, self.ratio, rng)
             if height < rows and width < columns:
                 cover = self._cover((channels, height, width), x.dtype, rng)
                 return (int(rng.integers(rows - height + 1)),
                         int(rng.integers(columns - width + 1)), cover)
         return ()
 
-    def apply(self, x, top=0, left=0, cover=None):
+    def apply(self, x: np.ndarray, top: int = 0, left: int = 0,
+              cover: np.ndarray | None = None) -> np.ndarray:
         if cover is None:
             return x
         y = x.copy()
         y[:, top:top + cover.shape[1], left:left + cover.shape[2]] = cover
         return y
 
-    def _cover(self, shape, dtype, rng):
+    def _cover(self, shape: tuple[int, int, int], dtype: np.dtype,
+               rng: np.random.Generator) -> np.ndarray:
         if isinstance(self.value, str):
             return rng.standard_normal(shape, np.float32).astype(dtype, copy=False)
         values = np.array(self.value, dtype).reshape(-1, 1, 1)
@@ -103,6 +101,4 @@ class RandomErasing(Drawing, ArrayTransform):
                              f"{shape[0]}")
         return np.broadcast_to(values, shape)
 
-    def __repr__(self):
-        return (f"RandomErasing(p={self.p}, scale={self.scale}, ratio={self.ratio}, "
-                f"value={self.value}, inplace=False)")
+    __repr__ = printed("p", "scale", "ratio", "value", rest="inplace=False")

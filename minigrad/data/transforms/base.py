@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import inspect
+import math
+from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -13,6 +16,7 @@ from minigrad.backend import generator
 
 _POSITIONAL = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
 _NAMES = "rng", "generator"
+_SECOND = "the second"      # whatever its name is
 _LONGEST = 160      # characters of a transform's printed form in a message
 
 
@@ -31,54 +35,52 @@ class Step:
     readable signature, gets the image alone: `f(image)`, `f(image, size=32)`, `f(*arguments)`.
     """
 
-    def __init__(self, transform, who: str):
+    def __init__(self, transform: Callable, who: str) -> None:
         """Raises ValueError if it cannot be called, TypeError if not with those; `who` asks."""
         if not callable(transform):
             raise ValueError(f"{who}: transforms must be callable, got {transform!r}")
         if isinstance(transform, type) and issubclass(transform, (Compose, Transform)):
             name = transform.__name__
             raise TypeError(f"{who}: {name} is a class; give one of its objects, as {name}(...)")
-        self.transform, self._way = transform, _way(transform, who)
+        self.transform: Callable = transform
+        self._parameter = _generator_parameter(transform, who)
 
-    def __call__(self, image, rng):
-        if self._way == "alone":
+    def __call__(self, image: object, rng: np.random.Generator | None) -> object:
+        if self._parameter is None:
             return self.transform(image)
-        if self._way == "second":
+        if self._parameter == _SECOND:
             return self.transform(image, rng)
-        return self.transform(image, **{self._way: rng})
+        return self.transform(image, **{self._parameter: rng})
 
 
-def _way(transform, who):
-    """How the generator is given: as "second" argument or by a name; or the image is "alone"."""
+def _generator_parameter(transform: Callable, who: str) -> str | None:
+    """Which parameter takes the generator: one of `_NAMES`, `_SECOND` or, if none does, None."""
     try:
         signature = inspect.signature(transform)
     except (TypeError, ValueError):             # of what is written in C, some have none
-        return "alone"
+        return None
     parameters = signature.parameters
     bound = transform.keywords if isinstance(transform, partial) else {}
     free = [name for name in _NAMES if name in parameters and name not in bound]
     second = [p for p in parameters.values() if p.kind in _POSITIONAL][1:2]
     if second and (second[0].name in free or second[0].default is inspect.Parameter.empty):
-        way, arguments, names = "second", (None, None), {}
+        parameter: str | None = _SECOND
+        arguments: tuple[None, ...] = (None, None)
+        names: dict[str, None] = {}
     elif free:
-        way, arguments, names = free[0], (None,), {free[0]: None}
+        parameter, arguments, names = free[0], (None,), {free[0]: None}
     else:
-        way, arguments, names = "alone", (None,), {}
+        parameter, arguments, names = None, (None,), {}
     try:
         signature.bind(*arguments, **names)
     except TypeError as error:
         raise TypeError(f"{who}: a transform is called with an image, or with an image and a "
-                        f"generator, which {printed(transform)}{signature} does not take: {error}"
+                        f"generator, which {describe(transform)}{signature} does not take: {error}"
                         ) from None
-    return way
+    return parameter
 
 
-def steps_of(transforms, who: str) -> list[Step]:
-    """A Step for each."""
-    return [Step(transform, who) for transform in transforms]
-
-
-def prepared(step: Step, x, rng, name: str):
+def apply_step(step: Step, x: object, rng: np.random.Generator | None, name: str) -> object:
     """What a step makes of the sample `name`; in a Compose, each of its steps by itself.
 
     Raises TransformError, whatever the transform raised.
@@ -86,7 +88,7 @@ def prepared(step: Step, x, rng, name: str):
     if type(step.transform) is Compose:
         rng = generator("transforms") if rng is None else rng
         for inner in step.transform.steps():
-            x = prepared(inner, x, rng, name)
+            x = apply_step(inner, x, rng, name)
         return x
     try:
         return step(x, rng)
@@ -95,15 +97,15 @@ def prepared(step: Step, x, rng, name: str):
         if not isinstance(error, (ValueError, TransformError)):
             reason = f"{type(error).__name__}: {reason}"
         raise TransformError(
-            f"the transform {printed(step.transform)} failed on {name}: {reason}") from error
+            f"the transform {describe(step.transform)} failed on {name}: {reason}") from error
 
 
-def printed(transform) -> str:
+def describe(transform: Callable) -> str:
     """One line that tells which transform it is; a function by its name."""
     if type(transform).__repr__ is object.__repr__:
         return type(transform).__name__
     if isinstance(transform, partial):
-        return f"{printed(transform.func)}(...)"
+        return f"{describe(transform.func)}(...)"
     text = getattr(transform, "__qualname__", None) or " ".join(repr(transform).split())
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST - 3]}..."
 
@@ -111,11 +113,13 @@ def printed(transform) -> str:
 class Compose:
     """One transform after the other: callables of (image, rng), or of the image alone: see Step."""
 
-    def __init__(self, transforms):
+    def __init__(self, transforms: Iterable[Callable]) -> None:
+        """Raises as `Step` for what is no transform."""
         self.transforms = list(transforms)
-        self._steps = steps_of(self.transforms, "Compose")
+        self._steps: list[Step] = []
+        self.steps()
 
-    def __call__(self, image, rng=None):
+    def __call__(self, image: object, rng: np.random.Generator | None = None) -> object:
         rng = generator("transforms") if rng is None else rng
         for step in self.steps():
             image = step(image, rng)
@@ -125,29 +129,40 @@ class Compose:
         """Its transforms with the way each is called; made anew if the list has been changed."""
         steps = self._steps
         if len(steps) != len(self.transforms) or any(
-                step.transform is not now for step, now in zip(steps, self.transforms)):
-            steps = self._steps = steps_of(self.transforms, "Compose")
+                step.transform is not current for step, current in zip(steps, self.transforms)):
+            steps = self._steps = [Step(transform, "Compose") for transform in self.transforms]
         return steps
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "\n".join(["Compose(", *(f"    {step}" for step in self.transforms), ")"])
+
+
+def printed(*names: str, rest: str = "") -> Callable[[Any], str]:
+    """A `__repr__`, as Resize(size=256, ...): the parameters of these names, then the rest."""
+    def text(self: Any) -> str:
+        parts = [f"{name}={getattr(self, name)}" for name in names] + [rest] * bool(rest)
+        return f"{type(self).__name__}({', '.join(parts)})"
+    return text
 
 
 class Transform:
     """A step of the library: `apply(x, *parameters(x, rng))`, once `x` is what it can take."""
 
-    def __call__(self, x, rng=None):
+    check: Callable[[object], None]     # raises TypeError for anything else
+    apply: Callable
+
+    def __call__(self, x: object, rng: np.random.Generator | None = None) -> object:
         self.check(x)
         return self.apply(x, *self.parameters(x, rng))
 
-    def parameters(self, x, rng):
+    def parameters(self, x: object, rng: np.random.Generator | None) -> tuple:
         return ()
 
 
 class ImageTransform(Transform):
     """A step that takes a Pillow image: `apply(image)`."""
 
-    def check(self, image):
+    def check(self, image: object) -> None:
         if not isinstance(image, Image.Image):
             raise TypeError(f"{type(self).__name__}: expected a Pillow image, got "
                             f"{type(image).__name__}; it belongs before ToArray")
@@ -156,7 +171,7 @@ class ImageTransform(Transform):
 class ArrayTransform(Transform):
     """A step that takes a float array (C, H, W): `apply(x)`."""
 
-    def check(self, x):
+    def check(self, x: object) -> None:
         if not isinstance(x, np.ndarray) or x.ndim != 3 or x.dtype.kind != "f":
             raise TypeError(f"{type(self).__name__}: expected a float array (C, H, W), got "
                             f"{getattr(x, 'shape', type(x).__name__)}; it belongs after ToArray")
@@ -165,8 +180,19 @@ class ArrayTransform(Transform):
 class Drawing:
     """Mixed into a step with random parameters: `apply(x, *draw(x, rng))`."""
 
-    def parameters(self, x, rng):
+    draw: Callable[..., tuple]
+
+    def parameters(self, x: object, rng: np.random.Generator | None) -> tuple:
         return self.draw(x, generator("transforms") if rng is None else rng)
+
+
+def random_sides(area: int, scale: tuple[float, float], ratio: tuple[float, float],
+                 rng: np.random.Generator) -> tuple[int, int]:
+    """Two sides of a rectangle, rounded: its area is uniform in `scale` times `area`, the ratio of
+    the first to the second log-uniform in `ratio`."""
+    drawn = area * rng.uniform(*scale)
+    first_to_second = math.exp(rng.uniform(*np.log(ratio)))
+    return round(math.sqrt(drawn * first_to_second)), round(math.sqrt(drawn / first_to_second))
 
 
 class RandomTransform(Drawing, ImageTransform):

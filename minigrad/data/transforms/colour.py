@@ -1,57 +1,17 @@
 """Transforms of the colours: brightness and its kin, grey, blur."""
 
-from __future__ import annotations
-
 import math
 from numbers import Real
 
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from minigrad.data.arguments import interval, probability
-from minigrad.data.transforms.base import ImageTransform, RandomTransform
+from minigrad.arguments import is_integer, plain
+from minigrad.data.arguments import Range, Size, interval, probability
+from minigrad.data.transforms.base import ImageTransform, RandomTransform, printed
 
 
-class ColorJitter(RandomTransform):
-    """Brightness, contrast, saturation and hue changed by random factors, in random order.
-
-    The first three: a factor uniform in (low, high), or v for (max(0, 1 - v), 1 + v). `hue`: a
-    shift uniform in (low, high) within (-0.5, 0.5), or v for (-v, v); 1 is once round the wheel.
-    """
-
-    def __init__(self, brightness=0, contrast=0, saturation=0, hue=0):
-        self.brightness = self._factors("brightness", brightness)
-        self.contrast = self._factors("contrast", contrast)
-        self.saturation = self._factors("saturation", saturation)
-        hue = (-hue, hue) if isinstance(hue, Real) and hue >= 0 else hue
-        hue = interval("ColorJitter", "hue", hue, -0.5, 0.5)
-        self.hue = None if hue == (0, 0) else hue
-
-    @staticmethod
-    def _factors(name, value):
-        if isinstance(value, Real) and value >= 0:
-            value = max(0, 1 - value), 1 + value
-        low, high = interval("ColorJitter", name, value, 0, math.inf)
-        return None if low == high == 1 else (low, high)
-
-    def draw(self, image, rng):
-        """(name, factor) of each change, in the order of their application."""
-        ranges = [(name, getattr(self, name))
-                  for name in ("brightness", "contrast", "saturation", "hue")]
-        ranges = [ranges[k] for k in rng.permutation(4)]
-        return tuple((name, rng.uniform(*pair)) for name, pair in ranges if pair is not None)
-
-    def apply(self, image, *changes):
-        for name, factor in changes:
-            image = _CHANGES[name](image, factor)
-        return image
-
-    def __repr__(self):
-        return (f"ColorJitter(brightness={self.brightness}, contrast={self.contrast}, "
-                f"saturation={self.saturation}, hue={self.hue})")
-
-
-def _shift_hue(image, factor):
+def _shift_hue(image: Image.Image, factor: float) -> Image.Image:
     if image.mode == "L":
         return image
     hue, saturation, value = image.convert("HSV").split()
@@ -65,37 +25,72 @@ _CHANGES = {"brightness": lambda image, factor: ImageEnhance.Brightness(image).e
             "hue": _shift_hue}
 
 
+class ColorJitter(RandomTransform):
+    """Brightness, contrast, saturation and hue changed by random factors, in random order.
+
+    The first three: a factor uniform in (low, high), or v for (max(0, 1 - v), 1 + v). `hue`: a
+    shift uniform in (low, high) within (-0.5, 0.5), or v for (-v, v); 1 is once round the wheel.
+    """
+
+    def __init__(self, brightness: float | Range = 0, contrast: float | Range = 0,
+                 saturation: float | Range = 0, hue: float | Range = 0) -> None:
+        self.brightness = self._factors("brightness", brightness)
+        self.contrast = self._factors("contrast", contrast)
+        self.saturation = self._factors("saturation", saturation)
+        hue = (-hue, hue) if isinstance(hue, Real) and hue >= 0 else hue
+        hue = interval("ColorJitter", "hue", hue, -0.5, 0.5)
+        self.hue = None if hue == (0, 0) else hue
+
+    @staticmethod
+    def _factors(name: str, value: float | Range) -> Range | None:
+        if isinstance(value, Real) and value >= 0:
+            value = max(0, 1 - value), 1 + value
+        low, high = interval("ColorJitter", name, value, 0, math.inf)
+        return None if low == high == 1 else (low, high)
+
+    def draw(self, image: Image.Image, rng: np.random.Generator) -> tuple[tuple[str, float], ...]:
+        """(name, factor) of each change, in the order of their application."""
+        names = [list(_CHANGES)[k] for k in rng.permutation(4)]
+        return tuple((name, rng.uniform(*pair)) for name in names
+                     if (pair := getattr(self, name)) is not None)
+
+    def apply(self, image: Image.Image, *changes: tuple[str, float]) -> Image.Image:
+        for name, factor in changes:
+            image = _CHANGES[name](image, factor)
+        return image
+
+    __repr__ = printed(*_CHANGES)
+
+
 class Grayscale(ImageTransform):
     """Grey, as one channel or as three that are alike: 0.299 R + 0.587 G + 0.114 B (Rec. 601)."""
 
-    def __init__(self, num_output_channels=1):
+    def __init__(self, num_output_channels: int = 1) -> None:
         if type(num_output_channels) is not int or num_output_channels not in (1, 3):
             raise ValueError("Grayscale: num_output_channels must be 1 or 3, got "
                              f"{num_output_channels!r}")
         self.num_output_channels = num_output_channels
 
-    def apply(self, image):
+    def apply(self, image: Image.Image) -> Image.Image:
         return _grey(image, self.num_output_channels)
 
-    def __repr__(self):
-        return f"Grayscale(num_output_channels={self.num_output_channels})"
+    __repr__ = printed("num_output_channels")
 
 
 class RandomGrayscale(RandomTransform):
     """Grey with probability `p`, in as many channels as before."""
 
-    def __init__(self, p=0.1):
+    def __init__(self, p: float = 0.1) -> None:
         self.p = probability("RandomGrayscale", p)
 
-    def draw(self, image, rng):
+    def draw(self, image: Image.Image, rng: np.random.Generator) -> tuple[bool]:
         """(whether to take the colours away,)"""
         return (rng.random() < self.p,)
 
-    def apply(self, image, grey):
+    def apply(self, image: Image.Image, grey: bool) -> Image.Image:
         return _grey(image, len(image.getbands())) if grey else image
 
-    def __repr__(self):
-        return f"RandomGrayscale(p={self.p})"
+    __repr__ = printed("p")
 
 
 class GaussianBlur(RandomTransform):
@@ -106,21 +101,21 @@ class GaussianBlur(RandomTransform):
     that is not larger than half the window is a ValueError.
     """
 
-    def __init__(self, kernel_size, sigma=(0.1, 2.0)):
+    def __init__(self, kernel_size: Size, sigma: float | Range = (0.1, 2.0)) -> None:
         sides = kernel_size if isinstance(kernel_size, (tuple, list)) else (kernel_size,) * 2
-        if len(sides) != 2 or not all(isinstance(n, int) and n > 0 and n % 2 for n in sides):
+        if len(sides) != 2 or not all(is_integer(n, 1) and n % 2 for n in sides):
             raise ValueError("GaussianBlur: kernel_size must be one or two odd positive integers, "
                              f"got {kernel_size!r}")
-        self.kernel_size = sides
+        self.kernel_size = plain(sides)
         self.sigma = sigma if isinstance(sigma, (tuple, list)) else (sigma, sigma)
         if interval("GaussianBlur", "sigma", self.sigma, 0, math.inf)[0] == 0:
             raise ValueError(f"GaussianBlur: sigma must be positive, got {sigma!r}")
 
-    def draw(self, image, rng):
+    def draw(self, image: Image.Image, rng: np.random.Generator) -> tuple[float]:
         """(sigma in pixels,)"""
         return (rng.uniform(*self.sigma),)
 
-    def apply(self, image, sigma):
+    def apply(self, image: Image.Image, sigma: float) -> Image.Image:
         pixels = np.asarray(image)
         if any(size // 2 >= side for size, side in zip(self.kernel_size, image.size)):
             width, height = (size // 2 + 1 for size in self.kernel_size)
@@ -129,14 +124,13 @@ class GaussianBlur(RandomTransform):
                              f"{image.height}; resize it before")
         smooth = pixels.astype(np.float32)
         for axis, size in ((1, self.kernel_size[0]), (0, self.kernel_size[1])):
-            smooth = _blurred(smooth, axis, size, sigma)
+            smooth = _blur(smooth, axis, size, sigma)
         return Image.fromarray(np.rint(smooth).astype(np.uint8))
 
-    def __repr__(self):
-        return f"GaussianBlur(kernel_size={self.kernel_size}, sigma={self.sigma})"
+    __repr__ = printed("kernel_size", "sigma")
 
 
-def _blurred(pixels, axis, size, sigma):
+def _blur(pixels: np.ndarray, axis: int, size: int, sigma: float) -> np.ndarray:
     """Weighted sums along an axis, tap by tap."""
     x = np.arange(size) - size // 2
     weights = np.exp(-0.5 * (x / sigma) ** 2)
@@ -149,6 +143,6 @@ def _blurred(pixels, axis, size, sigma):
     return np.moveaxis(out, 0, axis)
 
 
-def _grey(image, channels):
+def _grey(image: Image.Image, channels: int) -> Image.Image:
     grey = image.convert("L")
     return grey if channels == 1 else Image.merge("RGB", (grey,) * 3)

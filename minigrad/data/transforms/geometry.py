@@ -1,15 +1,16 @@
 """Transforms of the shape: resizing, cropping, flipping, turning."""
 
-from __future__ import annotations
-
 import math
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from minigrad.data.arguments import borders, colour, interval, pair, positive, probability
-from minigrad.data.transforms.base import ImageTransform, RandomTransform
+from minigrad.data.arguments import (Fill, Range, Size, borders, colour, height_and_width, interval,
+                                     probability, resize_image, target_sides, side_or_sides)
+from minigrad.data.transforms.base import (ImageTransform, RandomTransform, printed,
+                                           random_sides)
 
 PADDING_MODES = ("constant", "edge", "reflect", "symmetric")
 
@@ -18,24 +19,20 @@ class Resize(ImageTransform):
     """Resize to (height, width), or the shorter side to an int, keeping the proportions.
 
     Bilinear, and antialiased (Pillow widens the filter when it shrinks an image), on bytes.
-    The longer side is cut to an integer, as in torchvision.
+    The longer side is cut to an integer, as in torchvision. Raises ValueError for a shape that
+    would get more than 89,478,485 pixels, the most that a photograph may have.
     """
 
-    def __init__(self, size):
-        self.size = (pair if isinstance(size, (tuple, list)) else positive)("Resize", size)
+    def __init__(self, size: Size) -> None:
+        self.size = side_or_sides("Resize", size)
 
-    def apply(self, image):
-        if isinstance(self.size, int):
-            short = min(image.size)
-            width, height = (int(self.size * side / short) for side in image.size)
-        else:
-            height, width = self.size
+    def apply(self, image: Image.Image) -> Image.Image:
+        height, width = target_sides(self.size, image)
         if image.size == (width, height):
             return image
-        return image.resize((width, height), Image.Resampling.BILINEAR)
+        return resize_image("Resize", image, width, height)
 
-    def __repr__(self):
-        return f"Resize(size={self.size}, interpolation=bilinear, max_size=None, antialias=True)"
+    __repr__ = printed("size", rest="interpolation=bilinear, max_size=None, antialias=True")
 
 
 class CenterCrop(ImageTransform):
@@ -44,16 +41,15 @@ class CenterCrop(ImageTransform):
     Halves round to even, Python's and so torchvision's way.
     """
 
-    def __init__(self, size):
-        self.size = pair("CenterCrop", size)
+    def __init__(self, size: Size) -> None:
+        self.size = height_and_width("CenterCrop", size)
 
-    def apply(self, image):
+    def apply(self, image: Image.Image) -> Image.Image:
         left, top = (round((side - crop) / 2) if side >= crop else -((crop - side) // 2)
                      for side, crop in zip(image.size, reversed(self.size)))
         return _crop(image, top, left, *self.size)
 
-    def __repr__(self):
-        return f"CenterCrop(size={self.size})"
+    __repr__ = printed("size")
 
 
 class RandomCrop(RandomTransform):
@@ -66,8 +62,10 @@ class RandomCrop(RandomTransform):
     ValueError.
     """
 
-    def __init__(self, size, padding=None, pad_if_needed=False, fill=0, padding_mode="constant"):
-        self.size = pair("RandomCrop", size)
+    def __init__(self, size: Size, padding: int | tuple[int, ...] | None = None,
+                 pad_if_needed: bool = False, fill: Fill = 0,
+                 padding_mode: str = "constant") -> None:
+        self.size = height_and_width("RandomCrop", size)
         self.borders = borders(padding)
         self.padding, self.pad_if_needed = padding, pad_if_needed
         self.fill = colour("RandomCrop", fill)
@@ -76,16 +74,16 @@ class RandomCrop(RandomTransform):
                              f"got {padding_mode!r}")
         self.padding_mode = padding_mode
 
-    def draw(self, image, rng):
+    def draw(self, image: Image.Image, rng: np.random.Generator) -> tuple[int, int]:
         """(top, left) of the window in the padded image."""
         free = [len(axis) - crop for axis, crop in zip(self.axes(image), self.size)]
         if min(free) < 0:
             raise ValueError(f"RandomCrop: size {self.size} is larger than the image "
                              f"{image.size[::-1]} (height, width); resize it before, or use "
                              "pad_if_needed=True")
-        return tuple(int(rng.integers(n + 1)) for n in free)
+        return int(rng.integers(free[0] + 1)), int(rng.integers(free[1] + 1))
 
-    def apply(self, image, top, left):
+    def apply(self, image: Image.Image, top: int, left: int) -> Image.Image:
         height, width = self.size
         rows, columns = self.axes(image)
         rows, columns = rows[top:top + height], columns[left:left + width]
@@ -96,7 +94,7 @@ class RandomCrop(RandomTransform):
         pixels[:, columns < 0] = self.fill
         return Image.fromarray(pixels)
 
-    def axes(self, image):
+    def axes(self, image: Image.Image) -> list[np.ndarray]:
         """Per row and per column of the padded image: where it comes from, -1 for `fill`."""
         left, top, right, bottom = self.borders
         axes = []
@@ -108,11 +106,13 @@ class RandomCrop(RandomTransform):
             axes.append(axis)
         return axes
 
-    def _pad(self, axis, before, after):
-        filling = {"constant_values": -1} if self.padding_mode == "constant" else {}
-        return np.pad(axis, (before, after), self.padding_mode, **filling)
+    def _pad(self, axis: np.ndarray, before: int, after: int) -> np.ndarray:
+        if self.padding_mode == "constant":
+            return np.pad(axis, (before, after), constant_values=-1)
+        mode: Any = self.padding_mode       # one of PADDING_MODES
+        return np.pad(axis, (before, after), mode)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"RandomCrop(size={self.size}, padding={self.padding}" + "".join(
             f", {name}={value}" for name, value, default in (
                 ("pad_if_needed", self.pad_if_needed, False), ("fill", self.fill, 0),
@@ -127,20 +127,19 @@ class RandomResizedCrop(RandomTransform):
     Szegedy et al., "Going deeper with convolutions", CVPR 2015, section 6.
     """
 
-    def __init__(self, size, scale=(0.08, 1.0), ratio=(3 / 4, 4 / 3)):
-        self.size = pair("RandomResizedCrop", size)
+    def __init__(self, size: Size, scale: Range = (0.08, 1.0),
+                 ratio: Range = (3 / 4, 4 / 3)) -> None:
+        self.size = height_and_width("RandomResizedCrop", size)
         self.scale = interval("RandomResizedCrop", "scale", scale, 0, math.inf)
         self.ratio = interval("RandomResizedCrop", "ratio", ratio, 0, math.inf)
         if self.scale[1] == 0 or self.ratio[0] == 0:
             raise ValueError("RandomResizedCrop: scale and ratio must be positive, got "
                              f"scale={scale}, ratio={ratio}")
 
-    def draw(self, image, rng):
+    def draw(self, image: Image.Image, rng: np.random.Generator) -> tuple[int, int, int, int]:
         """(top, left, height, width) of the window."""
         for _ in range(10):
-            area = image.width * image.height * rng.uniform(*self.scale)
-            ratio = math.exp(rng.uniform(*np.log(self.ratio)))
-            width, height = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+            width, height = random_sides(image.width * image.height, self.scale, self.ratio, rng)
             if 0 < width <= image.width and 0 < height <= image.height:
                 return (int(rng.integers(image.height - height + 1)),
                         int(rng.integers(image.width - width + 1)), height, width)
@@ -151,11 +150,12 @@ class RandomResizedCrop(RandomTransform):
             width = round(height * self.ratio[1])
         return (image.height - height) // 2, (image.width - width) // 2, height, width
 
-    def apply(self, image, top, left, height, width):
+    def apply(self, image: Image.Image, top: int, left: int, height: int,
+              width: int) -> Image.Image:
         window = _crop(image, top, left, height, width)
         return window.resize(self.size[::-1], Image.Resampling.BILINEAR)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         scale, ratio = (tuple(round(v, 4) for v in pair) for pair in (self.scale, self.ratio))
         return (f"RandomResizedCrop(size={self.size}, scale={scale}, ratio={ratio}, "
                 "interpolation=bilinear, antialias=True)")
@@ -164,18 +164,19 @@ class RandomResizedCrop(RandomTransform):
 class _RandomFlip(RandomTransform):
     """Mirror the image with probability `p`."""
 
-    def __init__(self, p=0.5):
+    mirror: Image.Transpose
+
+    def __init__(self, p: float = 0.5) -> None:
         self.p = probability(type(self).__name__, p)
 
-    def draw(self, image, rng):
+    def draw(self, image: Image.Image, rng: np.random.Generator) -> tuple[bool]:
         """(whether to flip,)"""
         return (rng.random() < self.p,)
 
-    def apply(self, image, flip):
+    def apply(self, image: Image.Image, flip: bool) -> Image.Image:
         return image.transpose(self.mirror) if flip else image
 
-    def __repr__(self):
-        return f"{type(self).__name__}(p={self.p})"
+    __repr__ = printed("p")
 
 
 class RandomHorizontalFlip(_RandomFlip):
@@ -196,31 +197,32 @@ class RandomRotation(RandomTransform):
     Counter-clockwise; the nearest pixel is taken, and `fill` outside the image.
     """
 
-    def __init__(self, degrees, fill=0):
+    def __init__(self, degrees: float | Range, fill: Fill = 0) -> None:
         if isinstance(degrees, Real) and degrees >= 0:
             degrees = (-degrees, degrees)
         self.degrees = list(interval("RandomRotation", "degrees", degrees, -math.inf, math.inf))
         self.fill = colour("RandomRotation", fill)
 
-    def draw(self, image, rng):
+    def draw(self, image: Image.Image, rng: np.random.Generator) -> tuple[float]:
         """(angle in degrees,)"""
-        return (rng.uniform(*self.degrees),)
+        low, high = self.degrees
+        return (rng.uniform(low, high),)
 
-    def apply(self, image, angle):
+    def apply(self, image: Image.Image, angle: float) -> Image.Image:
         bands = len(image.getbands())
         fill = self.fill if isinstance(self.fill, tuple) else (self.fill,) * bands
         return image.rotate(angle, Image.Resampling.NEAREST,
                             fillcolor=fill if bands > 1 else fill[0])
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (f"RandomRotation(degrees={self.degrees}, interpolation=nearest, expand=False, "
                 f"fill={self.fill})")
 
 
-def _crop(image, top, left, height, width):
+def _crop(image: Image.Image, top: int, left: int, height: int, width: int) -> Image.Image:
     return image.crop((left, top, left + width, top + height))
 
 
-def _is_run(axis):
+def _is_run(axis: np.ndarray) -> bool:
     """Whether it is n, n + 1, n + 2 ...: no padding in it."""
     return axis[0] >= 0 and bool(np.all(np.diff(axis) == 1))

@@ -1,20 +1,19 @@
 """From a photograph to the array that a network expects, in one step that is kept with its weights.
 
     prepare = Preprocess(resize=256, crop=224)
-    x = prepare(Image.open("dog.jpg"))                          # (3, 224, 224) float32
+    x = prepare(read_image("dog.jpg"))                          # (3, 224, 224) float32
     photos = ImageFolder("photos", prepare)
 
 `minigrad.models.preprocess` has the one of every network with official weights.
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
-from minigrad.data.arguments import channels_of, pair, positive
+from minigrad.data.arguments import (Size, check_channels, positive_integer, resize_image,
+                                     target_sides, side_or_sides)
 from minigrad.data.transforms.base import ImageTransform
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)     # of ImageNet's red, green and blue
@@ -27,20 +26,20 @@ class Preprocess(ImageTransform):
     `resize`: the length of the shorter side, or (height, width); `crop`: the side of the square
     that is cut out of the middle, or None. Resizing is Pillow's bilinear on 8-bit samples, which
     averages over all the pixels that a new one covers. A Pillow image of any mode becomes
-    (3, H, W) float32. Raises ValueError for sizes, means and deviations that cannot be.
+    (3, H, W) float32. Raises ValueError for sizes, means and deviations that cannot be, and for a
+    shape that would get more than 89,478,485 pixels, the most that a photograph may have.
     """
 
-    resize: int | tuple[int, int]
+    resize: Size
     crop: int | None = None
     mean: tuple[float, ...] = MEAN
     std: tuple[float, ...] = STD
 
-    def __post_init__(self):
-        size = pair if isinstance(self.resize, (tuple, list)) else positive
-        object.__setattr__(self, "resize", size("Preprocess", self.resize))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "resize", side_or_sides("Preprocess", self.resize))
         if self.crop is not None:
-            object.__setattr__(self, "crop", positive("Preprocess", self.crop))
-        channels_of("Preprocess", self.mean, self.std)
+            object.__setattr__(self, "crop", positive_integer("Preprocess", self.crop))
+        check_channels("Preprocess", self.mean, self.std)
         if len(self.mean) not in (1, 3):
             raise ValueError("Preprocess: mean and std must have one channel or three, got "
                              f"mean={self.mean}, std={self.std}")
@@ -51,18 +50,14 @@ class Preprocess(ImageTransform):
     def apply(self, image: Image.Image) -> np.ndarray:
         image = image.convert("RGB")
         height, width = self.size(image)
-        image = image.resize((width, height), Image.Resampling.BILINEAR)
+        image = resize_image("Preprocess", image, width, height)
         if self.crop is not None:
             left, top = round((width - self.crop) / 2), round((height - self.crop) / 2)
             image = image.crop((left, top, left + self.crop, top + self.crop))
-        x = np.asarray(image, np.float32) / np.float32(255)
+        x: np.ndarray = np.asarray(image, np.float32) / np.float32(255)
         x = (x - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
         return np.ascontiguousarray(x.transpose(2, 0, 1))
 
-    def size(self, image):
+    def size(self, image: Image.Image) -> tuple[int, int]:
         """(height, width) of the image once resized."""
-        if not isinstance(self.resize, int):
-            return self.resize
-        short, long = sorted(image.size)
-        longer = int(self.resize * long / short)
-        return (longer, self.resize) if image.height > image.width else (self.resize, longer)
+        return target_sides(self.resize, image)

@@ -1,0 +1,1 @@
+"""Maxima and means of bins that tile an image."""

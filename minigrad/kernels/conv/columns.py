@@ -1,0 +1,164 @@
+"""Convolution by columns (im2col): each window laid out as a row, then one matrix product.
+
+    y = columns(x) matrix(w),   columns (N oh ow, kh kw C), matrix (kh kw C, O)
+
+The outputs are cut into blocks whose columns stay in a core's cache: several images, or a band of
+rows of one image. Each block is computed by one thread. In channels-last memory, a row of a window
+is kw C numbers in one run. With G groups there are G such products, of the channels of a group.
+"""
+
+import numpy as np
+
+from minigrad.backend import array_module
+from minigrad.kernels.runtime.threads import for_each, slices
+from minigrad.kernels.runtime.window import Window, empty, zeros
+
+BLOCK_BYTES = 2**20  # of columns at a time: half of a core's cache
+BLOCK_ROWS = 64  # of a matrix product, at least: with fewer, BLAS is slower
+PARTIAL_SUMS = 8  # of a weight gradient, at most: each takes as much memory as the filters
+BLOCKS_AT_A_TIME = 16  # whose columns are held in memory while threads share out the filters
+
+
+def forward(x, w, groups, b, window: Window):
+    """x (N, C, H, W), w (O, C/G, kh, kw), b (O) or None -> y (N, O, oh, ow)."""
+    oh, ow = window.output_size(*x.shape[2:])
+    y = empty((len(x), len(w), oh, ow), x, w, x if b is None else b)  # (N, O, oh, ow)
+    matrix = _matrix(w, groups)  # (G, kh kw C/G, O/G)
+    bias = None if b is None else b.reshape(groups, 1, 1, 1, -1)  # (G, 1, 1, 1, O/G)
+
+    def convolve(block):
+        part = grouped(y[block], groups)  # (G, n, rows, ow, O/G)
+        product = _columns(x, block, window, groups, ow) @ matrix  # (G, n rows ow, O/G)
+        part[...] = product.reshape(part.shape)  # (G, n, rows, ow, O/G)
+        if b is not None:
+            part += bias
+
+    for_each(convolve, _blocks(x, window, oh, ow))
+    return y
+
+
+def input_gradient(gy, w, window: Window, size, groups):
+    """The transpose of x -> y, at any stride.  gy (N, O, oh, ow) -> gx (N, C, *size) (col2im)."""
+    n, _, oh, ow = gy.shape
+    c = w.shape[1]
+    matrix = _matrix(w, groups).transpose(0, 2, 1)  # (G, O/G, kh kw C/G)
+    padded = zeros((n, c * groups, *window.padded_size(*size)), gy, w)  # (N, C, padded H, padded W)
+
+    def spread(images):
+        columns = pixel_rows(gy[images], groups) @ matrix  # (G, n oh ow, kh kw C/G)
+        columns = columns.reshape(
+            groups, -1, oh, ow, window.kh * window.kw, c)  # (G, n, oh, ow, kh kw, C/G)
+        for t, tap in enumerate(window.taps(padded[images], oh, ow)):
+            grouped(tap, groups)[...] += columns[:, :, :, :, t]  # (G, n, oh, ow, C/G)
+
+    for_each(spread, slices(n, matrix.shape[2] * groups * oh * ow * gy.itemsize, BLOCK_BYTES))
+    return window.cropped(padded, size)
+
+
+def weight_gradient(x, gy, window: Window, groups):
+    """The transpose of w -> y.  x (N, C, H, W), gy (N, O, oh, ow) -> gw (O, C/G, kh, kw).
+
+    gw is a sum of matrix products, one for each block. Threads share out the blocks if the filters
+    are small, and the filters, which are the rows of gw, if they are large.
+    """
+    oh, ow = gy.shape[2:]
+    c, o = x.shape[1] // groups, gy.shape[1] // groups
+    blocks = _blocks(x, window, oh, ow)
+    gw = np.zeros_like(x, np.result_type(x, gy), shape=(
+        groups, o, window.kh * window.kw * c))  # (G, O/G, kh kw C/G)
+    share = _sum_by_block if gw.nbytes <= BLOCK_BYTES else _sum_by_filter
+    share(gw, blocks,
+          lambda block: pixel_rows(gy[block], groups).transpose(0, 2, 1),  # (G, O/G, n h w)
+          lambda block: _columns(x, block, window, groups, ow))
+    gw = gw.reshape(groups * o, -1, c)  # (O, kh kw, C/G)
+    out = np.empty_like(gw, shape=(groups * o, c, window.kh * window.kw))
+    for t in range(window.kh * window.kw):  # in this order, the copy is fast
+        out[:, :, t] = gw[:, t]  # (O, C/G)
+    return out.reshape(groups * o, c, window.kh, window.kw)  # (O, C/G, kh, kw)
+
+
+def _sum_by_block(gw, blocks, rows, columns):
+    """gw += rows(block) columns(block) for all blocks: each thread adds some of the products."""
+    shares = [blocks[part] for part in slices(len(blocks), 1, -(-len(blocks) // PARTIAL_SUMS))]
+    sums = np.zeros_like(gw, shape=(len(shares), *gw.shape))
+
+    def add(share):
+        for block in shares[share]:
+            sums[share] += rows(block) @ columns(block)  # (G, O/G, kh kw C/G)
+
+    for_each(add, range(len(shares)))
+    gw += sums.sum(0)
+
+
+def _sum_by_filter(gw, blocks, rows, columns):
+    """gw += rows(block) columns(block) for all blocks: each thread makes some of the rows of gw."""
+    for start in range(0, len(blocks), BLOCKS_AT_A_TIME):
+        some = blocks[start:start + BLOCKS_AT_A_TIME]
+        lefts, rights = [None] * len(some), [None] * len(some)
+
+        def prepare(i):
+            lefts[i], rights[i] = rows(some[i]), columns(some[i])
+
+        def add(filters):
+            gw[:, filters] += left[:, filters] @ right  # (G, filters, kh kw C/G)
+
+        for_each(prepare, range(len(some)))
+        left = np.concatenate(lefts, 2)  # (G, O/G, pixels of the blocks)
+        right = np.concatenate(rights, 1)  # (G, pixels of the blocks, kh kw C/G)
+        for_each(add, slices(gw.shape[1], 1, BLOCK_ROWS))
+
+
+def _blocks(x, window, oh, ow):
+    """Indices (images, :, output rows) of parts of y, each with about BLOCK_BYTES of columns."""
+    n, c = x.shape[:2]
+    row_bytes = max(1, ow * window.kh * window.kw * c * x.itemsize)
+    rows = min(oh, max(BLOCK_BYTES // row_bytes, -(-BLOCK_ROWS // ow)))
+    images = max(BLOCK_BYTES // (row_bytes * oh), -(-BLOCK_ROWS // (oh * ow))) if rows == oh else 1
+    return bands(n, images, oh, rows)
+
+
+def bands(n, images, oh, rows):
+    """Indices (images, :, output rows) that cut N images into parts of so many images and rows."""
+    return [(part, slice(None), band)
+            for part in slices(n, 1, images) for band in slices(oh, 1, rows)]
+
+
+def _columns(x, block, window, groups, ow):
+    """The windows of a block of outputs as rows of matrices (G, n rows ow, kh kw C/G)."""
+    images, _, rows = block
+    if (window.kh, window.kw) == (1, 1) and not window.pads:
+        return pixel_rows(x[images, :, rows.start * window.sh:rows.stop * window.sh:window.sh,
+                            :ow * window.sw:window.sw], groups)
+    band = window.band(x[images], rows)
+    n, c, (s0, s1, s2, s3) = len(band), x.shape[1] // groups, band.strides
+    windows = array_module(x).lib.stride_tricks.as_strided(
+        band, (groups, n, rows.stop - rows.start, ow, window.kh, window.kw, c),
+        (c * s1, s0, window.sh * s2, window.sw * s3, window.dh * s2, window.dw * s3, s1))
+    # the only copy
+    return windows.reshape(groups, -1, window.kh * window.kw * c)  # (G, n rows ow, kh kw C/G)
+
+
+def grouped(x, groups):
+    """x (N, C, H, W) as a view (G, N, H, W, C/G)."""
+    n, c, h, w = x.shape
+    x = x.transpose(0, 2, 3, 1).reshape(n, h, w, groups, c // groups)  # (N, H, W, G, C/G)
+    return x.transpose(3, 0, 1, 2, 4)  # (G, N, H, W, C/G)
+
+
+def pixel_rows(x, groups):
+    """x (N, C, H, W) as matrices (G, N H W, C/G); no copy for one group and channels-last x."""
+    return grouped(x, groups).reshape(groups, -1, x.shape[1] // groups)  # (G, N H W, C/G)
+
+
+def _matrix(w, groups):
+    """w (O, C/G, kh, kw) as the matrices (G, kh kw C/G, O/G) that multiply columns.
+
+    The copy runs along O or C, whichever is closer together in memory. Along C the matrix is the
+    transpose of the copy, which BLAS takes as well.
+    """
+    o, c, kh, kw = w.shape
+    w = w.reshape(groups, o // groups, c, kh, kw)  # (G, O/G, C/G, kh, kw)
+    if abs(w.strides[1]) < abs(w.strides[2]):
+        return w.transpose(0, 3, 4, 2, 1).reshape(groups, kh * kw * c, -1)  # (G, kh kw C/G, O/G)
+    w = w.transpose(0, 1, 3, 4, 2).reshape(groups, o // groups, -1)  # (G, O/G, kh kw C/G)
+    return w.transpose(0, 2, 1)  # (G, kh kw C/G, O/G)

@@ -1,0 +1,1 @@
+"""Formulas of single elements, each in one pass over memory on the GPU."""

@@ -1,0 +1,40 @@
+// Functions of one element, in one pass over memory where NumPy makes several; the specifications
+// are the functions of cpu.py.
+//
+//   relu      y = max(x, 0)               gx = gy where y > 0, else 0
+//   sigmoid   y = 1 / (1 + exp(-x))       gx = gy y (1 - y)
+//   tanh                                  gx = gy (1 - y^2)
+//
+// Thread i makes element i in the order of memory, whatever the shape of the arrays.
+
+template <typename T, typename I>
+__global__ void relu(I size, const T* x, T* y) {  // NaN stays
+    I i = thread_number<I>();
+    if (i < size) y[i] = x[i] < 0 ? T(0) : x[i];
+}
+
+template <typename T, typename I>
+__global__ void relu_gradient(I size, const T* gy, const T* y, T* gx) {  // gy where y is NaN
+    I i = thread_number<I>();
+    if (i < size) gx[i] = y[i] <= 0 ? T(0) : gy[i];
+}
+
+template <typename T, typename I>
+__global__ void sigmoid(I size, const T* x, T* y) {  // exp(-|x|) never overflows
+    I i = thread_number<I>();
+    if (i >= size) return;
+    Wide<T> v = x[i], e = exp(v < 0 ? v : -v);
+    y[i] = (v < 0 ? e : 1) / (1 + e);
+}
+
+template <typename T, typename I>
+__global__ void sigmoid_gradient(I size, const T* gy, const T* y, T* gx) {
+    I i = thread_number<I>();
+    if (i < size) gx[i] = gy[i] * (y[i] * (1 - y[i]));
+}
+
+template <typename T, typename I>
+__global__ void tanh_gradient(I size, const T* gy, const T* y, T* gx) {
+    I i = thread_number<I>();
+    if (i < size) gx[i] = gy[i] * (1 - y[i] * y[i]);
+}

@@ -1,0 +1,1 @@
+"""Statistics of batches, and what normalises by them."""

@@ -1,0 +1,154 @@
+"""Batch normalisation of each channel: statistics, values and gradient, each in one pass over x.
+
+    m = mean x,   v = mean (x - m)^2,   s = 1 / sqrt(v + eps),   y = (x - m) s w + b
+
+An image is seen as rows of W C numbers, channels side by side, and a vector over the channels is
+repeated W times: long runs are what NumPy is fast at. Blocks of rows stay in a core's cache.
+"""
+
+import math
+
+import numpy as np
+
+from minigrad.kernels.elementwise.cpu import masked
+from minigrad.kernels.norm import gpu
+from minigrad.kernels.reduce.cpu import sum, sum_along
+from minigrad.kernels.runtime.cuda import gpu_form
+from minigrad.kernels.runtime.threads import for_each, slices
+
+SMALL = 2048  # numbers, up to so many, take no longer in float64
+BLOCK_BYTES = 2**18  # of x at a time; two or three arrays of that size are in use
+
+
+@gpu_form(gpu.statistics)
+def statistics(x, eps):
+    """x (N, C, ...) -> mean m, biased variance v and 1 / sqrt(v + eps), each (C), rounded once.
+
+    The squares of each block are taken around the mean of every eighth of its rows, and put right
+    by what is left of the sum: Chan, Golub and LeVeque, "Algorithms for computing the sample
+    variance", 1983, equation 1.7. Their equation 2.1 brings the blocks together.
+    """
+    rows, blocks, c = _rows(x)
+    sums, squares = np.zeros_like(rows, _accurate(x.dtype), shape=(2, len(blocks), c))
+    counts = np.empty_like(sums, shape=(len(blocks), 1))
+
+    def add(k):
+        part = rows[blocks[k]]
+        if part.size <= SMALL:
+            part = part.astype(sums.dtype)
+        counts[k] = part.size // c
+        some = part[::8]
+        centre = some.sum(0).reshape(-1, c).sum(0) / (some.size // c)  # (C)
+        d = part - _wide(centre, part)
+        left = _sum(d, c)
+        sums[k] = counts[k] * centre + left
+        d *= d
+        squares[k] = _sum(d, c) - left * left / counts[k]
+
+    for_each(add, range(len(blocks)))
+    n = math.prod(x.shape) // c
+    mean = sums.sum(0) / n  # (C)
+    var = (squares.sum(0) + (counts * (sums / counts - mean) ** 2).sum(0)) / n
+    return tuple(v.astype(x.dtype) for v in (mean, var, 1 / np.sqrt(var + eps)))
+
+
+@gpu_form(gpu.normalise)
+def normalise(x, mean, factor, b, relu=False):
+    """(x - mean) factor + b, all but x (N, C, ...) of shape (C); channels-last.
+
+    relu: the larger of that and 0, while a block is in the cache.
+    """
+    rows, blocks, _ = _rows(x)
+    out = np.empty_like(rows, np.result_type(x, factor, b))  # complex for the complex step
+
+    def write(block):
+        y = np.subtract(rows[block], _wide(mean, rows), out=out[block])
+        y *= _wide(factor, rows)
+        y += _wide(b, rows)
+        if relu:
+            np.maximum(y, 0, out=y)
+
+    for_each(write, blocks)
+    return _image(out, x)
+
+
+@gpu_form(gpu.gradient)
+def gradient(gy, x, mean, scale, w, y=None):
+    """(gx, gw, gb) of y = (x - mean) scale w + b, where mean and scale are those of x itself.
+
+    Given y, it is the larger of that and 0, and gy counts where not y <= 0.
+    """
+    (rows, blocks, c), (gradients, _, _) = _rows(x), _rows(gy)
+    dtype = np.result_type(x, gy, w)  # x's, or complex for the complex step
+    sums, products = np.zeros_like(rows, _accurate(dtype), shape=(2, len(blocks), c))
+    mean, out = _wide(mean, rows), np.empty_like(rows, dtype)  # (W C), (N ..., W C)
+    if y is not None:
+        outputs, arriving, gradients = _rows(y)[0], gradients, out
+
+    def add(k):
+        block = blocks[k]
+        if y is not None:  # what passes the ReLU; `write` reads it before it overwrites it
+            masked(arriving[block], ~(outputs[block] <= 0), out=out[block])
+        d = np.subtract(rows[block], mean, dtype=dtype)
+        d *= gradients[block]
+        sums[k], products[k] = _sum(gradients[block], c), _sum(d, c)
+
+    for_each(add, range(len(blocks)))
+    n = math.prod(x.shape) // c
+    gb, gw = sums.sum(0).astype(dtype), products.sum(0).astype(dtype) * scale
+    factor, slope = _wide(scale * w, rows), _wide(scale * w * scale * gw / n, rows)
+    shift = _wide(scale * w * gb / n, rows)
+
+    def write(block):
+        d = np.subtract(rows[block], mean, dtype=dtype)
+        d *= slope
+        d += shift
+        gx = np.multiply(gradients[block], factor, out=out[block])
+        gx -= d
+
+    for_each(write, blocks)
+    return _image(out, x), gw, gb
+
+
+@gpu_form(gpu.fixed_gradient)
+def fixed_gradient(gy, x, factor, y):
+    """(gx, gradient of factor, of shift) of y = max(x factor + shift, 0), the last two (C)."""
+    g, dims = masked(gy, ~(y <= 0)), (0, *range(2, x.ndim))
+    gx = g * factor.reshape(1, -1, *[1] * (x.ndim - 2))  # (N, C, ...) times (1, C, 1, ...)
+    return gx, sum(g * x, dims), sum(g, dims)
+
+
+def _rows(x):
+    """x (N, C, ..., W) as a matrix (N ..., W C), its blocks of rows, and C; a copy unless x is
+    channels-last."""
+    c, wide = x.shape[1], x.shape[-1] if x.ndim > 2 else 1
+    rows = np.moveaxis(x, 1, -1).reshape(-1, wide * c)  # (N ..., W C)
+    return rows, slices(len(rows), rows.shape[1] * x.itemsize, BLOCK_BYTES), c
+
+
+def _image(rows, like):
+    """The rows as an array of the shape of `like`, channels-last."""
+    n, c, *sizes = like.shape
+    return np.moveaxis(rows.reshape(n, *sizes, c), -1, 1)  # (N, C, ...)
+
+
+def _wide(v, rows):
+    """A vector (C) repeated to the width of the rows."""
+    return v[np.newaxis].repeat(rows.shape[1] // len(v), 0).ravel()  # (W C); np.tile is slower
+
+
+def _sum(rows, c):
+    """The sums (C) over a block."""
+    return sum_along(rows, 0).reshape(-1, c).sum(0, dtype=_accurate(rows.dtype))  # (C)
+
+
+def _accurate(dtype):
+    """The dtype in which the sums of blocks are added up."""
+    return np.result_type(dtype, np.float64)
+
+
+@gpu_form(gpu.update_running)
+def update_running(mean, var, running_mean, running_var, momentum, n):
+    """run = (1 - momentum) run + momentum new, in place, from n values per channel."""
+    running_mean += momentum * (mean - running_mean)
+    running_var += momentum * (var * (n / (n - 1)) - running_var)

@@ -1,0 +1,2 @@
+extern "C" int cudaProfilerStart();
+extern "C" int cudaProfilerStop();

@@ -1,0 +1,1 @@
+// Empty: include/on_host.h has what is needed.

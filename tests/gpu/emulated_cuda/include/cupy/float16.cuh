@@ -1,0 +1,2 @@
+#pragma once
+SIXTEEN_BITS(float16)

@@ -1,0 +1,112 @@
+"""Which entry of PyTorch's `op_db` is which callable of ours, and why some have none.
+
+`op_db` is the list of operator samples that PyTorch tests itself with. `MAPPED` renames: a sample
+(input, args, kwargs) that PyTorch's op takes is given to ours, with other names of the arguments
+where ours have others, and nothing else.
+
+A name is that of the entry, and after a slash its variant: "max/reduction_with_dim".
+"""
+
+from __future__ import annotations
+
+from typing import Callable, NamedTuple
+
+import minigrad as mg
+from minigrad.engine import Tensor
+from minigrad.nn import functional as F
+
+
+class Ours(NamedTuple):
+    """A callable of ours: its public name, and how to call it with a sample of PyTorch's."""
+
+    name: str
+    call: Callable
+
+
+def sizes(given):
+    """(2, 3) from sum_to_size(x, 2, 3) and from sum_to_size(x, (2, 3))."""
+    return given[0] if given and not isinstance(given[0], int) else given
+
+
+def batch_norm(x, running_mean, running_var, weight=None, bias=None, **options):
+    """Running statistics are plain arrays here."""
+    mean, var = (None if v is None else v.data for v in (running_mean, running_var))
+    return F.batch_norm(x, mean, var, weight, bias, **options)
+
+
+NUMBERS = {"double": "float64", "float": "float32", "half": "float16", "bfloat16": "bfloat16",
+           "long": "int64", "int": "int32", "short": "int16", "char": "int8", "byte": "uint8",
+           "bool": "bool"}
+
+SAME_NAME = """
+    abs add amax amin argmax argmin bitwise_and bitwise_left_shift bitwise_not bitwise_or
+    bitwise_right_shift bitwise_xor cos div/no_rounding_mode eq exp expand expm1 flatten ge gt le
+    log log1p log_softmax log_softmax/with_dtype logical_and logical_not logical_or logsumexp lt
+    matmul max/reduction_no_dim max/reduction_with_dim maximum mean min/reduction_no_dim
+    min/reduction_with_dim minimum mul ne neg permute pow reshape sigmoid sign sin softmax
+    softmax/with_dtype sqrt squeeze squeeze/multiple stack sub sum tanh to transpose unsqueeze var
+    var/unbiased cat clamp clone
+""".split()
+
+FUNCTIONAL = """
+    adaptive_avg_pool2d adaptive_max_pool2d avg_pool2d binary_cross_entropy_with_logits conv2d
+    conv_transpose2d cross_entropy dropout dropout2d leaky_relu linear max_pool2d mse_loss nll_loss
+    pad/circular pad/constant pad/reflect pad/replicate pad/replicate_negative relu softplus
+""".split()
+
+METHODS = """
+    T __getitem__ __radd__ __rand__ __rmatmul__ __rmul__ __ror__ __rpow__ __rsub__
+    __rxor__ item
+""".split()
+
+MAPPED = {
+    **{name: Ours(name.split("/")[0], getattr(mg, name.split("/")[0])) for name in SAME_NAME},
+    **{f"nn.functional.{name}": Ours(f"nn.functional.{name.split('/')[0]}",
+                                     getattr(F, name.split("/")[0])) for name in FUNCTIONAL},
+    **{name: Ours(f"Tensor.{name}", getattr(Tensor, name)) for name in METHODS if name != "T"},
+    **{name: Ours("cast", lambda x, dtype=dtype, **options: mg.cast(x, dtype, **options))
+       for name, dtype in NUMBERS.items()},
+    "T": Ours("Tensor.T", lambda x: x.T),
+    "__rdiv__": Ours("Tensor.__rtruediv__", Tensor.__rtruediv__),
+    "bmm": Ours("matmul", mg.matmul),
+    "bmm/triton_optimized": Ours("matmul", mg.matmul),
+    "broadcast_to": Ours("expand", mg.expand),
+    "clamp_max": Ours("clip", lambda x, limit: mg.clip(x, max=limit)),
+    "clamp_min": Ours("clip", lambda x, limit: mg.clip(x, min=limit)),
+    "constant_pad_nd": Ours("pad", lambda x, pad, value=0: mg.pad(x, pad, value=value)),
+    "dot": Ours("matmul", mg.matmul),
+    "mm": Ours("matmul", mg.matmul),
+    "mv": Ours("matmul", mg.matmul),
+    "nn.functional.batch_norm": Ours("nn.functional.batch_norm", batch_norm),
+    "nn.functional.upsample_nearest": Ours("upsample_nearest2d", mg.upsample_nearest2d),
+    "rsub": Ours("sub", lambda x, other, **options: mg.sub(other, x, **options)),
+    "sum_to_size": Ours("sum_to", lambda x, *shape: mg.sum_to(x, sizes(shape))),
+    "true_divide": Ours("div", mg.div),
+    "where": Ours("where", lambda x, condition, other: mg.where(condition, x, other)),
+}
+
+# How many samples there are, in all dtypes.
+SAMPLES = 54460
+
+# Public names that no entry above reaches.
+NO_ENTRY = {"getitem": "compared as Tensor.__getitem__"}
+
+# What else a Tensor has: what is no op, and operators that have no entry or are those above.
+METHODS_NOT_COMPARED = set("""
+    __array__ __bool__ __copy__ __float__ __index__ __int__ __len__ __iter__ __setitem__ _parts
+    backward copy_ version_counter detach numel numpy register_hook __rlshift__ __rrshift__ __iadd__
+    __iand__ __ilshift__ __imul__ __ior__ __ipow__ __irshift__ __isub__ __itruediv__ __ixor__
+""".split())
+
+# Entries all of whose samples are of a form that is not offered.
+NOTHING_COMPARED = {"log_softmax/with_dtype", "nn.functional.upsample_nearest",
+                    "softmax/with_dtype"}
+
+# Entries of a name of ours all of whose samples use what is not offered.
+VARIANTS_NOT_OFFERED = {
+    "div/floor_rounding": "rounding_mode",
+    "div/trunc_rounding": "rounding_mode",
+    "max/binary": "two Tensors: maximum",
+    "min/binary": "two Tensors: minimum",
+    "nn.functional.batch_norm/without_cudnn": "the samples of nn.functional.batch_norm, for a GPU",
+}
