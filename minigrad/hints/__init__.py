@@ -61,8 +61,9 @@ class Missing:
 
 
 def attach(cls: type, place: str) -> None:
-    """Give the class a Missing for each name of the place's table; `dir` of an object has none."""
-    for name in NAMES[place]:
+    """Give the class a Missing for each name of the place's table that it does not define itself;
+    `dir` of an object has none."""
+    for name in NAMES[place].keys() - vars(cls).keys():
         setattr(cls, name, Missing(place, name))
     cls.__dir__ = _without_missing  # type: ignore[method-assign, assignment]
 
