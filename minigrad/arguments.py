@@ -14,6 +14,14 @@ from typing import Any
 import numpy as np
 
 
+class ArgumentError(ValueError, RuntimeError):
+    """An argument that does not fit. PyTorch raises a RuntimeError, which this is too."""
+
+
+class DtypeError(TypeError, RuntimeError):
+    """A dtype that does not do. PyTorch raises a RuntimeError, which this is too."""
+
+
 def is_integer(value: object, least: int | None = None) -> bool:
     """Whether `value` counts: Python's and NumPy's integers and integer arrays without axes, of at
     least `least`. Booleans do not, which PyTorch's sizes and axes refuse too."""

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.engine import Tensor, data_of, propagate, wrap
+from minigrad.arguments import ArgumentError
+from minigrad.engine import Tensor, accumulate, data_of, propagate, wrap
 
 
 def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor],
@@ -40,6 +41,17 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor],
                                "allow_unused=True to get None for it")
         result.append(g if g is None or create_graph else wrap(g.astype(x.dtype)))
     return tuple(result)
+
+
+def backward(tensors: Tensor | Sequence[Tensor], grad_tensors: Any = None,
+             retain_graph: bool | None = None, create_graph: bool = False) -> None:
+    """`Tensor.backward` of several Tensors at once: adds up in the `.grad` of their leaves."""
+    tensors = _sequence(tensors)
+    seeds = [None] * len(tensors) if grad_tensors is None else _sequence(grad_tensors)
+    if len(seeds) != len(tensors):
+        raise ArgumentError(f"backward: {len(tensors)} tensors but {len(seeds)} grad_tensors")
+    retain = create_graph if retain_graph is None else retain_graph
+    accumulate(tensors, seeds, create_graph, retain)
 
 
 def jvp(f: Callable[..., Tensor], inputs: Sequence[Any],

@@ -13,6 +13,8 @@ CuPy is imported on the first move to a GPU, never by `import minigrad`.
 """
 
 import operator
+import re
+import secrets
 import sys
 import zlib
 from collections.abc import Iterator
@@ -21,7 +23,10 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arguments import ArgumentError, is_integer
+
 DEVICES = ("cpu", "cuda")
+_DEVICE = re.compile(r"(cpu|cuda)(?::(\d+))?")
 Array = np.ndarray  # or CuPy's, which has the same attributes, methods and operators
 
 
@@ -33,6 +38,38 @@ def array_module(x: Array) -> ModuleType:
     if cupy is not None and isinstance(x, cupy.ndarray):
         return cupy
     raise TypeError(f"expected a NumPy or CuPy array, got {type(x).__name__}")
+
+
+class device(str):
+    """The text "cpu" or "cuda", with PyTorch's `type`, which it is, and `index`, a number or None.
+
+    device("cuda:0"), device("cuda", 0) and device(0) are the first GPU, the only one that minigrad
+    uses. Raises ArgumentError, a ValueError and a RuntimeError, for another device.
+    """
+
+    type: str
+    index: Any  # in the place of str.index
+
+    def __new__(cls, name: Any = "cuda", index: int | None = None) -> "device":
+        if isinstance(name, device):
+            return name
+        text = f"cuda:{name}" if is_integer(name) else name if index is None else f"{name}:{index}"
+        match = _DEVICE.fullmatch(text) if isinstance(text, str) else None
+        if match is None:
+            raise ArgumentError(f"unknown device {name!r}: use 'cpu' or 'cuda'")
+        self = super().__new__(cls, match[1])
+        self.type, self.index = match[1], None if match[2] is None else int(match[2])
+        if self.index:
+            raise ArgumentError(f"no device {text!r} here: minigrad uses one GPU, 'cuda:0'")
+        return self
+
+    def __repr__(self) -> str:
+        return f"device(type='{self}'{'' if self.index is None else f', index={self.index}'})"
+
+
+def names_device(x: Any) -> bool:
+    """Whether `x`, of whatever type, is a device, the name of one such as "cuda:0", or a number."""
+    return isinstance(x, str) and _DEVICE.fullmatch(x) is not None or is_integer(x)
 
 
 def device_of(x: Array) -> str:
@@ -51,20 +88,19 @@ def is_array(x: Any) -> bool:
     return isinstance(x, np.ndarray) or on_gpu(x)
 
 
-def to_device(x: Array, device: str) -> Array:
-    """The array `x` on `device` ("cpu" or "cuda"); `x` itself if it is there already.
+def to_device(x: Array, name: Any) -> Array:
+    """The array `x` on a device ("cpu" or "cuda"); `x` itself if it is there already.
 
-    Raises ValueError for another device name, RuntimeError if CuPy or a GPU is missing, TypeError
+    Raises ArgumentError for another device, RuntimeError if CuPy or a GPU is missing, TypeError
     for numbers that GPUs do not have.
     """
-    if device not in DEVICES:
-        raise ValueError(f"unknown device {device!r}: use 'cpu' or 'cuda'")
-    if device_of(x) == device:
+    name = device(name)
+    if device_of(x) == name:
         return x
-    if device == "cpu":
-        return _cupy().asnumpy(x)
+    if name == "cpu":
+        return cupy_module().asnumpy(x)
     gpu_dtype(x.dtype)
-    return _cupy().asarray(x)
+    return cupy_module().asarray(x)
 
 
 def gpu_dtype(dtype: np.dtype) -> np.dtype:
@@ -124,7 +160,7 @@ def set_float32_matmul_precision(precision: str) -> None:
                          f"got {precision!r}")
     _Products.tf32 = precision == "high"
     try:
-        cupy = _cupy()
+        cupy = cupy_module()
     except RuntimeError:    # no GPU, so there is nobody to tell
         return
     linalg = cupy._core._routines_linalg    # CuPy's own switch is an environment variable
@@ -155,7 +191,7 @@ def memory_error(error: MemoryError, where: str) -> MemoryError:
     return MemoryError("; ".join(filter(None, parts)))
 
 
-def _cupy() -> ModuleType:
+def cupy_module() -> ModuleType:
     """CuPy with a working GPU, or one clear error."""
     try:
         import cupy
@@ -184,42 +220,62 @@ def _why_none(cupy: ModuleType) -> str:
     return ""
 
 
-class _Randomness:
-    """The seed, and how many generators it has given out: the whole random state, two integers."""
+class Generator:
+    """PyTorch's Generator: random numbers that follow from a seed, which `generator=` takes.
 
-    seed = 0
-    count = 0
+    The whole state is two integers: the seed, and how many streams have been given out.
+    """
+
+    def __init__(self, device: str = "cpu") -> None:
+        self._seed = self._count = 0
+
+    def manual_seed(self, seed: int) -> "Generator":
+        """Restart at `seed` (a non-negative integer); returns self."""
+        try:
+            seed = operator.index(seed)
+        except TypeError:
+            raise TypeError(f"manual_seed: the seed must be an integer, got {seed!r}") from None
+        if seed < 0:
+            raise ValueError(f"manual_seed: the seed must not be negative, got {seed}")
+        self._seed, self._count = seed, 0
+        return self
+
+    def initial_seed(self) -> int:
+        """The seed at which it was started."""
+        return self._seed
+
+    def seed(self) -> int:
+        """Restart at a seed that nobody can foresee, which is returned."""
+        return self.manual_seed(secrets.randbits(63)).initial_seed()
+
+    def stream(self, purpose: str) -> np.random.Generator:
+        """The next generator for `purpose`: a fresh counter-based stream per call.
+
+        It is keyed by (seed, purpose, number of earlier calls), so results depend on the order of
+        calls alone and never on how many numbers somebody else drew.
+        """
+        self._count += 1
+        return keyed_generator(self._seed, purpose, self._count - 1)
 
 
-def manual_seed(seed: int) -> None:
+default_generator = Generator()
+initial_seed, seed = default_generator.initial_seed, default_generator.seed
+generator = default_generator.stream
+
+
+def manual_seed(seed: int) -> Generator:
     """Restart all of minigrad's randomness at `seed` (a non-negative integer)."""
-    try:
-        seed = operator.index(seed)
-    except TypeError:
-        raise TypeError(f"manual_seed: the seed must be an integer, got {seed!r}") from None
-    if seed < 0:
-        raise ValueError(f"manual_seed: the seed must not be negative, got {seed}")
-    _Randomness.seed, _Randomness.count = seed, 0
+    return default_generator.manual_seed(seed)
 
 
 def random_state() -> dict[str, int]:
     """All of minigrad's randomness: the seed, and how many generators it has given out."""
-    return {"seed": _Randomness.seed, "count": _Randomness.count}
+    return {"seed": default_generator._seed, "count": default_generator._count}
 
 
 def set_random_state(state: dict[str, int]) -> None:
     """Go on where `random_state()` was taken."""
-    _Randomness.seed, _Randomness.count = state["seed"], state["count"]
-
-
-def generator(purpose: str) -> np.random.Generator:
-    """The next generator for `purpose`: a fresh counter-based stream per call.
-
-    It is keyed by (seed, purpose, number of earlier calls), so results depend on the order of
-    calls alone and never on how many numbers somebody else drew.
-    """
-    _Randomness.count += 1
-    return keyed_generator(_Randomness.seed, purpose, _Randomness.count - 1)
+    default_generator._seed, default_generator._count = state["seed"], state["count"]
 
 
 def keyed_generator(seed: int, purpose: str, *place: int) -> np.random.Generator:

@@ -3,6 +3,7 @@
     result_type(x, y, 2.5)      the dtype in which several arrays, Tensors or numbers meet
     fits(float64, float16)      whether a result may go into memory of another dtype
     has_integers(x)             whether ops that need fractions take x as float32
+    finfo("bfloat16").max       the limits of a dtype
 """
 
 import functools
@@ -13,6 +14,9 @@ import numpy as np
 CHARS = "eE"  # numpy.dtype.char of float16, and of ml_dtypes' bfloat16
 KINDS = "b", "iu", "f", "c"  # the higher kind decides, whatever the widths
 DTYPES = "float32, float64, float16, bfloat16, int64, int32, int16, int8, uint8, bool"
+NAMES = {**{name: name for name in ("uint16 uint32 uint64 complex64 complex128 " + DTYPES.replace(
+    ",", "")).split()}, "float": "float32", "double": "float64", "half": "float16", "long": "int64",
+    "int": "int32", "short": "int16", "cfloat": "complex64", "cdouble": "complex128"}  # PyTorch's
 _NUMBERS = [(bool, np.dtype(bool)), (int, np.dtype(np.int64)), (float, np.dtype(np.float32)),
             (complex, np.dtype(np.complex64))]
 
@@ -58,6 +62,20 @@ def known_dtype(where: str, name: Any) -> np.dtype:
     if dtype is None:
         raise TypeError(f"{where}: unknown dtype {name!r}: use one of {DTYPES}")
     return dtype
+
+
+def finfo(dtype: Any = np.float32) -> Any:
+    """The limits of a floating-point dtype: `max`, `min`, `eps`, `tiny`, as numpy.finfo has them.
+
+    Raises TypeError for another dtype.
+    """
+    dtype = known_dtype("finfo", dtype)
+    if kind(dtype) not in "fc":
+        raise TypeError(f"finfo: {dtype} is no floating-point dtype; use iinfo")
+    if dtype.char == "E":
+        import ml_dtypes    # which made the dtype
+        return ml_dtypes.finfo(dtype)
+    return np.finfo(dtype)
 
 
 def has_integers(x: Any) -> bool:

@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Union
 import numpy as np
 
 from minigrad import hints
+from minigrad.arguments import DtypeError
 from minigrad.backend import Array, array_module, check_devices, device_of, to_device
+from minigrad.backend import device as Device
 from minigrad.changes import VersionCounter, check_changeable, version_counter_of
 from minigrad.dtypes import kind, known_dtype
 from minigrad.graph import Node, backpropagate, context
@@ -32,6 +34,8 @@ if TYPE_CHECKING:  # the methods and operators that minigrad.ops attaches
     Base = Methods["Tensor"]
 else:
     Base = object
+
+CPU, GPU = Device("cpu"), Device("cuda:0")
 
 
 def _of_the_array(name: str) -> Any:
@@ -88,9 +92,9 @@ class Tensor(Base):
     ndim: int = _of_the_array("ndim")
 
     @property
-    def device(self) -> str:
-        """"cpu" or "cuda"."""
-        return device_of(self.data)
+    def device(self) -> Device:
+        """"cpu" or "cuda", with PyTorch's `type` and `index`."""
+        return CPU if device_of(self.data) == "cpu" else GPU
 
     @property
     def is_leaf(self) -> bool:
@@ -107,8 +111,8 @@ class Tensor(Base):
         if self.node is not None and not flag:
             raise RuntimeError("requires_grad: only a leaf can be switched off; use .detach()")
         if flag and self.data.dtype.char not in "eEfd":
-            raise TypeError("requires_grad: only Tensors of float32, float64, float16 or bfloat16 "
-                            f"can require gradients, this one is {self.data.dtype}")
+            raise DtypeError("requires_grad: only Tensors of float32, float64, float16 or bfloat16 "
+                             f"can require gradients, this one is {self.data.dtype}")
         self._requires_grad = bool(flag)
 
     def version_counter(self) -> VersionCounter:
@@ -163,7 +167,7 @@ class Tensor(Base):
     def __repr__(self) -> str:
         body = np.array2string(self.numpy(force=True), separator=", ", prefix="Tensor(")
         dtype = "" if self.dtype == np.float32 else f", dtype={self.dtype}"
-        device = "" if self.device == "cpu" else f", device={self.device!r}"
+        device = "" if self.device == "cpu" else f", device='{self.device}'"
         made_by = f", node={type(self.node).__name__}" if self.node else ""
         flag = ", requires_grad=True" if self._requires_grad and not made_by else ""
         return f"Tensor({body}{dtype}{device}{made_by}{flag})"
@@ -268,14 +272,7 @@ class Tensor(Base):
         backward freed it, if a saved value was changed in place, and if several elements come
         without a gradient; ValueError for a gradient of another shape or with NaN.
         """
-        found = propagate([self], [gradient], None, create_graph, retain_graph or create_graph)
-        for leaf, g in found.items():
-            if create_graph:
-                leaf.grad = g.clone() if leaf.grad is None else leaf.grad + g
-            elif leaf.grad is None:
-                leaf.grad = wrap(g.astype(leaf.dtype))
-            else:
-                leaf.grad = wrap((leaf.grad.data + g).astype(leaf.dtype, copy=False))
+        accumulate([self], [gradient], create_graph, retain_graph or create_graph)
 
 
 hints.attach(Tensor, "Tensor")
@@ -341,6 +338,18 @@ class Hooks(list):
                 check_devices("hook", g, result)
             g = result if isinstance(g, Tensor) else result.data
         return g
+
+
+def accumulate(outputs: Iterable[Tensor], gradients: Iterable[Any], create_graph: bool,
+               retain_graph: bool) -> None:
+    """Add d sum_i <gradient_i, output_i> / dleaf to the `.grad` of every leaf."""
+    for leaf, g in propagate(outputs, gradients, None, create_graph, retain_graph).items():
+        if create_graph:
+            leaf.grad = g.clone() if leaf.grad is None else leaf.grad + g
+        elif leaf.grad is None:
+            leaf.grad = wrap(g.astype(leaf.dtype))
+        else:
+            leaf.grad = wrap((leaf.grad.data + g).astype(leaf.dtype, copy=False))
 
 
 def propagate(outputs: Iterable[Tensor], gradients: Iterable[Any], wanted: set | None,

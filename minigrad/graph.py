@@ -1,6 +1,6 @@
 """The graph of the ops that have run, and the pass back through it, from the results to the leaves.
 
-    with no_grad(): ...     no graph is recorded
+    with no_grad(): ...     no graph is recorded; also `@no_grad` before a function
     backpropagate(...)      what `Tensor.backward` and `minigrad.grad` have in common
 
 A graph consists of Nodes, one for each op that ran, and of leaf Tensors, with which it begins. A
@@ -8,9 +8,10 @@ Node refers to its parents, and nothing refers forward. So a graph has no cycles
 soon as nobody holds its last result. This module knows neither Tensors nor ops.
 """
 
+import copy
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import ContextDecorator
 from operator import attrgetter
 from typing import Any
 
@@ -31,14 +32,64 @@ class _Context(threading.local):
 context = _Context()
 
 
-@contextmanager
-def no_grad() -> Iterator[None]:
-    """Inside this block no graph is recorded: results do not require gradients."""
-    before, context.grad = context.grad, False
-    try:
-        yield
-    finally:
-        context.grad = before
+class no_grad(ContextDecorator):
+    """Inside this block, or in a decorated function, no graph is recorded: results do not require
+    gradients."""
+
+    mode = False
+    before: tuple[bool, ...] = ()  # what held outside of each block that has begun
+
+    def __new__(cls, f: Any = None) -> Any:
+        """With f, the decorated function: `@no_grad` needs no brackets."""
+        self = super().__new__(cls)
+        return self if f is None else self(f)
+
+    def __enter__(self) -> None:
+        self.before, context.grad = (*self.before, context.grad), self.mode
+
+    def __exit__(self, *error: object) -> None:
+        *outer, context.grad = self.before
+        self.before = tuple(outer)
+
+    def _recreate_cm(self) -> Any:
+        """One for each call of the decorated function, as other threads may call it meanwhile."""
+        return copy.copy(self)
+
+
+class enable_grad(no_grad):
+    """Inside this block, or in a decorated function, the graph is recorded, even in a `no_grad`."""
+
+    mode = True
+
+
+def inference_mode(mode: Any = True) -> Any:
+    """`no_grad`; with mode=False `enable_grad`."""
+    return no_grad(mode) if callable(mode) else no_grad() if mode else enable_grad()
+
+
+class set_grad_enabled(ContextDecorator):
+    """Record the graph, or not, from here on; or only inside a block or a decorated function."""
+
+    def __init__(self, mode: bool) -> None:
+        self.before, self.mode, context.grad = context.grad, bool(mode), bool(mode)
+
+    def __call__(self, f: Any) -> Any:
+        context.grad = self.before
+        return super().__call__(f)
+
+    def __enter__(self) -> None:
+        context.grad = self.mode
+
+    def __exit__(self, *error: object) -> None:
+        context.grad = self.before
+
+    def _recreate_cm(self) -> Any:
+        return type(self)(self.mode)
+
+
+def is_grad_enabled() -> bool:
+    """Whether the graph is recorded here."""
+    return context.grad
 
 
 class Node:

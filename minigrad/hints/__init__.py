@@ -11,12 +11,13 @@ a `__getattr__` every access to an attribute that is there would take twice as l
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from minigrad.arguments import nearest_name
 
@@ -74,26 +75,27 @@ def _without_missing(self: object) -> list[str]:
     return [name for name in object.__dir__(self) if name not in missing or hasattr(self, name)]
 
 
-def module_getattr(place: str) -> Callable[[str], NoReturn]:
-    """The `__getattr__` of a module: it raises the AttributeError that says what to do.
+def module_getattr(place: str) -> Callable[[str], Any]:
+    """The `__getattr__` of a module: it imports a module inside it that is not imported yet, or
+    raises the AttributeError that says what to do.
 
-    A function that minigrad lacks is told by the method's line, which shows as much. A module that
-    is not imported yet is told too, and for other names the nearest one that is there. Names that
-    begin with an underscore, which Python and other programs try, get Python's own words.
+    A function that minigrad lacks is told by the method's line, which shows as much, and for other
+    names the nearest one that is there. Names that begin with an underscore, which Python and other
+    programs try, get Python's own words.
     """
-    def __getattr__(name: str) -> NoReturn:
-        module, names = sys.modules[place], NAMES[place]
+    def __getattr__(name: str) -> Any:
+        module, names = sys.modules[place], NAMES.get(place, {})
+        if not name.startswith("_") and hasattr(module, "__path__") and (
+                importlib.util.find_spec(f"{place}.{name}")):
+            return importlib.import_module(f"{place}.{name}")
         if place == "minigrad":
             names = NAMES["Tensor"] | names
         if name in names:
             raise _error(place, name, names[name])
         plain = f"module {place!r} has no attribute {name!r}"
         if not name.startswith("_"):
-            if hasattr(module, "__path__") and importlib.util.find_spec(f"{place}.{name}"):
-                plain += f" until it is imported: from {place} import {name}"
-            else:
-                near = nearest_name(name, vars(module))
-                plain += "" if near is None else f"; did you mean {near!r}?"
+            near = nearest_name(name, vars(module))
+            plain += "" if near is None else f"; did you mean {near!r}?"
         raise _attribute_error(plain, name)
     return __getattr__
 

@@ -20,7 +20,8 @@ from minigrad.engine import Tensor
 from minigrad.ops import in_place
 from minigrad.ops.activation import leaky_relu, log_softmax, relu, sigmoid, softmax, softplus, tanh
 from minigrad.ops.arithmetic import (abs, add, cos, div, exp, expm1, log, log1p, mul, neg, pow,
-                                     sign, sin, sqrt, sub)
+                                     reciprocal, rsqrt, sign, sin, sqrt, sub)
+from minigrad.ops.arrays import methods
 from minigrad.ops.compare import (bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or,
                                   bitwise_right_shift, bitwise_xor, eq, ge, gt, le, logical_and,
                                   logical_not, logical_or, lt, ne)
@@ -38,14 +39,24 @@ from minigrad.ops.shape import (cast, clone, concatenate, expand, flatten, getit
 
 REGISTRY = {name: f for name, f in list(globals().items())
             if getattr(f, "__module__", "").startswith("minigrad.ops.")}
-cat, clamp = concatenate, clip  # PyTorch has both names of each
+# PyTorch has several names of each of these
+cat, clamp, swapaxes, swapdims, ravel = concatenate, clip, transpose, transpose, flatten
+divide, multiply, negative, subtract, true_divide = div, mul, neg, sub, div
+ALIASES = ("cat clamp divide multiply negative ravel subtract swapaxes swapdims "
+           "true_divide").split()
 if not TYPE_CHECKING:  # a type checker cannot run this; to it, every name above is public
-    __all__ = [*REGISTRY, "cat", "clamp"]
+    __all__ = [*REGISTRY, *ALIASES]
 
-METHODS = (abs, amax, amin, argmax, argmin, clip, clone, cos, exp, expand, expm1, flatten, log,
-           log1p, log_softmax, logsumexp, matmul, max, maximum, mean, min, minimum, permute, pow,
-           relu, reshape, sigmoid, sign, sin, softmax, sqrt, squeeze, sum, tanh, to, transpose,
-           unsqueeze, var)
+METHODS = (abs, add, amax, amin, argmax, argmin, clip, clone, cos, div, eq, exp, expand, expm1,
+           flatten, ge, gt, le, log, log1p, log_softmax, logical_and, logical_not, logical_or,
+           logsumexp, lt, matmul, max, maximum, mean, min, minimum, mul, ne, neg, permute, pow,
+           reciprocal, relu, reshape, rsqrt, sigmoid, sign, sin, softmax, sqrt, squeeze, sub,
+           sum, tanh, to, transpose, unsqueeze, var)
+
+IN_PLACE = """
+    abs add clamp clip cos div divide exp expm1 log log1p mul multiply neg pow reciprocal relu rsqrt
+    sigmoid sign sin sqrt sub subtract tanh
+""".split()  # the names f whose methods f_ change a Tensor in place
 
 OPERATORS = {"add": add, "sub": sub, "mul": mul, "truediv": div, "pow": pow, "matmul": matmul,
              "and": bitwise_and, "or": bitwise_or, "xor": bitwise_xor,
@@ -64,7 +75,9 @@ def _unless_none(f: Callable) -> Callable:
 
 
 _attributes: dict[str, Any] = {
-    **{f.__name__: f for f in METHODS}, "clamp": clamp,
+    **{f.__name__: f for f in METHODS}, **methods.ATTRIBUTES,
+    **{name: globals()[name] for name in ALIASES if name != "cat"},
+    **{f"{name}_": in_place.operator_of(globals()[name]) for name in IN_PLACE},
     "__neg__": neg, "__abs__": abs, "__invert__": bitwise_not, "__getitem__": getitem,
     "__iter__": lambda self: (self[i] for i in range(len(self))),
     "__hash__": object.__hash__,  # by identity, although == compares elements

@@ -4,13 +4,15 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arguments import ArgumentError
 from minigrad.backend import Array
-from minigrad.dtypes import has_integers
+from minigrad.dtypes import has_integers, result_type
 from minigrad.engine import Operand, Tensor, Values
 from minigrad.function import Function
-from minigrad.ops.cost import per_element
-from minigrad.ops.operands import align, binary
+from minigrad.ops.cost import Count, elements, per_element
+from minigrad.ops.operands import align, binary, in_float32
 from minigrad.ops.select import where
+from minigrad.ops.shape import cast
 
 
 class Add(Function):
@@ -70,6 +72,31 @@ class Div(Function):
 
     def grad_b(self, gy: Values, a: Values, b: Values) -> Values:
         return -gy * (a / b) / b  # y may have been rounded to 16 bits
+
+
+class RoundedDiv(Function):
+    """y = a / b rounded to an integer, towards 0 ("trunc") or down ("floor"); y' = 0."""
+
+    def __init__(self, mode: str) -> None:
+        if mode not in ("trunc", "floor"):
+            raise ArgumentError(f"div: rounding_mode must be 'trunc' or 'floor', got {mode!r}")
+        self.mode = mode
+
+    def forward(self, a: Array, b: Array) -> Array:
+        if has_integers(a) or has_integers(b):
+            if not np.all(b):
+                raise ArgumentError("div: integers are divided by 0")
+            y = a // b
+            return y if self.mode == "floor" else y + ((y * b != a) & (y < 0))
+        return np.floor_divide(a, b) if self.mode == "floor" else np.trunc(a / b)
+
+    def grad_a(self, gy: Values) -> Values:
+        return where(np.False_, gy, 0)
+
+    grad_b = grad_a
+
+    def cost(self, y: Tensor, *inputs: Tensor) -> Count:
+        return Count(other=elements(y) * (1 + (self.mode == "trunc")))
 
 
 class Pow(Function):
@@ -220,14 +247,25 @@ class Cos(Function):
         return -gy * sin(x)
 
 
-def add(a: Operand[Values], b: Operand[Values]) -> Values:
-    """a + b."""
-    return binary(Add(), a, b)
+def add(a: Operand[Values], b: Operand[Values], *, alpha: float = 1) -> Values:
+    """a + alpha b. Raises ArgumentError for integers with a factor that is none."""
+    return binary(Add(), a, b) if alpha == 1 else _with_factor(Add(), a, b, alpha)
 
 
-def sub(a: Operand[Values], b: Operand[Values]) -> Values:
-    """a - b."""
-    return binary(Sub(), a, b)
+def sub(a: Operand[Values], b: Operand[Values], *, alpha: float = 1) -> Values:
+    """a - alpha b. Raises ArgumentError for integers with a factor that is none."""
+    return binary(Sub(), a, b) if alpha == 1 else _with_factor(Sub(), a, b, alpha)
+
+
+@in_float32()
+def _with_factor(op: Function, a: Any, b: Any, alpha: float) -> Any:
+    """op(a, alpha b), computed in the dtype in which a and b meet."""
+    a, b = align(op, a, b)
+    dtype = result_type(a, b)
+    if dtype.kind in "iub" and not isinstance(alpha, int):
+        raise ArgumentError(f"{op.name}: alpha must be an integer for {dtype}, got {alpha}")
+    scaled = mul(b, alpha)
+    return binary(op, a, cast(scaled, dtype) if hasattr(scaled, "dtype") else scaled)
 
 
 def mul(a: Operand[Values], b: Operand[Values]) -> Values:
@@ -235,9 +273,13 @@ def mul(a: Operand[Values], b: Operand[Values]) -> Values:
     return binary(Mul(), a, b)
 
 
-def div(a: Operand[Values], b: Operand[Values]) -> Values:
-    """a / b; integers divide to float32."""
-    return binary(Div(), a, b)
+def div(a: Operand[Values], b: Operand[Values], *, rounding_mode: str | None = None) -> Values:
+    """a / b; integers divide to float32.
+
+    rounding_mode "floor" rounds down, "trunc" towards 0, and both divide integers to integers; the
+    derivative is 0. Raises ArgumentError for another mode, and for rounded integers over 0.
+    """
+    return binary(Div() if rounding_mode is None else RoundedDiv(rounding_mode), a, b)
 
 
 def pow(a: Operand[Values], b: Operand[Values]) -> Values:
@@ -260,6 +302,17 @@ def pow(a: Operand[Values], b: Operand[Values]) -> Values:
 def neg(x: Values) -> Values:
     """-x."""
     return Neg()(x)
+
+
+def reciprocal(x: Values) -> Values:
+    """1 / x."""
+    return 1 / x  # type: ignore[operator, return-value]  # that is of the type of x
+
+
+@in_float32()
+def rsqrt(x: Values) -> Values:
+    """1 / sqrt(x)."""
+    return reciprocal(sqrt(x))
 
 
 def abs(x: Values) -> Values:

@@ -12,8 +12,8 @@ from minigrad.function import OUTPUT
 from minigrad.graph import context
 
 
-def operator_of(f: Callable[..., Any]) -> Callable[[Tensor, Any], Tensor]:
-    """The operator that changes a Tensor x in place to f(x, y), for the op function f.
+def operator_of(f: Callable[..., Any]) -> Callable[..., Tensor]:
+    """The operator or method that changes a Tensor x in place to f(x, y), for the op function f.
 
     While the graph is recorded, x itself becomes the result: what used x before keeps the old place
     in the graph, and what uses it afterwards has the new one. As in torch the memory is written to,
@@ -23,10 +23,11 @@ def operator_of(f: Callable[..., Any]) -> Callable[[Tensor, Any], Tensor]:
     memory, whose graph would not know of the change; TypeError and ValueError if the dtype or the
     shape of the result does not fit x.
     """
-    def change(x: Tensor, y: Any) -> Tensor:
-        in_graph = context.grad and (x.requires_grad or getattr(y, "requires_grad", False))
+    def change(x: Tensor, *others: Any, **options: Any) -> Tensor:
+        in_graph = context.grad and any(getattr(y, "requires_grad", False)
+                                        for y in (x, *others, *options.values()))
         before = _before(x, f.__name__) if in_graph else x.detach()
-        result = f(before, y)
+        result = f(before, *others, **options)
         if not fits(result.dtype, x.dtype):
             raise TypeError(f"in-place {f.__name__}: the result is {result.dtype}, which does not "
                             f"fit into a Tensor of {x.dtype}")

@@ -13,6 +13,7 @@ from typing import Any, Union
 import numpy as np
 
 from minigrad import backend
+from minigrad.arguments import ArgumentError
 from minigrad.backend import Array, array_module
 from minigrad.dtypes import CHARS, DTYPES, has_integers, known_dtype, number_type, result_type
 from minigrad.engine import Tensor, Values, data_of
@@ -185,9 +186,12 @@ class ToDevice(Function):
 
 
 def reshape(x: Values, *shape: Any) -> Values:
-    """x in another shape; one entry may be -1. Raises ValueError if the sizes differ."""
+    """x in another shape; one entry may be -1. Raises ArgumentError if the sizes differ."""
     shape = _ints(shape)
-    return x if shape == x.shape else Reshape(shape)(x)
+    try:
+        return x if shape == x.shape else Reshape(shape)(x)
+    except ValueError as error:
+        raise ArgumentError(f"reshape: {error}") from None
 
 
 def permute(x: Values, *dims: Any) -> Values:
@@ -336,15 +340,29 @@ def clone(x: Values) -> Values:
     return Cast(x.dtype)(x)
 
 
-def to(x: Values, target: Any) -> Values:
-    """x on a device ("cpu", "cuda") or in a dtype; the gradient travels back."""
-    if isinstance(target, str) and target in backend.DEVICES:
-        return x if backend.device_of(data_of(x)) == target else ToDevice(target)(x)
-    dtype = number_type(target)
-    if dtype is None:
-        raise ValueError(f"to: unknown device or dtype {target!r}: use 'cpu', 'cuda' or one of "
-                         f"{DTYPES}")
-    return cast(x, dtype)
+def to(x: Values, *target: Any, device: Any = None, dtype: Any = None, non_blocking: bool = False,
+       copy: bool = False) -> Values:
+    """x on a device ("cpu", "cuda"), in a dtype, or in both, also those of another Tensor; the
+    gradient travels back.
+
+    x itself where nothing is to be done, unless with `copy`. Raises ArgumentError for what is
+    neither device nor dtype.
+    """
+    result = x
+    for wanted in (*target, device, dtype):
+        if isinstance(wanted, Tensor):
+            result = to(result, wanted.device, wanted.dtype)
+        elif backend.names_device(wanted):
+            place = backend.device(wanted)
+            if backend.device_of(data_of(result)) != place:
+                result = ToDevice(place)(result)
+        elif wanted is not None:
+            number = number_type(wanted)
+            if number is None:
+                raise ArgumentError(f"to: unknown device or dtype {wanted!r}: use 'cpu', 'cuda' or "
+                                    f"one of {DTYPES}")
+            result = cast(result, number)
+    return clone(x) if copy and result is x else result
 
 
 def _axis(name: str, dim: Any, ndim: int) -> int:

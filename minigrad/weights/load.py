@@ -76,8 +76,8 @@ def load(path: str | os.PathLike, verify: bool = True, *, entry: str | None = No
         raise TypeError("load: entry is a text, and strip_prefix True, False or a text; got "
                         f"{entry!r} and {strip_prefix!r}")
     try:
-        data = _map_file(path)
-        form, content, metadata, own = _read(path, data, verify)
+        data = map_file(path)
+        form, content, metadata, own = read(path, data, verify)
         views, notes = _weights_in(content, own, entry, strip_prefix)
         check_sums({id(view.storage.root): view.storage.root for view in views.values()}.values())
         arrays = {name: view.array() for name, view in views.items()}
@@ -88,7 +88,7 @@ def load(path: str | os.PathLike, verify: bool = True, *, entry: str | None = No
     return weights
 
 
-def _map_file(path: str) -> memoryview:
+def map_file(path: str) -> memoryview:
     """The bytes of a file, each read from disk when it is first looked at."""
     if not stat.S_ISREG(os.stat(path).st_mode):     # a pipe would be waited for
         raise WeightsError("not a regular file")
@@ -98,7 +98,7 @@ def _map_file(path: str) -> memoryview:
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
-def _read(path: str, data: memoryview, verify: bool) -> tuple[str, object, dict[str, str], bool]:
+def read(path: str, data: memoryview, verify: bool) -> tuple[str, object, dict[str, str], bool]:
     """(form, the object in the file, its metadata, whether `save` wrote it)."""
     if data[:4] == b"PK\3\4":
         return "torch zip", read_zip(data, verify), {}, False

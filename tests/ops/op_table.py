@@ -36,6 +36,11 @@ def by_position(f, arrays, options):
     return f(*arrays, *options.values())
 
 
+def by_a_hundred(f, arrays, options):
+    """div of x by a number that is larger than all; the reference takes x alone."""
+    return f(*arrays, 100, **options) if f is mg.div else f(*arrays, **options)
+
+
 def options_first(f, arrays, options):
     return f(*options.values(), *arrays)
 
@@ -150,6 +155,15 @@ UNARY = {
                               min=st.just(-0.5)),
     "clip: from above": unary(lambda x, max: np.where(x > max, max, x), off(0.7), "smooth",
                               max=st.just(0.7)),
+    "reciprocal": unary(lambda x: 1 / x, off(0)),
+    "rsqrt": unary(lambda x: 1 / np.sqrt(x), positive),
+    "div: rounded": unary(lambda x, rounding_mode: np.where(x < 0, -1.0 * (
+        rounding_mode == "floor"), 0.0), off(0), "smooth", by_a_hundred,
+        rounding_mode=st.sampled_from(["floor", "trunc"])),
+    "add: with a factor": Op(elementwise(real, 2, {"alpha": st.sampled_from([-1, 0.5, 3])}),
+                             lambda a, b, alpha: a + alpha * b),
+    "sub: with a factor": Op(elementwise(real, 2, {"alpha": st.sampled_from([-1, 0.5, 3])}),
+                             lambda a, b, alpha: a - alpha * b),
     "sign": unary(lambda x: 1.0 * (x > 0) - 1.0 * (x < 0), off(0), "smooth"),
     "logical_not": unary(lambda x: x == 0, trits, "constant"),
     "clone": unary(lambda x: x),
