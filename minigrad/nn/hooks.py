@@ -13,23 +13,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any
 
 from minigrad.engine import Tensor
 from minigrad.graph import context
-from minigrad.ops import cast, clone, concatenate, reshape
+from minigrad.ops import cast, concatenate, reshape
 
 
 class Handle:
     """A registered hook: `remove()`, or the end of a `with` block, takes it away."""
 
-    def __init__(self, hooks: dict[Handle, Any], entry: Any, prepend: bool) -> None:
+    def __init__(self, hooks: dict[Handle, Any], entry: Any) -> None:
         self.hooks = hooks
-        others = dict(hooks) if prepend else {}
-        for handle in others:
-            del hooks[handle]
         hooks[self] = entry
-        hooks.update(others)
 
     def remove(self) -> None:
         """Take the hook away; nothing happens the second time."""
@@ -43,7 +40,7 @@ class Handle:
 
 
 class Hooks:
-    """The hooks of one module, in the order in which they are called."""
+    """The hooks of one module, in the order in which they were registered."""
 
     def __init__(self) -> None:
         self.before: dict[Handle, tuple[Callable, bool]] = {}   # whether it takes named arguments
@@ -57,90 +54,75 @@ class Hooks:
         """module.forward(*inputs, **named), with all hooks around it."""
         for hook, takes_named in list(self.before.values()):
             result = hook(module, inputs, named) if takes_named else hook(module, inputs)
-            if result is None:
-                continue
-            if not takes_named:
-                inputs = result if isinstance(result, tuple) else (result,)
-            elif isinstance(result, tuple) and len(result) == 2:
+            if result is not None and takes_named:
                 inputs, named = result
-            else:
-                raise RuntimeError("forward pre-hook: must return None or (inputs, named inputs), "
-                                   f"got {result!r}")
+            elif result is not None:
+                inputs = _tuple(result)
         watching = list(self.backward.values()) if context.grad else []
-        entry, inputs = _gate(inputs) if watching else (None, inputs)
-        y = module.forward(*inputs, **named)
+        entry = _Gate(inputs if watching else ())
+        y = module.forward(*(entry.values if watching else inputs), **named)
         for hook, takes_named in list(self.after.values()):
             result = hook(module, inputs, named, y) if takes_named else hook(module, inputs, y)
             y = y if result is None else result
-        if entry is None or not isinstance(y, (Tensor, tuple)):
+        if not (watching and isinstance(y, (Tensor, tuple))):
             return y
-        way_out, outputs = _gate(y if isinstance(y, tuple) else (y,))
+        way_out = _Gate(_tuple(y))
+        outputs = way_out.values
         _watch(module, watching, entry, way_out)
         return outputs if isinstance(y, tuple) else outputs[0]
 
 
 class _Gate:
-    """One Tensor through which the gradients of several values pass, and the form of each value:
-    its shape and dtype, or None if it requires no gradient."""
+    """One Tensor through which the gradients of several values pass, and the values behind it.
+
+    The gradients are those of the Tensors that require one: `forms` has their shapes and dtypes,
+    and None for other values. Without any, the Tensor is None.
+    """
 
     def __init__(self, values: tuple) -> None:
         self.forms = [(x.shape, x.dtype) if isinstance(x, Tensor) and x.requires_grad else None
                       for x in values]
-        self.alone = len(values) - self.forms.count(None) == 1
         self.tensor = self.joined(values) if any(self.forms) else None
+        self.values = tuple(x if part is None else part
+                            for x, part in zip(values, self.parts(self.tensor)))
 
     def joined(self, values: Sequence) -> Tensor:
         """One Tensor of all values that require gradients."""
-        tracked = [x for x, form in zip(values, self.forms) if form is not None]
-        return clone(tracked[0]) if self.alone else concatenate([reshape(x, (-1,))
-                                                                 for x in tracked])
+        return concatenate([reshape(x, (-1,)) for x, form in zip(values, self.forms) if form])
 
-    def parts(self, whole: Tensor) -> tuple[Tensor | None, ...]:
+    def parts(self, whole: Any) -> tuple[Tensor | None, ...]:
         """Of the one Tensor, or of its gradient, what belongs to each value."""
-        found: list[Tensor | None] = []
-        start = 0
-        for form in self.forms:
-            stop = start + (0 if form is None else math.prod(form[0]))
-            found.append(None if form is None else whole if self.alone else
-                         cast(reshape(whole[start:stop], form[0]), form[1]))
-            start = stop
-        return tuple(found)
-
-
-def _gate(values: tuple) -> tuple[_Gate, tuple]:
-    """A gate in front of the values, and the values behind it."""
-    gate = _Gate(values)
-    if gate.tensor is not None:
-        values = tuple(x if part is None else part
-                       for x, part in zip(values, gate.parts(gate.tensor)))
-    return gate, values
+        sizes = [math.prod(form[0]) if form else 0 for form in self.forms]
+        return tuple(form and cast(reshape(whole[stop - n:stop], form[0]), form[1])
+                     for form, n, stop in zip(self.forms, sizes, accumulate(sizes)))
 
 
 def _watch(module: Any, hooks: list[Callable], entry: _Gate, way_out: _Gate) -> None:
     """Have the hooks called when the gradients of the inputs are known, or those of the outputs if
     no input requires one. What they return replaces the gradients of the inputs."""
     start, end = entry.tensor, way_out.tensor
-    entry.tensor = way_out.tensor = None    # a graph must not refer to what comes after it
-    at_outputs: list[Any] = [None]
+    if end is None:
+        return
+    for gate in (entry, way_out):       # a graph must not refer to what comes after it
+        gate.tensor, gate.values = None, ()
+    at_outputs: list[Any] = [()]
 
-    def call(at_inputs: tuple) -> tuple:
+    def at_inputs(g: Tensor | None) -> Tensor | None:
+        gradients = entry.parts(g)
         for hook in hooks:
-            result = hook(module, at_inputs, at_outputs[0])
-            if result is not None:
-                result = result if isinstance(result, tuple) else (result,)
-                if [x is None for x in result] != [form is None for form in entry.forms]:
-                    raise RuntimeError(f"backward hook of {type(module).__name__}: must return "
-                                       f"None or {len(entry.forms)} gradients, None for each "
-                                       "input that requires none")
-                at_inputs = result
-        return at_inputs
+            result = hook(module, gradients, at_outputs[0])
+            gradients = gradients if result is None else _tuple(result)
+        return entry.joined(gradients) if g is not None else None
 
-    def see_outputs(g: Tensor) -> None:
+    def note(g: Tensor) -> None:
         at_outputs[0] = way_out.parts(g)
-        if not any(entry.forms):
-            call((None,) * len(entry.forms))
+        if start is None:
+            at_inputs(None)
 
-    if end is not None:
-        end.register_hook(see_outputs)
-    if start is not None and end is not None:
-        start.register_hook(lambda g: entry.joined(call(entry.parts(g))))
+    end.register_hook(note)
+    if start is not None:
+        start.register_hook(at_inputs)
+
+
+def _tuple(x: Any) -> tuple:
+    return x if isinstance(x, tuple) else (x,)

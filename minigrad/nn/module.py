@@ -142,29 +142,26 @@ class Module(Tree):
         self._check_name(where, name, old is None or old is not self and isinstance(old, kind))
         setattr(self, name, value)
 
-    def register_forward_pre_hook(self, hook: Callable, *, prepend: bool = False,
-                                  with_kwargs: bool = False) -> Handle:
+    def register_forward_pre_hook(self, hook: Callable, *, with_kwargs: bool = False) -> Handle:
         """Call hook(module, inputs) before each forward; what it returns, unless None, replaces
         the inputs: a tuple of them, or the only one.
 
-        with_kwargs: hook(module, inputs, named), which returns both or None. prepend: before the
-        hooks that are there already.
+        with_kwargs: hook(module, inputs, named), which returns both or None.
         """
-        return Handle(self._own_hooks().before, (hook, with_kwargs), prepend)
+        return Handle(self._own_hooks().before, (hook, with_kwargs))
 
-    def register_forward_hook(self, hook: Callable, *, prepend: bool = False,
-                              with_kwargs: bool = False) -> Handle:
+    def register_forward_hook(self, hook: Callable, *, with_kwargs: bool = False) -> Handle:
         """Call hook(module, inputs, output) after each forward; what it returns, unless None,
-        replaces the output. with_kwargs: hook(module, inputs, named, output). prepend: as above."""
-        return Handle(self._own_hooks().after, (hook, with_kwargs), prepend)
+        replaces the output. with_kwargs: hook(module, inputs, named, output)."""
+        return Handle(self._own_hooks().after, (hook, with_kwargs))
 
-    def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> Handle:
+    def register_full_backward_hook(self, hook: Callable) -> Handle:
         """Call hook(module, gradients of the inputs, gradients of the outputs), both tuples, when
         backward has passed the module; what it returns, unless None, replaces the first tuple.
 
         An input that requires no gradient has None. See `minigrad.nn.hooks`.
         """
-        return Handle(self._own_hooks().backward, hook, prepend)
+        return Handle(self._own_hooks().backward, hook)
 
     def _own_hooks(self) -> Hooks:
         if self._hooks is None:
