@@ -10,6 +10,7 @@ A plain list or dict does not: neither `parameters()` nor `state_dict()` sees wh
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from itertools import groupby
 from typing import Any, Generic, TypeVar, overload
 
 from minigrad.engine import Tensor
@@ -128,6 +129,15 @@ class Row(Container[_Item]):
 
 class ModuleList(Row[Module]):
     """Modules in a list. It has no forward: run them as in `for f in self.layers: x = f(x)`."""
+
+    def _repr_lines(self) -> Iterator[str]:
+        """One text for each row of modules that look alike."""
+        first = 0
+        for text, alike in groupby(map(repr, self)):
+            last = first + len(list(alike)) - 1
+            yield (f"({first}): {text}" if first == last
+                   else f"({first}-{last}): {last - first + 1} x {text}")
+            first = last + 1
 
 
 class Sequential(Row[Module]):
