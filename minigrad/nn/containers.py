@@ -10,6 +10,7 @@ A plain list or dict does not: neither `parameters()` nor `state_dict()` sees wh
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from itertools import groupby
 from typing import Any, Generic, TypeVar, overload
 
 from minigrad.engine import Tensor
@@ -129,6 +130,15 @@ class Row(Container[_Item]):
 class ModuleList(Row[Module]):
     """Modules in a list. It has no forward: run them as in `for f in self.layers: x = f(x)`."""
 
+    def _repr_lines(self) -> Iterator[str]:
+        """One text for each row of modules that look alike."""
+        first = 0
+        for text, alike in groupby(map(repr, self)):
+            last = first + len(list(alike)) - 1
+            yield (f"({first}): {text}" if first == last
+                   else f"({first}-{last}): {last - first + 1} x {text}")
+            first = last + 1
+
 
 class Sequential(Row[Module]):
     """Modules in a row: each takes what the one before it gives.
@@ -150,7 +160,7 @@ class Sequential(Row[Module]):
             if not isinstance(module, Module):
                 raise TypeError(f"Sequential: item {name} is a {type(module).__name__}, "
                                 "not a Module")
-            _check_name(self, name)
+            self._check_name("Sequential", name)
             setattr(self, name, module)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -220,7 +230,7 @@ class _Dict(Container[_Item]):
     def __setitem__(self, name: str, value: _Item) -> None:
         value = _item(self, value)
         if name not in self:
-            _check_name(self, name)
+            self._check_name(type(self).__name__, name)
         setattr(self, name, value)
 
     def __delitem__(self, name: str) -> None:
@@ -283,12 +293,3 @@ def _sequential(other: object) -> Sequential:
         raise ValueError(f"Sequential: only a Sequential can be added, not a "
                          f"{type(other).__name__}")
     return other
-
-
-def _check_name(owner: Module, name: object) -> None:
-    """Raises TypeError or KeyError if `name` cannot be that of a new item."""
-    if not isinstance(name, str):
-        raise TypeError(f"{type(owner).__name__}: a name must be a text, got {name!r}")
-    if not name or "." in name or hasattr(owner, name):
-        raise KeyError(f"{type(owner).__name__}: {name!r} is the name of an attribute, empty, or "
-                       "has a dot")

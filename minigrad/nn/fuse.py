@@ -41,9 +41,9 @@ def steps(layers: Iterable[Layer]) -> Iterator[Layer]:
     """The functions to call in a row: the layers themselves, and one function for each batch
     normalisation with the ReLU behind it.
 
-    A layer of a subclass, and one whose forward was replaced (on the layer or on its class), is
-    always called itself. So is every layer while ops are traced, as by `minigrad.profile` and
-    `minigrad.draw`: a table or a picture shows each op in its own layer.
+    A layer of a subclass, one with hooks, and one whose forward was replaced (on the layer or on
+    its class), is always called itself. So is every layer while ops are traced, as by
+    `minigrad.profile` and `minigrad.draw`: a table or a picture shows each op in its own layer.
     """
     rest: list[Any] = list(layers)
     while rest:
@@ -60,7 +60,7 @@ def _runs_as_written(layer: Any, kinds: tuple[type, ...]) -> bool:
     """Whether the layer is of one of these classes, and a call of it runs what is written there."""
     kind = type(layer)
     return (kind in kinds and _AS_WRITTEN[kind] == (kind.__call__, kind.forward)
-            and "forward" not in vars(layer))
+            and "forward" not in vars(layer) and not layer._hooks)
 
 
 def batch_norm_relu(norm: Layer, x: Tensor, relu: Layer = ops.relu) -> Tensor:

@@ -3,11 +3,15 @@
     criterion = CrossEntropyLoss(label_smoothing=0.1)
     loss = criterion(model(x), y)
 
-What a loss and its options mean is said at the op. All options but `weight` are given by name.
-`reduction` is "mean", "sum" or "none"; the loss is one number, with "none" one for each target.
+What a loss and its options mean is said at the op; the module takes the op's inputs when it is
+called, and the options when it is made: `places` by their place too, the others by name alone.
+(They come behind PyTorch's old `size_average` and `reduce`, which are not there.) `reduction` is
+"mean", "sum" or "none"; the loss is one number, with "none" one for each target. Weights are
+buffers: `to` moves them, and state_dict holds them.
 """
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,79 +21,118 @@ from minigrad.arguments import plain
 from minigrad.engine import Tensor, data_of
 from minigrad.nn.module import Module
 
-_Weights = np.ndarray | Tensor | Sequence[float] | None
-_DEFAULTS: dict[str, Any] = {"weight": None, "pos_weight": None, "ignore_index": -100,
-                             "reduction": "mean", "label_smoothing": 0.0}
-
 
 class _Loss(Module):
-    """Shared by the losses: repr shows the options that are not the defaults."""
+    """Shared by the losses: the options of the op, as attributes and buffers of the same names."""
 
+    op: Callable[..., Tensor]
+    __signature__: inspect.Signature    # of the class: the options
     weight: np.ndarray | None
     pos_weight: np.ndarray | None
+    ignore_index: int
+
+    def __init_subclass__(cls, op: Callable | None = None, places: str = "") -> None:
+        if op is not None:      # else it is a subclass of one of the losses
+            cls.op = staticmethod(op)
+            parameters = inspect.signature(op).parameters.values()
+            kinds = {name: inspect.Parameter.POSITIONAL_OR_KEYWORD for name in places.split()}
+            cls.__signature__ = inspect.Signature(sorted(
+                [p.replace(kind=kinds.get(p.name, p.KEYWORD_ONLY)) for p in parameters
+                 if p.default is not p.empty], key=lambda p: p.kind))
+
+    def __init__(self, *places: Any, **named: Any) -> None:
+        options = self.__signature__.bind(*places, **named)
+        options.apply_defaults()
+        for name, value in options.arguments.items():
+            if name.endswith("weight"):
+                self.register_buffer(name, _buffer(value))
+            else:
+                setattr(self, name, plain(value))
+
+    def forward(self, *inputs: Any, **named: Any) -> Tensor:
+        options = {name: getattr(self, name) for name in self.__signature__.parameters}
+        return self.op(*inputs, **named, **options)
 
     def extra_repr(self) -> str:
-        options = {k: getattr(self, k, default) for k, default in _DEFAULTS.items()}
-        options = {k: v.tolist() if hasattr(v, "tolist") else v for k, v in options.items()}
-        return ", ".join(f"{k}={v!r}" for k, v in options.items() if v != _DEFAULTS[k])
+        """The options that are not the defaults, weights first."""
+        options = sorted(self.__signature__.parameters, key=lambda k: not k.endswith("weight"))
+        values = {k: data_of(getattr(self, k)) for k in options}
+        values = {k: v.tolist() if hasattr(v, "tolist") else v for k, v in values.items()}
+        return ", ".join(f"{k}={v!r}" for k, v in values.items()
+                         if v != self.__signature__.parameters[k].default)
 
 
-class CrossEntropyLoss(_Loss):
+class CrossEntropyLoss(_Loss, op=ops.cross_entropy, places="weight"):
     """`ops.cross_entropy`.  input: logits (N, C, ...), target (N, ...) classes or (N, C, ...)
-    probabilities; weight (C) or None.
-
-    The weight is a buffer: `to` moves it, and state_dict holds it.
-    """
-
-    def __init__(self, weight: _Weights = None, *, ignore_index: int = -100,
-                 reduction: str = "mean", label_smoothing: float = 0.0) -> None:
-        self.register_buffer("weight", _buffer(weight))
-        self.ignore_index = plain(ignore_index)
-        self.reduction, self.label_smoothing = reduction, plain(label_smoothing)
-
-    def forward(self, input: Tensor, target: Tensor | np.ndarray) -> Tensor:
-        return ops.cross_entropy(input, target, self.weight, self.ignore_index, self.reduction,
-                                 self.label_smoothing)
+    probabilities; weight (C) or None."""
 
 
-class NLLLoss(_Loss):
-    """`ops.nll_loss`.  input: ln p (N, C, ...), target (N, ...) classes; weight as in
-    `CrossEntropyLoss`."""
-
-    def __init__(self, weight: _Weights = None, *, ignore_index: int = -100,
-                 reduction: str = "mean") -> None:
-        self.register_buffer("weight", _buffer(weight))
-        self.ignore_index, self.reduction = plain(ignore_index), reduction
-
-    def forward(self, input: Tensor, target: Tensor | np.ndarray) -> Tensor:
-        return ops.nll_loss(input, target, self.weight, self.ignore_index, self.reduction)
+class NLLLoss(_Loss, op=ops.nll_loss, places="weight"):
+    """`ops.nll_loss`.  input: ln p (N, C, ...), target (N, ...) classes; weight (C) or None."""
 
 
-class MSELoss(_Loss):
+class MSELoss(_Loss, op=ops.mse_loss):
     """`ops.mse_loss`.  input and target of one shape."""
 
-    def __init__(self, *, reduction: str = "mean") -> None:
-        self.reduction = reduction
 
-    def forward(self, input: Tensor, target: Tensor | np.ndarray) -> Tensor:
-        return ops.mse_loss(input, target, self.reduction)
+class L1Loss(_Loss, op=ops.l1_loss):
+    """`ops.l1_loss`.  input and target of one shape."""
 
 
-class BCEWithLogitsLoss(_Loss):
-    """`ops.binary_cross_entropy_with_logits`.  input: logits, target: probabilities, of one shape.
+class SmoothL1Loss(_Loss, op=ops.smooth_l1_loss):
+    """`ops.smooth_l1_loss`.  input and target of one shape."""
 
-    weight and pos_weight, which broadcast to that shape, are buffers as in `CrossEntropyLoss`.
-    """
 
-    def __init__(self, weight: _Weights = None, *, reduction: str = "mean",
-                 pos_weight: _Weights = None) -> None:
-        self.register_buffer("weight", _buffer(weight))
-        self.register_buffer("pos_weight", _buffer(pos_weight))
-        self.reduction = reduction
+class HuberLoss(_Loss, op=ops.huber_loss, places="reduction delta"):
+    """`ops.huber_loss`.  input and target of one shape."""
 
-    def forward(self, input: Tensor, target: Tensor | np.ndarray) -> Tensor:
-        return ops.binary_cross_entropy_with_logits(input, target, self.reduction, self.weight,
-                                                    self.pos_weight)
+
+class BCELoss(_Loss, op=ops.binary_cross_entropy, places="weight"):
+    """`ops.binary_cross_entropy`.  input and target: probabilities, of one shape."""
+
+
+class BCEWithLogitsLoss(_Loss, op=ops.binary_cross_entropy_with_logits, places="weight"):
+    """`ops.binary_cross_entropy_with_logits`.  input: logits, target: probabilities; one shape."""
+
+
+class SoftMarginLoss(_Loss, op=ops.soft_margin_loss):
+    """`ops.soft_margin_loss`.  input, and target of 1 and -1, of one shape."""
+
+
+class HingeEmbeddingLoss(_Loss, op=ops.hinge_embedding_loss, places="margin"):
+    """`ops.hinge_embedding_loss`.  input: distances, target: 1 and -1."""
+
+
+class KLDivLoss(_Loss, op=ops.kl_div):
+    """`ops.kl_div`.  input: ln p, target: q, or ln q with log_target."""
+
+
+class PoissonNLLLoss(_Loss, op=ops.poisson_nll_loss, places="log_input full"):
+    """`ops.poisson_nll_loss`.  input: rates or their logarithms, target: counts."""
+
+
+class GaussianNLLLoss(_Loss, op=ops.gaussian_nll_loss):
+    """`ops.gaussian_nll_loss`.  input: means, target, var: variances."""
+
+
+class MarginRankingLoss(_Loss, op=ops.margin_ranking_loss, places="margin"):
+    """`ops.margin_ranking_loss`.  input1, input2, and target of 1 and -1."""
+
+
+class CosineEmbeddingLoss(_Loss, op=ops.cosine_embedding_loss, places="margin"):
+    """`ops.cosine_embedding_loss`.  input1, input2 (N, D), target (N) of 1 and -1."""
+
+
+class TripletMarginLoss(_Loss, op=ops.triplet_margin_loss, places="margin p eps swap"):
+    """`ops.triplet_margin_loss`.  anchor, positive, negative (N, D)."""
+
+
+class CosineSimilarity(_Loss, op=ops.cosine_similarity, places="dim eps"):
+    """`ops.cosine_similarity`.  x1, x2, whose shapes broadcast."""
+
+
+class PairwiseDistance(_Loss, op=ops.pairwise_distance, places="p eps keepdim"):
+    """`ops.pairwise_distance`.  x1, x2 (N, D)."""
 
 
 def _buffer(weight: Any) -> np.ndarray | None:

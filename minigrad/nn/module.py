@@ -13,42 +13,23 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from minigrad import hints
-from minigrad.backend import DEVICES, device_of, on_gpu, to_device
+from minigrad.backend import device_of, on_gpu, to_device
 from minigrad.changes import count_change
-from minigrad.dtypes import kind
+from minigrad.dtypes import kind, number_type
 from minigrad.engine import Tensor, data_of
 from minigrad.graph import context, no_grad
+from minigrad.nn.hooks import Handle, Hooks
+from minigrad.nn.parameter import Buffer, Parameter
+from minigrad.nn.tree import Tree
 from minigrad.ops import to
 from minigrad.optim.optimizer import clear_gradients
 
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-_CONTAINERS = list, tuple, dict, set, frozenset
-_LOOKED_AT = 64     # entries of a container, which shows at its beginning whether it holds layers
 _M = TypeVar("_M", bound="Module")
-
-
-class Parameter(Tensor):
-    """A Tensor that a Module trains; it requires a gradient unless `requires_grad` is False.
-
-    Made of a Tensor, it shares the Tensor's memory.
-    """
-
-    __slots__ = ()
-
-    def __init__(self, data: Tensor | ArrayLike, requires_grad: bool = True) -> None:
-        super().__init__(data_of(data), requires_grad)
-        if isinstance(data, Tensor):
-            self._version_counter = data.version_counter()  # the same memory
 
 
 class LoadedKeys(NamedTuple):
@@ -57,12 +38,17 @@ class LoadedKeys(NamedTuple):
     missing_keys: list[str]
     unexpected_keys: list[str]
 
+    def __repr__(self) -> str:
+        if self.missing_keys or self.unexpected_keys:
+            return f"LoadedKeys(missing_keys={self[0]}, unexpected_keys={self[1]})"
+        return "<All keys matched successfully>"
+
 
 class StateError(ValueError, RuntimeError):
     """A state that does not fit a module. PyTorch raises a RuntimeError, which this is too."""
 
 
-class Module:
+class Module(Tree):
     """Base of all layers: assign Parameters and Modules as attributes, and write `forward`.
 
     `register_buffer` names arrays that are saved and moved, but not trained. Other attributes are
@@ -72,13 +58,15 @@ class Module:
     """
 
     training = True
-    _buffers: dict[str, bool] = {}      # of a layer with buffers: whether state_dict holds them
+    _hooks: Hooks | None = None
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
-        if context.trace is None:
+        if context.trace is None and not self._hooks:
             return self.forward(*inputs, **named)
         outer, context.scope = context.scope, (*context.scope, self)
         try:
+            if self._hooks:
+                return self._hooks.run(self, inputs, named)
             return self.forward(*inputs, **named)
         finally:
             context.scope = outer
@@ -90,6 +78,8 @@ class Module:
         Unlike PyTorch, a Tensor may replace a Parameter: the layer then computes with the Tensor,
         and derivatives reach whatever that was computed from.
         """
+        if isinstance(value, Buffer):
+            vars(self).setdefault("_buffers", {})[name] = value.persistent
         old, buffers = vars(self).get(name), self._buffers
         if isinstance(value, (Parameter, Module)):
             if name in buffers:
@@ -123,84 +113,60 @@ class Module:
         `self.name` replaces the buffer. Raises KeyError for a name that is taken, empty, or has a
         dot; TypeError for a name that is no text and for a tensor that is none.
         """
-        if not isinstance(name, str):
-            raise TypeError(f"register_buffer: the name must be a text, got {name!r}")
-        buffers = vars(self).setdefault("_buffers", {})
-        if not name or "." in name or (name not in buffers and hasattr(self, name)):
-            what = "an attribute already" if name and "." not in name else "no name of a buffer"
-            raise KeyError(f"register_buffer: {name!r} is {what}")
+        self._check_name("register_buffer", name, name in self._buffers)
         if tensor is not None and not _is_array(tensor):
             raise TypeError(f"register_buffer: {name!r} must be an array, a Tensor or None, got a "
                             f"{type(tensor).__name__}")
-        buffers[name] = bool(persistent)
+        vars(self).setdefault("_buffers", {})[name] = bool(persistent)
         vars(self)[name] = tensor       # a Parameter too is a buffer then
 
-    def named_children(self) -> Iterator[tuple[str, Module]]:
-        """(name, module) for each direct submodule, in the order of assignment."""
-        for name, value in vars(self).items():
-            if isinstance(value, Module):
-                yield name, value
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """`self.name = param`, where None stands for a Parameter that is left out.
 
-    def named_modules(self, prefix: str = "",
-                      remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
-        """(dotted name, module) for this module, whose name is `prefix`, and all below it.
-
-        A module that has several names comes once, with the first, unless remove_duplicate=False.
+        Raises KeyError and TypeError for such names as `register_buffer` does, and TypeError for
+        what is no Parameter.
         """
-        seen: dict[int, Module] = {}
-        stack: list[tuple[str, Module, tuple[int, ...]]] = [(prefix, self, ())]
-        while stack:
-            name, module, above = stack.pop()
-            if id(module) not in (seen if remove_duplicate else above):
-                seen[id(module)] = module
-                yield name, module
-                path = *above, id(module)
-                children = [(f"{name}.{n}" if name else n, m, path)
-                            for n, m in module.named_children()]
-                stack.extend(reversed(children))
-        _warn_of_lists(seen.values())
+        self._register("register_parameter", name, param, Parameter)
 
-    def _named_values(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-                      ) -> Iterator[tuple[str, Module, str, Any]]:
-        """(dotted name, module, attribute, value) of every Parameter and buffer: the Parameters of
-        a module come before its buffers, as in PyTorch."""
-        tree = self.named_modules(prefix, remove_duplicate) if recurse else iter([(prefix, self)])
-        seen: set[int] = set()
-        for path, module in tree:
-            own, buffers = vars(module), module._buffers
-            parameters = (name for name, value in own.items()
-                          if isinstance(value, Parameter) and name not in buffers)
-            for name in [*parameters, *buffers]:
-                value = own.get(name)
-                if value is not None and not (remove_duplicate and id(value) in seen):
-                    seen.add(id(value))
-                    yield f"{path}.{name}" if path else name, module, name, value
+    def add_module(self, name: str, module: Module | None) -> None:
+        """`self.name = module`; raises as `register_parameter`."""
+        self._register("add_module", name, module, Module)
 
-    def named_parameters(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-                         ) -> Iterator[tuple[str, Parameter]]:
-        """(dotted name, Parameter) of the whole tree, each Parameter once, under its first name.
+    register_module = add_module
 
-        prefix: stands before every name. recurse=False: only those of this module itself.
-        remove_duplicate=False: each Parameter under all of its names.
+    def _register(self, where: str, name: str, value: Any, kind: type) -> None:
+        if value is not None and not isinstance(value, kind):
+            raise TypeError(f"{where}: {name!r} must be a {kind.__name__} or None, got a "
+                            f"{type(value).__name__}")
+        old = vars(self).get(name, self)
+        self._check_name(where, name, old is None or old is not self and isinstance(old, kind))
+        setattr(self, name, value)
+
+    def register_forward_pre_hook(self, hook: Callable, *, with_kwargs: bool = False) -> Handle:
+        """Call hook(module, inputs) before each forward; what it returns, unless None, replaces
+        the inputs: a tuple of them, or the only one.
+
+        with_kwargs: hook(module, inputs, named), which returns both or None.
         """
-        for name, module, key, value in self._named_values(prefix, recurse, remove_duplicate):
-            if key not in module._buffers:
-                yield name, value
+        return Handle(self._own_hooks().before, (hook, with_kwargs))
 
-    def named_buffers(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-                      ) -> Iterator[tuple[str, np.ndarray | Tensor]]:
-        """(dotted name, array or Tensor) of every buffer, such as running statistics.
+    def register_forward_hook(self, hook: Callable, *, with_kwargs: bool = False) -> Handle:
+        """Call hook(module, inputs, output) after each forward; what it returns, unless None,
+        replaces the output. with_kwargs: hook(module, inputs, named, output)."""
+        return Handle(self._own_hooks().after, (hook, with_kwargs))
 
-        The arguments are those of `named_parameters`.
+    def register_full_backward_hook(self, hook: Callable) -> Handle:
+        """Call hook(module, gradients of the inputs, gradients of the outputs), both tuples, when
+        backward has passed the module; what it returns, unless None, replaces the first tuple.
+
+        An input that requires no gradient has None. See `minigrad.nn.hooks`.
         """
-        for name, module, key, value in self._named_values(prefix, recurse, remove_duplicate):
-            if key in module._buffers:
-                yield name, value
+        return Handle(self._own_hooks().backward, hook)
 
-    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """Every Parameter of the tree once; recurse=False: only those of this module itself."""
-        for _, p in self.named_parameters(recurse=recurse):
-            yield p
+    def _own_hooks(self) -> Hooks:
+        if self._hooks is None:
+            self._hooks = Hooks()
+        return self._hooks
 
     def train(self: _M, mode: bool = True) -> _M:
         """Set `training` to `mode` in the whole tree; returns self.
@@ -228,42 +194,102 @@ class Module:
             p.requires_grad = flag
         return self
 
-    def to(self: _M, target: str | np.dtype | type) -> _M:
-        """Move parameters and buffers to a device ("cpu", "cuda"), or convert the floating-point
-        ones to a dtype ("float64"); returns self.
+    def to(self: _M, *targets: Any, device: Any = None, dtype: Any = None,
+           non_blocking: bool = False, memory_format: Any = None) -> _M:
+        """Move parameters and buffers to a device ("cpu", "cuda"), and convert the floating-point
+        ones to a dtype ("float64"), or to device and dtype of a Tensor; returns self.
 
-        Raises TypeError for a dtype that is not floating-point, ValueError for one that is unknown.
+            model.to("cuda")        model.to("cuda", "float16")         model.to(dtype="float64")
+
+        non_blocking and memory_format, which are PyTorch's, say nothing here. Raises TypeError for
+        a dtype that is not floating-point, ValueError for one that is unknown.
         """
+        wanted: list[Any] = []
+        for target in (*targets, device, dtype):
+            if isinstance(target, Tensor):
+                wanted += target.device, target.dtype
+            elif target is not None and not isinstance(target, bool):   # which is non_blocking
+                wanted.append(target)
+        dtypes = [number_type(target) for target in wanted]     # None: a device
+        for found in dtypes:
+            if found is not None and kind(found) != "f":
+                raise TypeError(f"to: parameters must stay floating-point, not {found}")
+
+        def converted(value: Any) -> Any:
+            for target, found in zip(wanted, dtypes):
+                if found is None or kind(value.dtype) == "f":
+                    value = to(value, target)
+            return value
+
+        return self._converted(converted)
+
+    def _converted(self: _M, convert: Callable[[Any], Any]) -> _M:
+        """This module with convert(x) in the place of each Parameter and buffer x."""
         results: dict[int, Any] = {}  # what a value has become, which may have several names
         for _, module, name, value in list(self._named_values(remove_duplicate=False)):
             if isinstance(value, Parameter):
                 if id(value) not in results:
-                    results[id(value)] = value.detach().to(target)
-                    if kind(results[id(value)].dtype) != "f":
-                        raise TypeError("to: parameters must stay floating-point, not "
-                                        f"{results[id(value)].dtype}")
+                    results[id(value)] = convert(value.detach())
                     value.data = results[id(value)].data
-                    value.grad = None if value.grad is None else value.grad.to(target)
-            elif kind(value.dtype) == "f" or target in DEVICES:
+                    value.grad = None if value.grad is None else convert(value.grad)
+            else:
                 if id(value) not in results:
-                    results[id(value)] = to(value, target)
+                    results[id(value)] = convert(value)
                 setattr(module, name, results[id(value)])
         return self
 
-    def state_dict(self) -> dict[str, np.ndarray]:
+    def type(self: _M, dst_type: Any) -> _M:
+        """Convert parameters and all buffers, also those of integers, to a floating-point dtype."""
+        self.to(dst_type)   # which checks it
+        return self._converted(lambda value: to(value, dst_type))
+
+    def float(self: _M) -> _M:
+        """`to("float32")`"""
+        return self.to("float32")
+
+    def double(self: _M) -> _M:
+        """`to("float64")`"""
+        return self.to("float64")
+
+    def half(self: _M) -> _M:
+        """`to("float16")`"""
+        return self.to("float16")
+
+    def bfloat16(self: _M) -> _M:
+        """`to("bfloat16")`"""
+        return self.to("bfloat16")
+
+    def cpu(self: _M) -> _M:
+        """`to("cpu")`"""
+        return self.to("cpu")
+
+    def cuda(self: _M, device: Any = None) -> _M:
+        """`to("cuda")`, or to this one of several GPUs."""
+        return self.to(device or "cuda")
+
+    def state_dict(self, *, destination: Any = None, prefix: str = "",
+                   keep_vars: bool = False) -> dict[str, Any]:
         """{dotted name: array} of parameters and persistent buffers.
 
         The arrays are not copied: training changes them. A shared one is there under each name.
+        prefix stands before every name; a dict `destination` is added to, and returned. With
+        keep_vars the values are the Parameters and buffers themselves.
         """
-        return {name: data_of(value) for name, value in self._state()}
+        found = {f"{prefix}{name}": value if keep_vars else data_of(value)
+                 for name, _, _, value in self._state()}
+        if destination is None:
+            return found
+        destination.update(found)
+        return destination
 
-    def _state(self) -> Iterator[tuple[str, Any]]:
-        """(dotted name, Parameter or buffer) of what belongs into a state_dict."""
+    def _state(self) -> Iterator[tuple[str, Module, str, Any]]:
+        """(dotted name, module, attribute, value) of what belongs into a state_dict."""
         for name, module, key, value in self._named_values(remove_duplicate=False):
             if module._buffers.get(key, True):
-                yield name, value
+                yield name, module, key, value
 
-    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> LoadedKeys:
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True,
+                        assign: bool = False) -> LoadedKeys:
         """Copy arrays (or Tensors) into the parameters and buffers of the same names, in place.
 
         The module's dtypes stay. Two things may be missing, as old files lack them:
@@ -271,14 +297,15 @@ class Module:
         strict=False lets anything be missing or unexpected. Returns the missing and the unexpected
         names. Raises StateError, and loads nothing, if a name is missing or unexpected, or a shape
         or kind of data is wrong: it lists them all. Raises TypeError for a state that is no dict.
+        With assign=True nothing is copied: the arrays, in their dtypes, become the module's own.
         """
-        if not isinstance(state, Mapping):
+        if not isinstance(state_dict, Mapping):
             raise TypeError(f"load_state_dict of {type(self).__name__}: needs a dict of names and "
-                            f"arrays, got a {type(state).__name__}")
-        own = dict(self._state())
+                            f"arrays, got a {type(state_dict).__name__}")
+        own = {name: value for name, _, _, value in self._state()}
         first = {id(v): k for k, v in reversed(own.items())}    # the first name of each
         state = {k: data_of(v) if isinstance(v, Tensor) or on_gpu(v) else np.asarray(v)
-                 for k, v in state.items()}
+                 for k, v in state_dict.items()}
         for k in own:
             if k.rpartition(".")[2] == "num_batches_tracked":
                 state.setdefault(k, np.zeros((), np.int64))
@@ -298,8 +325,13 @@ class Module:
             raise StateError(f"load_state_dict of {type(self).__name__}: " + "; ".join(
                 f"{what}: {', '.join(found)}" for what, found in problems.items() if found))
         with no_grad():
-            for k, value in own.items():
-                if k in state:
+            for k, module, key, value in list(self._state()):
+                if k in state and assign:
+                    new = Parameter(state[k], value.requires_grad) if isinstance(
+                        value, Parameter) else Tensor(state[k]) if isinstance(value, Tensor) else (
+                            state[k])
+                    setattr(module, key, new)
+                elif k in state:
                     value[...] = to_device(state[k], device_of(data_of(value)))
                     if not isinstance(value, Tensor):
                         count_change(value)
@@ -318,13 +350,14 @@ class Module:
         return ""
 
     def __repr__(self) -> str:
-        lines = [f"  ({name}): " + repr(child).replace("\n", "\n  ")
-                 for name, child in self.named_children()]
-        inner = self.extra_repr() + ("\n" + "\n".join(lines) + "\n" if lines else "")
-        return f"{type(self).__name__}({inner})"
+        extra = self.extra_repr()
+        lines = extra.splitlines() + [line.replace("\n", "\n  ") for line in self._repr_lines()]
+        inner = extra if [extra] == lines else "".join(f"\n  {line}" for line in lines) + "\n"
+        return f"{type(self).__name__}({inner if lines else ''})"
 
-
-hints.attach(Module, "Module")
+    def _repr_lines(self) -> Iterator[str]:
+        """One text for each module inside."""
+        return (f"({name}): {child!r}" for name, child in self._modules_here())
 
 
 def unusual(layer: Module, **defaults: Any) -> list[str]:
@@ -337,33 +370,3 @@ def _is_array(value: Any) -> bool:
     """Whether it is a Tensor, or an array that a Tensor could hold."""
     array = data_of(value)
     return isinstance(array, np.ndarray) or on_gpu(array)
-
-
-def _warn_of_lists(modules: Iterable[Module]) -> None:
-    """Warn once of each list, tuple or dict that holds layers or parameters which are no attribute
-    of any module: they are no part of the tree, as in PyTorch."""
-    items = [(module, name, item) for module in modules for name, value in vars(module).items()
-             if isinstance(value, _CONTAINERS) for item in _inside(value)]
-    if not items:
-        return
-    reach = {id(value) for module in modules for value in (module, *vars(module).values())
-             if isinstance(value, (Module, Parameter))}
-    for module, name, item in items:
-        names = vars(module).setdefault("_list_warnings", set())    # of which a warning was given
-        if id(item) not in reach and name not in names:
-            names.add(name)
-            what = "Parameter" if isinstance(item, Parameter) else "Module"
-            instead = f"{what}{'Dict' if isinstance(vars(module)[name], dict) else 'List'}"
-            warnings.warn(f"{type(module).__name__}.{name} is a {type(vars(module)[name]).__name__}"
-                          f" that holds a {type(item).__name__}, which parameters(), state_dict() "
-                          f"and to() pass over: use nn.{instead}", stacklevel=4)
-
-
-def _inside(container: Any, depth: int = 4) -> Iterator[Module | Parameter]:
-    """The Modules and Parameters in the container, and in containers inside it."""
-    values = container.values() if isinstance(container, dict) else container
-    for item in islice(values, _LOOKED_AT):
-        if isinstance(item, (Module, Parameter)):
-            yield item
-        elif isinstance(item, _CONTAINERS) and depth:
-            yield from _inside(item, depth - 1)

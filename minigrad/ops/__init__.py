@@ -27,7 +27,14 @@ from minigrad.ops.compare import (bitwise_and, bitwise_left_shift, bitwise_not, 
                                   logical_not, logical_or, lt, ne)
 from minigrad.ops.conv import conv2d, conv_transpose2d
 from minigrad.ops.linear import linear, matmul
-from minigrad.ops.loss import binary_cross_entropy_with_logits, cross_entropy, mse_loss, nll_loss
+from minigrad.ops.loss.classes import cross_entropy, nll_loss
+from minigrad.ops.loss.distances import (cosine_embedding_loss, cosine_similarity,
+                                         margin_ranking_loss, pairwise_distance,
+                                         triplet_margin_loss)
+from minigrad.ops.loss.elements import (binary_cross_entropy, binary_cross_entropy_with_logits,
+                                        gaussian_nll_loss, hinge_embedding_loss, huber_loss, kl_div,
+                                        l1_loss, mse_loss, poisson_nll_loss, smooth_l1_loss,
+                                        soft_margin_loss)
 from minigrad.ops.norm import batch_norm
 from minigrad.ops.pad import pad
 from minigrad.ops.pool import (adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, max_pool2d,

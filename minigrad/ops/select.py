@@ -164,18 +164,19 @@ def masked(x: Values, mask: Any) -> Values:
     return where(mask, x, 0) if isinstance(x, Tensor) else kernel.masked(x, mask)
 
 
-def dropout(x: Values, p: float = 0.5, training: bool = True) -> Values:
+def dropout(x: Values, p: float = 0.5, training: bool = True, inplace: bool = False) -> Values:
     """In training, each element is zeroed with probability p and the others grow by 1 / (1 - p).
 
-    The mask follows `minigrad.manual_seed`. Raises ValueError for p outside [0, 1],
-    TypeError for integers in training.
+    The mask follows `minigrad.manual_seed`. `inplace` is accepted because PyTorch's programs say
+    it; x stays as it is. Raises ValueError for p outside [0, 1], TypeError for integers in
+    training.
 
     Srivastava et al., JMLR 15, 2014, section 4, in the form that leaves evaluation untouched.
     """
     return _dropout(x, number(p), training, x.shape)
 
 
-def dropout2d(x: Values, p: float = 0.5, training: bool = True) -> Values:
+def dropout2d(x: Values, p: float = 0.5, training: bool = True, inplace: bool = False) -> Values:
     """dropout of whole channels: x (N, C, ...) loses or keeps each x[n, c]."""
     if x.ndim < 3:
         raise ValueError(f"dropout2d: needs (N, C, ...) with at least 3 axes, got {x.shape}")

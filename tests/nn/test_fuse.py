@@ -106,11 +106,19 @@ def test_what_watches_a_layer_of_a_network_is_asked(build, name):
     assert (model(x).data == before).all() and len(seen) == 1
 
 
-@pytest.mark.parametrize("name", ["register_forward_hook", "register_forward_pre_hook",
-                                  "register_full_backward_hook"])
-def test_modules_have_no_hooks_that_fusion_could_pass_over(name):
-    """Whoever gives them some lets `minigrad.nn.fuse` ask for them first."""
-    assert not hasattr(nn.ReLU(), name)
+@pytest.mark.parametrize("watched", [0, 1])
+@pytest.mark.parametrize("register, calls", [
+    ("register_forward_hook", 1), ("register_forward_pre_hook", 1),
+    ("register_full_backward_hook", 1)])
+def test_a_layer_with_hooks_is_never_passed_over(register, calls, watched):
+    layers, x, seen = nn.Sequential(nn.BatchNorm1d(4), nn.ReLU()), Tensor(X, True), []
+    plain = layers(x).data
+    with getattr(layers[watched], register)(lambda *what: seen.append(what)):
+        result = layers(x)
+        result.sum().backward()
+        assert not isinstance(result.node, FUSED) and len(seen) == calls
+        assert seen[0][0] is layers[watched] and result.data.tobytes() == plain.tobytes()
+    assert isinstance(layers(x).node, FUSED) and len(seen) == calls
 
 
 # --- the same numbers ----------------------------------------------------------------------------

@@ -81,3 +81,81 @@ def test_initialisers_name_what_they_do_not_know():
         init.kaiming_normal_(t, mode="fan")
     with one_line(ValueError, "two axes", "(3,)"):
         init.xavier_uniform_(Tensor(np.empty(3)))
+
+
+# ---- more initialisers ---------------------------------------------------------------------------
+
+@pytest.mark.parametrize("options", [
+    {}, {"std": 0.02}, {"mean": 1.0, "std": 2.0, "a": 0.0, "b": 1.5}, {"a": 3.0, "b": 30.0},
+    {"a": -9.0, "b": -3.0}, {"mean": -4.0, "std": 0.5, "a": -100.0, "b": 100.0}])
+def test_a_truncated_normal_has_the_distribution_that_is_left(options):
+    """Against the distribution function at nine places, with the bound of Kolmogorov's test."""
+    mean, std, a, b = ({"mean": 0.0, "std": 1.0, "a": -2.0, "b": 2.0} | options).values()
+    x = init.trunc_normal_(Tensor(np.empty((100, 200))), **options).data
+    assert a <= x.min() and x.max() <= b
+
+    def below(t):       # erfc of |t| keeps its digits in the tails
+        side = math.erfc(abs(t - mean) / std / math.sqrt(2)) / 2
+        return side if t <= mean else 1 - side
+
+    def share(t):
+        if mean < a:    # then all lies in the upper tail: count from above
+            tail = [math.erfc((v - mean) / std / math.sqrt(2)) for v in (a, t, b)]
+            return (tail[0] - tail[1]) / (tail[0] - tail[2])
+        return (below(t) - below(a)) / (below(b) - below(a))
+
+    for t in np.quantile(x, np.arange(1, 10) / 10):
+        assert share(float(t)) == pytest.approx(np.mean(x <= t), abs=1.63 / math.sqrt(x.size))
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (3, 7), (7, 3), (5, 2, 3), (2, 3, 3, 3)])
+def test_an_orthogonal_weight_keeps_lengths(shape):
+    t = Tensor(np.empty(shape))
+    assert init.orthogonal_(t, gain=2.0) is t
+    flat = t.data.reshape(shape[0], -1) / 2
+    flat = flat if len(flat) <= flat.shape[1] else flat.T
+    np.testing.assert_allclose(flat @ flat.T, np.eye(len(flat)), atol=1e-12)
+
+
+def test_orthogonal_weights_are_uniform():
+    """Of 2 x 2, half are rotations, and the angle has no preferred half."""
+    t = Tensor(np.empty((2, 2)))
+    drawn = [init.orthogonal_(t).data.copy() for _ in range(400)]
+    for share in (np.mean([np.linalg.det(q) > 0 for q in drawn]),
+                  np.mean([q[0, 0] > 0 for q in drawn]), np.mean([q[1, 0] > 0 for q in drawn])):
+        assert abs(share - 0.5) < 0.11
+
+
+def test_constant_weights():
+    p = nn.Parameter(np.ones((2, 3), np.float32))
+    assert init.zeros_(p) is p and not p.data.any() and init.ones_(p).data.all()
+    assert init.eye_(p).data.tolist() == [[1, 0, 0], [0, 1, 0]] and p.is_leaf and p.requires_grad
+    for n, groups in ((4, 1), (4, 2), (2, 1)):
+        w = init.dirac_(Tensor(np.empty((n, 2, 3, 3), np.float32)), groups)
+        image = Tensor(np.random.default_rng(0).normal(size=(1, 2 * groups, 5, 5)).astype("f"))
+        y = mg.conv2d(image, w, padding=1, groups=groups).data
+        assert (y[:, :2] == image.data[:, :2]).all()
+        assert not y[:, 2:4].any() or groups == 2 and (y == image.data).all()
+    for act in (lambda: init.eye_(Tensor(np.ones(3))), lambda: init.dirac_(Tensor(np.ones((3, 3)))),
+                lambda: init.dirac_(Tensor(np.ones((3, 3, 3))), 2),
+                lambda: init.orthogonal_(Tensor(np.ones(3)))):
+        with pytest.raises(ValueError):
+            act()
+
+
+def test_a_generator_can_be_given():
+    for initialise in (init.uniform_, init.normal_, init.trunc_normal_, init.orthogonal_,
+                       init.kaiming_uniform_, init.kaiming_normal_, init.xavier_uniform_,
+                       init.xavier_normal_):
+        one, two, three = (initialise(Tensor(np.empty((3, 3))),
+                                      generator=np.random.default_rng(seed)).data
+                           for seed in (1, 1, 2))
+        assert (one == two).all() and (one != three).any()
+
+
+def test_gains_have_pytorch_s_names():
+    for name in ("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d",
+                 "conv_transpose3d", "sigmoid"):
+        assert init.calculate_gain(name) == 1
+    assert init.calculate_gain("selu") == 0.75 and init.calculate_gain("tanh") == 5 / 3
+    assert init._calculate_fan_in_and_fan_out(Tensor(np.empty((4, 3, 2)))) == (6, 8)

@@ -90,6 +90,13 @@ def test_module_list_is_a_list():
         layers(Tensor([1.0]))
 
 
+def test_layers_that_look_alike_are_one_line():
+    layers = nn.ModuleList([nn.Tanh(), nn.Tanh(), nn.Linear(2, 2), nn.Linear(2, 2), nn.Tanh()])
+    assert repr(layers).splitlines()[1:-1] == [
+        "  (0-1): 2 x Tanh()", "  (2-3): 2 x Linear(2, 2)", "  (4): Tanh()"]
+    assert repr(nn.ModuleList()) == "ModuleList()"
+
+
 def test_module_dict_is_a_dict():
     heads = nn.ModuleDict({"a": nn.Linear(2, 2), "b": nn.ReLU()})
     heads["c"] = nn.Tanh()

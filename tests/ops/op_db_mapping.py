@@ -52,6 +52,9 @@ FUNCTIONAL = """
     adaptive_avg_pool2d adaptive_max_pool2d avg_pool2d binary_cross_entropy_with_logits conv2d
     conv_transpose2d cross_entropy dropout dropout2d leaky_relu linear max_pool2d mse_loss nll_loss
     pad/circular pad/constant pad/reflect pad/replicate pad/replicate_negative relu softplus
+    binary_cross_entropy cosine_embedding_loss cosine_similarity gaussian_nll_loss
+    hinge_embedding_loss huber_loss kl_div l1_loss margin_ranking_loss pairwise_distance
+    poisson_nll_loss smooth_l1_loss soft_margin_loss triplet_margin_loss
 """.split()
 
 METHODS = """

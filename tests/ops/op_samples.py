@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tests.ops.strategies import (Sample, axes, axis, broadcastable, distinct, few, filled, real,
-                                  shapes)
+from tests.ops.strategies import (Sample, axes, axis, broadcastable, distinct, few, filled, off,
+                                  real, shapes)
 
 how_reduced = st.sampled_from(["mean", "sum", "none"])
 
@@ -27,10 +27,45 @@ def one_array(draw, options, domain=real, **limits):
 
 
 @st.composite
-def two_alike(draw):
-    """Two arrays of one shape, and how to reduce what they give."""
+def two_alike(draw, domain=real, count=2, **options):
+    """Arrays of one shape, how to reduce what they give, and other options."""
     shape = draw(shapes(empty=False))
-    return Sample(filled(draw, [shape, shape], real), {"reduction": draw(how_reduced)})
+    return Sample(filled(draw, [shape] * count, domain),
+                  {"reduction": draw(how_reduced), **draw(st.fixed_dictionaries(options))})
+
+
+@st.composite
+def differing(draw, *kinks, signs=False, **options):
+    """Two arrays of one shape whose difference is near no kink, as `two_alike`.
+
+    signs: there is a target of 1 and -1 too.
+    """
+    shape = draw(shapes(empty=False))
+    a, d = filled(draw, [shape, shape], off(*kinks))
+    more = {"target": _signs(draw, shape)} if signs else {}
+    return Sample([a, a - d], {"reduction": draw(how_reduced), **more,
+                               **draw(st.fixed_dictionaries(options))})
+
+
+@st.composite
+def rows(draw, count, domain=real, target=False, **options):
+    """Arrays (N, D) and options; with `target` also 1 and -1 for each row."""
+    shape = draw(st.integers(1, 3)), draw(st.integers(2, 4))
+    more = {"target": _signs(draw, shape[:1])} if target else {}
+    return Sample(filled(draw, [shape] * count, domain),
+                  {**more, **draw(st.fixed_dictionaries(options))})
+
+
+def signed(**more):
+    """The options of a loss whose target is 1 or -1."""
+    return lambda shape: st.fixed_dictionaries({
+        "target": st.integers(0, 99).map(
+            lambda seed: np.random.default_rng(seed).choice([-1, 1], shape)),
+        "reduction": how_reduced, **more})
+
+
+def _signs(draw, shape):
+    return np.random.default_rng(draw(st.integers(0, 99))).choice([-1, 1], shape)
 
 
 @st.composite

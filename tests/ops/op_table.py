@@ -18,12 +18,14 @@ from hypothesis import strategies as st
 import minigrad as mg
 from tests.ops import op_references as ref
 from tests.ops.op_samples import (along_one, around, batches, classifications, conditions,
-                                  convolutions, elementwise, expandable, images, index, insertable,
-                                  layers, matrices, merged, new_shape, one_array, one_axis_or_all,
-                                  poolings, reduced, reordered, several, sides, squeezable,
-                                  summable, transposed_convolutions, two_alike, two_axes,
-                                  whole_channels, widths)
-from tests.ops.strategies import above_minus_one, distinct, off, positive, real, trits, whole
+                                  convolutions, differing, elementwise, expandable, how_reduced,
+                                  images, index, insertable, layers, matrices, merged, new_shape,
+                                  one_array, one_axis_or_all, poolings, reduced, reordered, rows,
+                                  several, sides, signed, squeezable, summable,
+                                  transposed_convolutions, two_alike, two_axes, whole_channels,
+                                  widths)
+from tests.ops.strategies import (above_minus_one, counts, distinct, off, positive, probable, real,
+                                  trits, whole)
 
 
 # ---- ways of calling -----------------------------------------------------------------------------
@@ -282,6 +284,30 @@ LOSSES = {
     "cross_entropy": Op(classifications(label_smoothing=st.sampled_from([0.0, 0.1, 1.0])),
                         ref.cross_entropy),
     "mse_loss": Op(two_alike(), ref.mse_loss),
+    "l1_loss": Op(differing(0), ref.absolute, "smooth"),
+    "smooth_l1_loss": Op(differing(0, -1.5, 1.5, -0.5, 0.5, beta=st.sampled_from([0.5, 1.5, 0])),
+                         ref.smooth_l1, "smooth"),
+    "huber_loss": Op(differing(0, -1.5, 1.5, -0.5, 0.5, delta=st.sampled_from([0.5, 1.5])),
+                     ref.huber, "smooth"),
+    "binary_cross_entropy": Op(two_alike(probable), ref.binary_cross_entropy, "smooth"),
+    "soft_margin_loss": Op(one_array(signed(), empty=False), ref.soft_margin, "smooth"),
+    "hinge_embedding_loss": Op(one_array(signed(margin=st.just(0.5)), off(0.5), empty=False),
+                               ref.hinge_embedding, "smooth"),
+    "kl_div": Op(two_alike(positive, log_target=st.booleans()), ref.divergence),
+    "kl_div: of a batch": Op(rows(2, positive, reduction=st.just("batchmean"),
+                                  log_target=st.booleans()), ref.divergence),
+    "poisson_nll_loss": Op(two_alike(counts, log_input=st.booleans(), full=st.booleans()),
+                           ref.poisson, "smooth"),
+    "gaussian_nll_loss": Op(two_alike(positive, 3, full=st.booleans()), ref.gaussian, "smooth"),
+    "cosine_similarity": Op(rows(2, off(0), dim=st.sampled_from([1, -1])), ref.cosine, "smooth"),
+    "pairwise_distance": Op(rows(2, distinct, p=st.sampled_from([1.0, 2.0, 3.0]),
+                                 keepdim=st.booleans()), ref.distance, "smooth"),
+    "cosine_embedding_loss": Op(rows(2, off(0), True, margin=st.sampled_from([-2.0, 2.0]),
+                                     reduction=how_reduced), ref.cosine_embedding, "smooth"),
+    "margin_ranking_loss": Op(differing(-0.5, 0.5, signs=True, margin=st.just(0.5)), ref.ranking,
+                              "smooth"),
+    "triplet_margin_loss": Op(rows(3, distinct, margin=st.just(20.0), p=st.just(2.0),
+                                   reduction=how_reduced), ref.triplet, "smooth"),
     "binary_cross_entropy_with_logits": Op(two_alike(), ref.binary_cross_entropy_with_logits,
                                            "smooth"),
 }

@@ -19,6 +19,7 @@ RNG = np.random.default_rng(0)
 IMAGES, FILTERS = RNG.normal(size=(2, 3, 6, 6)), RNG.normal(size=(4, 3, 3, 3))
 X, Y = RNG.normal(size=(2, 5)), RNG.uniform(size=(2, 5))
 TARGET, WEIGHT = np.array([3, 0]), RNG.uniform(1, 2, 5)
+SIGNS = np.where(RNG.uniform(size=(2, 5)) < 0.5, -1.0, 1.0)
 STATISTICS = [RNG.uniform(1, 2, 3) for _ in range(4)]
 
 # Lines as one writes them in PyTorch, each with every argument whose place could be another one.
@@ -46,6 +47,20 @@ CALLS = {
     "nll_loss": ([X, TARGET, WEIGHT], {"ignore_index": 0}),
     "mse_loss": ([X, Y], {"reduction": "sum"}),
     "binary_cross_entropy_with_logits": ([X, Y], {"reduction": "none"}),
+    "l1_loss": ([X, Y], {"reduction": "none"}),
+    "smooth_l1_loss": ([X, Y], {"reduction": "sum", "beta": 0.3}),
+    "huber_loss": ([X, Y, "sum", 0.3], {}),
+    "binary_cross_entropy": ([Y, Y[::-1].copy(), WEIGHT], {"reduction": "sum"}),
+    "soft_margin_loss": ([X, SIGNS], {"reduction": "none"}),
+    "hinge_embedding_loss": ([X, SIGNS, 0.5], {"reduction": "sum"}),
+    "kl_div": ([X, Y], {"reduction": "batchmean", "log_target": True}),
+    "poisson_nll_loss": ([Y, 3 * Y, False, True], {"eps": 1e-3, "reduction": "sum"}),
+    "gaussian_nll_loss": ([X, Y, Y[:, :1], True, 0.2, "none"], {}),
+    "cosine_similarity": ([X, Y, 0, 1e-3], {}),
+    "pairwise_distance": ([X, Y, 3.0, 1e-3, True], {}),
+    "cosine_embedding_loss": ([X, Y, SIGNS[:, 0], 0.1], {"reduction": "none"}),
+    "margin_ranking_loss": ([X, Y, SIGNS, 0.5], {"reduction": "sum"}),
+    "triplet_margin_loss": ([X, Y, Y[::-1].copy(), 2.0, 3.0, 1e-3, True], {"reduction": "none"}),
 }
 
 
@@ -91,6 +106,21 @@ LOSSES = {
     "NLLLoss": (nn.NLLLoss, F.nll_loss, [X, TARGET], [
         {}, {"weight": WEIGHT, "reduction": "sum"}, {"ignore_index": 0}]),
     "MSELoss": (nn.MSELoss, F.mse_loss, [X, Y], [{}, {"reduction": "sum"}]),
+    "L1Loss": (nn.L1Loss, F.l1_loss, [X, Y], [{}, {"reduction": "none"}]),
+    "SmoothL1Loss": (nn.SmoothL1Loss, F.smooth_l1_loss, [X, Y], [{}, {"beta": 0.5}]),
+    "HuberLoss": (nn.HuberLoss, F.huber_loss, [X, Y], [{}, {"delta": 0.5}]),
+    "BCELoss": (nn.BCELoss, F.binary_cross_entropy, [Y, Y[::-1].copy()], [{}, {"weight": WEIGHT}]),
+    "KLDivLoss": (nn.KLDivLoss, F.kl_div, [X, Y], [
+        {"reduction": "batchmean"}, {"log_target": True, "reduction": "none"}]),
+    "SoftMarginLoss": (nn.SoftMarginLoss, F.soft_margin_loss, [X, SIGNS], [{}]),
+    "HingeEmbeddingLoss": (nn.HingeEmbeddingLoss, F.hinge_embedding_loss, [X, SIGNS],
+                           [{}, {"margin": 0.5}]),
+    "PoissonNLLLoss": (nn.PoissonNLLLoss, F.poisson_nll_loss, [Y, 3 * Y], [
+        {}, {"log_input": False, "full": True, "eps": 1e-3}]),
+    "PairwiseDistance": (nn.PairwiseDistance, F.pairwise_distance, [X, Y], [
+        {}, {"p": 1.0, "eps": 0.1, "keepdim": True}]),
+    "CosineSimilarity": (nn.CosineSimilarity, F.cosine_similarity, [X, Y], [
+        {}, {"dim": 0, "eps": 1e-3}]),
     "BCEWithLogitsLoss": (nn.BCEWithLogitsLoss, F.binary_cross_entropy_with_logits, [X, Y],
                           [{}, {"reduction": "none"}, {"pos_weight": WEIGHT},
                            {"weight": WEIGHT, "pos_weight": 2 * WEIGHT, "reduction": "sum"}]),
@@ -105,12 +135,14 @@ def test_a_loss_calls_its_op_with_its_options(name):
             result = module(**options)(Tensor(x), make(y))
             assert np.array_equal(result.data, op(Tensor(x), make(y), **options).data)
     accepted = set(inspect.signature(module).parameters)
-    inputs = {"logits", "logp", "target", "x", "y"}
+    inputs = {"input", "target", "x1", "x2"}
     assert accepted == set(inspect.signature(op).parameters) - inputs
-    assert accepted == {name for options in variants for name in options} | {"reduction"}
+    assert accepted - {"reduction"} == {
+        name for options in variants for name in options} - {"reduction"}
 
 
 @pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides the total loss")
 def test_a_loss_is_pytorch_s(name):
     torch = pytest.importorskip("torch")
     module, _, (x, y), variants = LOSSES[name]
@@ -120,6 +152,25 @@ def test_a_loss_is_pytorch_s(name):
         expected = loss(torch.tensor(x), torch.tensor(y)).numpy()
         np.testing.assert_allclose(module(**options)(Tensor(x), Tensor(y)).data, expected, 1e-12)
     assert repr(module()) == repr(getattr(torch.nn, name)())
+
+
+def test_losses_of_three_inputs():
+    var, third = Tensor(np.full((2, 5), 0.5)), Tensor(Y[::-1])
+    for loss, expected in (
+            (nn.GaussianNLLLoss(full=True), F.gaussian_nll_loss(Tensor(X), Tensor(Y), var, True)),
+            (nn.GaussianNLLLoss(full=True)(Tensor(X), Tensor(Y), var),
+             F.gaussian_nll_loss(Tensor(X), Tensor(Y), 0.5, full=True))):
+        value = loss(Tensor(X), Tensor(Y), var=var) if isinstance(loss, nn.Module) else loss
+        assert value.item() == expected.item()
+    assert nn.TripletMarginLoss(2.0, 3.0, 1e-3, True)(
+        anchor=Tensor(X), positive=Tensor(Y), negative=third).item() == F.triplet_margin_loss(
+            Tensor(X), Tensor(Y), third, 2.0, 3.0, 1e-3, True).item()
+    for make, op in ((nn.MarginRankingLoss, F.margin_ranking_loss),
+                     (nn.CosineEmbeddingLoss, F.cosine_embedding_loss)):
+        signs = Tensor(SIGNS if make is nn.MarginRankingLoss else SIGNS[:, 0])
+        assert make(0.3)(Tensor(X), Tensor(Y), signs).item() == op(
+            Tensor(X), Tensor(Y), signs, 0.3).item()
+    assert repr(nn.TripletMarginLoss(margin=2.0)) == "TripletMarginLoss(margin=2.0)"
 
 
 def test_repr_tells_the_options_that_are_not_the_defaults():

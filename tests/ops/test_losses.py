@@ -90,6 +90,21 @@ def test_squares_and_reductions():
     (lambda x: mg.cross_entropy(x, TARGET, reduction="avg"), ValueError, ["reduction", "'avg'"]),
     (lambda x: mg.nll_loss(x, [9, 0, 0]), IndexError, ["Target 9"]),
     (lambda x: mg.mse_loss(x, x[0]), ValueError, ["mse_loss", "(3, 3)", "(3,)"]),
+    (lambda x: mg.nll_loss(x[0], [0, 1]), ValueError, ["nll_loss", "(3,)", "(2,)"]),
+    (lambda x: mg.cross_entropy(x[0], 3), IndexError, ["Target 3"]),
+    (lambda x: mg.cross_entropy(x[0, 0], 0), ValueError, ["cross_entropy", "()"]),
+    (lambda x: mg.l1_loss(x, x[0]), ValueError, ["l1_loss", "(3, 3)", "(3,)"]),
+    (lambda x: mg.huber_loss(x, x[0]), ValueError, ["huber_loss"]),
+    (lambda x: mg.huber_loss(x, x, delta=0), RuntimeError, ["delta", "0"]),
+    (lambda x: mg.smooth_l1_loss(x, x, beta=-1.0), RuntimeError, ["beta", "-1.0"]),
+    (lambda x: mg.binary_cross_entropy(x, x), RuntimeError, ["between 0 and 1"]),
+    (lambda x: mg.binary_cross_entropy(x * 0, x[0]), ValueError, ["(3, 3)", "(3,)"]),
+    (lambda x: mg.binary_cross_entropy(x * 0, x, np.ones(2)), ValueError, ["weight", "(2,)"]),
+    (lambda x: mg.kl_div(x, x * 0, "batch"), ValueError, ["reduction", "'batch'"]),
+    (lambda x: mg.gaussian_nll_loss(x, x, -1.0), ValueError, ["var has negative"]),
+    (lambda x: mg.gaussian_nll_loss(x, x, x[0, :2] * 0), ValueError, ["var", "(2,)", "(3, 3)"]),
+    (lambda x: mg.triplet_margin_loss(x, x, x, 0), ValueError, ["margin", "0"]),
+    (lambda x: mg.cosine_embedding_loss(x, x, x), ValueError, ["cosine_embedding_loss", "(3, 3)"]),
     (lambda x: mg.binary_cross_entropy_with_logits(x, x[:1]), ValueError, ["(3, 3)", "(1, 3)"])])
 def test_what_does_not_fit_is_named(act, error, words):
     with one_line(error, *words):
@@ -238,3 +253,64 @@ def test_cross_entropy_on_the_gpu_takes_every_option(monkeypatch, shape):
         got.backward()
         np.testing.assert_allclose(host(got.data), want.data, rtol=1e-12)
         np.testing.assert_allclose(host(there.grad.data), here.grad.data, rtol=1e-9, atol=1e-12)
+
+
+# ---- the other losses ----------------------------------------------------------------------------
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+def test_one_row_is_a_batch_of_one(reduction, weight):
+    for target in (1, np.array(1), Tensor(1)):
+        for loss in (mg.cross_entropy, mg.nll_loss):
+            x, batch = leaf(SCORES[0]), leaf(SCORES[:1])
+            y = loss(x, target, weight, reduction=reduction)
+            whole = loss(batch, [1], weight, reduction=reduction)
+            assert y.shape == () and y.item() == whole.item()
+            y.backward()
+            whole.sum().backward()
+            assert (x.grad.data == batch.grad.data[0]).all()
+    soft = mg.cross_entropy(leaf(SCORES[0]), leaf(PROBABILITIES[0]), weight, reduction=reduction)
+    assert soft.shape == () and soft.item() == mg.cross_entropy(
+        leaf(SCORES[:1]), leaf(PROBABILITIES[:1]), weight, reduction="sum").item()
+
+
+def test_probabilities_of_0_and_1_have_finite_losses_and_gradients():
+    p, t = leaf([0.0, 1.0, 0.0, 1.0]), Tensor(np.array([1.0, 0.0, 0.0, 1.0]))
+    loss = mg.binary_cross_entropy(p, t, reduction="none")
+    loss.sum().backward()
+    assert loss.data.tolist() == [100, 100, 0, 0]
+    assert p.grad.data.tolist() == [-1e12, 1e12, 0, 0]
+
+
+def test_losses_by_hand():
+    x, y = leaf([0.0, 0.5, -3.0]), Tensor(np.zeros(3))
+    assert mg.l1_loss(x, y, "none").data.tolist() == [0, 0.5, 3]
+    assert mg.huber_loss(x, y, "none", 2.0).data.tolist() == [0, 0.125, 4]
+    assert mg.smooth_l1_loss(x, y, "none", 2.0).data.tolist() == [0, 0.0625, 2]
+    mg.huber_loss(x, y, "sum", 2.0).backward()
+    assert x.grad.data.tolist() == [0, 0.5, -2]
+    p, q = Tensor(np.log([0.5, 0.25, 0.25])), Tensor(np.array([0.5, 0.5, 0.0]))
+    assert mg.kl_div(p, q, "sum").item() == pytest.approx(0.5 * math.log(2))
+    assert mg.cosine_similarity(leaf([[3.0, 4.0]]), leaf([[4.0, 3.0]])).item() == pytest.approx(.96)
+    assert mg.pairwise_distance(leaf([[3.0, 4.0]]), leaf([[0.0, 0.0]]), math.inf, 0).item() == 4
+    assert mg.triplet_margin_loss(leaf([[0.0]]), leaf([[1.0]]), leaf([[3.0]]), 1.5, eps=0,
+                                  swap=True).item() == pytest.approx(0.5)
+
+
+def test_gradients_at_infinity_and_at_no_distance():
+    x = leaf([math.inf, -math.inf])
+    mg.huber_loss(x, Tensor(np.zeros(2)), "sum").backward()
+    assert x.grad.data.tolist() == [1, -1]
+    for f in (lambda a, b: mg.pairwise_distance(a, b, 2.0, 0.0),
+              lambda a, b: mg.pairwise_distance(a, b, 3.0, 0.0),
+              lambda a, b: mg.cosine_similarity(a, b * 0)):
+        a, b = leaf([[1.0, 2.0]]), leaf([[1.0, 2.0]])
+        f(a, b).sum().backward()
+        assert np.isfinite(a.grad.data).all() and np.isfinite(b.grad.data).all()
+
+
+def test_a_variance_below_the_limit_still_has_its_gradient():
+    var = leaf([0.0, 2.0])
+    x = leaf([1.0, 1.0])
+    mg.gaussian_nll_loss(x, Tensor(np.zeros(2)), var, eps=0.5, reduction="sum").backward()
+    assert var.grad.data.tolist() == [0.5 * (1 / 0.5 - 1 / 0.25), 0.5 * (1 / 2 - 1 / 4)]

@@ -23,7 +23,8 @@ TOLERANCE = {"float32": 1e-6, "float64": 1e-12}
 FROZEN = FIXTURES
 
 pytestmark = pytest.mark.filterwarnings(    # PyTorch says so, once
-    "ignore:Using padding='same' with even kernel lengths")
+    "ignore:Using padding='same' with even kernel lengths",
+    "ignore:reduction. 'mean' divides the total loss")
 every_case = pytest.mark.parametrize(
     "family, name", [(family, name) for family, cases in FAMILIES.items() for name in cases])
 both_precisions = pytest.mark.parametrize("dtype", TOLERANCE)
@@ -112,8 +113,9 @@ def check_as_torch(torch, name):
     def compare(data):
         op = TABLE[data.draw(st.sampled_from(lines))]
         sample = data.draw(op.samples)
-        each = case(lambda T, *xs: op.call(getattr(T, name), xs, sample.options),
-                    *map(given_array, sample.arrays))
+        each = case(lambda T, *xs: op.call(getattr(T, name), xs, {
+            key: T.make(value, False) if isinstance(value, np.ndarray) else value
+            for key, value in sample.options.items()}), *map(given_array, sample.arrays))
         for dtype in TOLERANCE:
             mine, theirs = (outcome(name, each, api, dtype)
                             for api in (minigrad_api(), torch_api(torch)))

@@ -1,7 +1,4 @@
-"""Losses; torch's names, reductions and definitions. All but cross entropy are composed of ops.
-
-`reduction` is "mean" (default), "sum" or "none".
-"""
+"""Losses of classes: cross entropy, and the same of log-probabilities."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,19 +6,20 @@ from typing import Any
 import numpy as np
 
 from minigrad.arguments import plain
-from minigrad.backend import Array, array_module, check_devices, device_of, to_device
-from minigrad.dtypes import has_integers, kind
-from minigrad.engine import Tensor, Values, data_of
+from minigrad.backend import Array, array_module, device_of, to_device
+from minigrad.dtypes import kind
+from minigrad.engine import Tensor, Values
 from minigrad.function import Function
 from minigrad.kernels.loss import cpu as kernel
 from minigrad.kernels.loss.targets import Targets, check_classes, total
-from minigrad.ops.activation import log_softmax, softplus
+from minigrad.ops.activation import log_softmax
 from minigrad.ops.arithmetic import exp
 from minigrad.ops.cost import Count, elements
+from minigrad.ops.loss.elements import _array, _check_reduction, _like, _reduce
 from minigrad.ops.operands import in_float32
-from minigrad.ops.reduce import mean, sum
+from minigrad.ops.reduce import sum
 from minigrad.ops.select import masked, where
-from minigrad.ops.shape import cast, expand, getitem, permute, reshape, unsqueeze
+from minigrad.ops.shape import expand, getitem, permute, reshape, unsqueeze
 
 
 class CrossEntropy(Function):
@@ -78,12 +76,13 @@ class CrossEntropy(Function):
 
 
 @in_float32(loss=True)
-def cross_entropy(logits: Values, target: Any, weight: Any = None, ignore_index: int = -100,
+def cross_entropy(input: Values, target: Any, weight: Any = None, ignore_index: int = -100,
                   reduction: str = "mean", label_smoothing: float = 0.0) -> Values:
-    """-sum_c w_c q_c ln softmax(logits)_c with q the target, smoothed towards 1/C.
+    """-sum_c w_c q_c ln softmax(input)_c with q the target, smoothed towards 1/C.
 
-    logits (N, C, ...), weight (C) or None; target (N, ...), the numbers of classes, whose q is 1 at
-    the class and 0 elsewhere, or probabilities q (N, C, ...). With smoothing e the loss of a class
+    input (N, C, ...), weight (C) or None; target (N, ...), the numbers of classes, whose q is 1 at
+    the class and 0 elsewhere, or probabilities q (N, C, ...). One row alone is (C), and its class a
+    target without axes. With smoothing e the loss of a class
     t is (1-e) w_t (-ln p_t) + e/C sum_c w_c (-ln p_c) (Szegedy et al., "Rethinking the Inception
     Architecture", 2016, section 7, with torch's class weights). Elements equal to ignore_index
     count nothing. The mean divides by the sum of the weights of the classes t, or by the number of
@@ -95,17 +94,19 @@ def cross_entropy(logits: Values, target: Any, weight: Any = None, ignore_index:
     if not 0 <= label_smoothing <= 1:
         raise ValueError("cross_entropy: label_smoothing must lie in [0, 1], "
                          f"got {label_smoothing}")
-    if logits.ndim < 2:
-        raise ValueError(f"cross_entropy: logits must be (N, C, ...), got shape {logits.shape}")
-    if getattr(target, "shape", None) == logits.shape and kind(target.dtype) == "f":
-        if ignore_index >= 0:
-            raise RuntimeError("cross_entropy: ignore_index is for a target of classes, this one "
-                               "holds probabilities")
-        return _soft_cross_entropy(logits, target, weight, reduction, label_smoothing)
+    soft = getattr(target, "shape", None) == input.shape and kind(target.dtype) == "f"
+    if soft and ignore_index >= 0:
+        raise RuntimeError("cross_entropy: ignore_index is for a target of classes, this one holds "
+                           "probabilities")
+    if input.ndim < 2:
+        return reshape(cross_entropy(*_rows("cross_entropy", input, target, soft), weight,
+                                     ignore_index, reduction, label_smoothing), ())
+    if soft:
+        return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
     _check_reduction(reduction)
-    targets = Targets(_classes(target, logits), _class_weights(weight, logits), ignore_index,
+    targets = Targets(_classes(target, input), _class_weights(weight, input), ignore_index,
                       label_smoothing, reduction)
-    return CrossEntropy(kernel.prepared(_array(logits), targets))(logits)
+    return CrossEntropy(kernel.prepared(_array(input), targets))(input)
 
 
 def _soft_cross_entropy(logits: Values, q: Any, weight: Any, reduction: str,
@@ -119,14 +120,18 @@ def _soft_cross_entropy(logits: Values, q: Any, weight: Any, reduction: str,
 
 
 @in_float32(loss=True)
-def nll_loss(logp: Values, target: Any, weight: Any = None, ignore_index: int = -100,
+def nll_loss(input: Values, target: Any, weight: Any = None, ignore_index: int = -100,
              reduction: str = "mean") -> Values:
-    """-w_t logp_t for log-probabilities.  logp (N, C, ...), target (N, ...); see cross_entropy."""
-    target, weight = _classes(target, logp), _class_weights(weight, logp)
-    check_classes(target, ignore_index, logp.shape[1])
-    target = to_device(target, device_of(_array(logp)))
+    """-w_t x_t for log-probabilities.  input (N, C, ...), target (N, ...), or (C) and one class;
+    see cross_entropy."""
+    if input.ndim < 2:
+        return reshape(nll_loss(*_rows("nll_loss", input, target), weight, ignore_index, reduction),
+                       ())
+    target, weight = _classes(target, input), _class_weights(weight, input)
+    check_classes(target, ignore_index, input.shape[1])
+    target = to_device(target, device_of(_array(input)))
     targets = Targets(target, weight, ignore_index, 0.0, reduction)
-    rows = reshape(permute(logp, (0, *range(2, logp.ndim), 1)), (-1, logp.shape[1]))
+    rows = reshape(permute(input, (0, *range(2, input.ndim), 1)), (-1, input.shape[1]))
     places = array_module(target).arange(rows.shape[0]), targets.safe().reshape(-1)
     picked = reshape(getitem(rows, places), target.shape)
     loss = where(targets.keep(), -picked, 0)  # not times 0: an ignored inf is no nan
@@ -134,45 +139,13 @@ def nll_loss(logp: Values, target: Any, weight: Any = None, ignore_index: int = 
     return _reduce(loss if weight is None else loss * shares, reduction, total(shares))
 
 
-@in_float32(loss=True)
-def mse_loss(x: Values, y: Values | Array, reduction: str = "mean") -> Values:
-    """(x - y)^2. Raises ValueError if the shapes differ: broadcasting here is mostly a bug."""
-    d = x - _target("mse_loss", y, x)
-    return _reduce(d * d, reduction)
-
-
-@in_float32(loss=True)
-def binary_cross_entropy_with_logits(x: Values, y: Values | Array, reduction: str = "mean",
-                                     weight: Any = None, pos_weight: Any = None) -> Values:
-    """w (-p y ln s(x) - (1-y) ln(1 - s(x))), s the logistic function, w = weight, p = pos_weight.
-
-    x, y of one shape, y between 0 and 1; weight and pos_weight broadcast to it, or are None for 1.
-    -ln s(x) = ln(1 + e^-x), and no two terms cancel. Raises ValueError for shapes that do not fit.
-    """
-    name = "binary_cross_entropy_with_logits"
-    target = _target(name, y, x)
-    for what, w in {"weight": weight, "pos_weight": pos_weight}.items():
-        if w is not None and not _broadcasts_to(np.shape(_array(w)), x.shape):
-            raise ValueError(f"{name}: {what} of shape {np.shape(_array(w))} does not broadcast to "
-                             f"the input's {x.shape}")
-    positive = target if pos_weight is None else target * _like(pos_weight, x)
-    loss = positive * softplus(-x) + (1 - target) * softplus(x)
-    return _reduce(loss if weight is None else loss * _like(weight, x), reduction)
-
-
-def _reduce(loss: Values, reduction: str, total: float | None = None) -> Values:
-    """The elementwise loss, its sum, or its sum over `total` (None: its mean)."""
-    _check_reduction(reduction)
-    if reduction == "none":
-        return loss
-    if reduction == "sum":
-        return sum(loss)
-    return mean(loss) if total is None else sum(loss) / total
-
-
-def _check_reduction(reduction: str) -> None:
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+def _rows(name: str, scores: Values, target: Any, soft: bool = False) -> tuple[Values, Any]:
+    """Scores (1, C) of (C), and their target (1), or (1, C) if it is soft."""
+    target = target if hasattr(target, "dtype") else np.asarray(target)
+    if scores.ndim != 1 or target.ndim != soft:
+        raise ValueError(f"{name}: scores of shape {scores.shape} and a target of shape "
+                         f"{target.shape}: needs (N, C, ...) and (N, ...), or (C) and one class")
+    return unsqueeze(scores, 0), unsqueeze(target, 0)
 
 
 def _classes(target: Any, scores: Values) -> Array:
@@ -187,18 +160,6 @@ def _classes(target: Any, scores: Values) -> Array:
     return target
 
 
-def _target(name: str, y: Any, x: Values) -> Any:
-    """The target y, in the dtype of x if it holds integers; ValueError for another shape."""
-    if x.shape != y.shape:
-        raise ValueError(f"{name}: shapes {x.shape} and {y.shape} differ")
-    return cast(y, x.dtype) if has_integers(y) else y
-
-
-def _broadcasts_to(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
-    return len(shape) <= len(target) and all(
-        n in (1, m) for n, m in zip(shape[::-1], target[::-1]))
-
-
 def _class_weights(weight: Any, logp: Values) -> Array | None:
     """The weights as an array (C) that goes with logp (N, C, ...), or None."""
     if weight is None:
@@ -207,17 +168,3 @@ def _class_weights(weight: Any, logp: Values) -> Array | None:
     if weight.shape != (n_classes,):
         raise ValueError(f"loss: weight of shape {weight.shape} for {n_classes} classes")
     return weight
-
-
-def _like(weight: Any, x: Values) -> Any:
-    """A weight in the dtype of x. Raises DeviceError if it is on another device."""
-    if not hasattr(weight, "dtype"):
-        weight = to_device(np.asarray(weight), device_of(_array(x)))
-    check_devices("loss: weight", weight, x)
-    return cast(weight, x.dtype)
-
-
-def _array(x: Any) -> Array:
-    """The plain array of a Tensor, an array or a list."""
-    x = data_of(x)
-    return x if hasattr(x, "dtype") else np.asarray(x)
