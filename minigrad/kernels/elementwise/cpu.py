@@ -4,6 +4,8 @@ The gradients of sigmoid and tanh are operators alone, so they hold for Tensors 
 that is recorded runs the same lines.
 """
 
+import math
+
 import numpy as np
 
 from minigrad.kernels.elementwise import gpu
@@ -29,6 +31,30 @@ def sigmoid_gradient(gy, y):
 def tanh_gradient(gy, y):
     """gx = gy (1 - y^2) for y = tanh(x)."""
     return gy * (1 - y * y)
+
+
+@gpu_form(gpu.gelu, takes=floats)
+def gelu(x, approximate):
+    """y = x P(x) with P as in ops/activation.py's GELU."""
+    return x * _normal(x, approximate)[0]
+
+
+@gpu_form(gpu.gelu_gradient, takes=floats)
+def gelu_gradient(gy, x, approximate):
+    """gx = gy (P + x P') for y = gelu(x)."""
+    p, slope = _normal(x, approximate)
+    return gy * (p + x * slope())
+
+
+def _normal(x, approximate):
+    """P(x), and a function that gives its slope."""
+    if not approximate:
+        return 0.5 * (1 + erf(x * math.sqrt(0.5))), (
+            lambda: np.exp(-0.5 * x * x) * math.sqrt(0.5 / math.pi))
+    u = x * (1 + 0.044715 * x * x) * math.sqrt(2 / math.pi)
+    t = np.tanh(u)
+    return 0.5 * (1 + t), (
+        lambda: 0.5 * (1 - t * t) * (1 + 0.134145 * x * x) * math.sqrt(2 / math.pi))
 
 
 @gpu_form(gpu.relu, takes=floats)
