@@ -21,6 +21,7 @@ from minigrad.ops import in_place
 from minigrad.ops.activation import leaky_relu, log_softmax, relu, sigmoid, softmax, softplus, tanh
 from minigrad.ops.arithmetic import (abs, add, cos, div, exp, expm1, log, log1p, mul, neg, pow,
                                      sign, sin, sqrt, sub)
+from minigrad.ops.arrays.elements import erf
 from minigrad.ops.compare import (bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or,
                                   bitwise_right_shift, bitwise_xor, eq, ge, gt, le, logical_and,
                                   logical_not, logical_or, lt, ne)
@@ -42,7 +43,7 @@ cat, clamp = concatenate, clip  # PyTorch has both names of each
 if not TYPE_CHECKING:  # a type checker cannot run this; to it, every name above is public
     __all__ = [*REGISTRY, "cat", "clamp"]
 
-METHODS = (abs, amax, amin, argmax, argmin, clip, clone, cos, exp, expand, expm1, flatten, log,
+METHODS = (abs, amax, amin, argmax, argmin, clip, clone, cos, erf, exp, expand, expm1, flatten, log,
            log1p, log_softmax, logsumexp, matmul, max, maximum, mean, min, minimum, permute, pow,
            relu, reshape, sigmoid, sign, sin, softmax, sqrt, squeeze, sum, tanh, to, transpose,
            unsqueeze, var)
