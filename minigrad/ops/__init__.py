@@ -24,6 +24,7 @@ from minigrad.ops.activation import (celu, elu, gelu, glu, hardshrink, hardsigmo
                                      softshrink, softsign, tanh, tanhshrink, threshold)
 from minigrad.ops.arithmetic import (abs, add, cos, div, exp, expm1, log, log1p, mul, neg, pow,
                                      sign, sin, sqrt, sub)
+from minigrad.ops.arrays.elements import erf
 from minigrad.ops.compare import (bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or,
                                   bitwise_right_shift, bitwise_xor, eq, ge, gt, le, logical_and,
                                   logical_not, logical_or, lt, ne)
@@ -46,7 +47,7 @@ cat, clamp = concatenate, clip  # PyTorch has both names of each
 if not TYPE_CHECKING:  # a type checker cannot run this; to it, every name above is public
     __all__ = [*REGISTRY, "cat", "clamp"]
 
-METHODS = (abs, amax, amin, argmax, argmin, clip, clone, cos, exp, expand, expm1, flatten, log,
+METHODS = (abs, amax, amin, argmax, argmin, clip, clone, cos, erf, exp, expand, expm1, flatten, log,
            log1p, log_softmax, logsumexp, matmul, max, maximum, mean, min, minimum, permute, pow,
            relu, reshape, sigmoid, sign, sin, softmax, sqrt, squeeze, sum, tanh, to, transpose,
            unsqueeze, var)

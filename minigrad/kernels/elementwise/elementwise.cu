@@ -1,12 +1,19 @@
 // Functions of one element, in one pass over memory where NumPy makes several; the specifications
 // are the functions of cpu.py.
 //
+//   erf       y = erf(x), which is CUDA's
 //   relu      y = max(x, 0)               gx = gy where y > 0, else 0
 //   sigmoid   y = 1 / (1 + exp(-x))       gx = gy y (1 - y)
 //   tanh                                  gx = gy (1 - y^2)
 //   gelu      y = x P(x)                  gx = gy (P(x) + x P'(x))
 //
 // Thread i makes element i in the order of memory, whatever the shape of the arrays.
+
+template <typename T, typename I>
+__global__ void error_function(I size, const T* x, T* y) {
+    I i = thread_number<I>();
+    if (i < size) y[i] = erf(Wide<T>(x[i]));
+}
 
 template <typename T, typename I>
 __global__ void relu(I size, const T* x, T* y) {  // NaN stays

@@ -10,6 +10,10 @@ def sigmoid(x):
     return _each("sigmoid", x)
 
 
+def erf(x):
+    return _each("error_function", x)
+
+
 def sigmoid_gradient(gy, y):
     return _each("sigmoid_gradient", gy, y)
 
