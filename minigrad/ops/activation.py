@@ -277,7 +277,7 @@ def prelu(x: Values, weight: Values) -> Values:
     if tuple(weight.shape) not in ((), (1,), (channels,)):
         raise RuntimeError(f"prelu: weight of shape {weight.shape} for {channels} channels of x "
                            f"{x.shape}")
-    return _prelu(x, reshape(weight, (-1, *[1] * (x.ndim - 2))) if x.ndim else weight)
+    return _prelu(x, reshape(weight, (-1, *[1] * (x.ndim - 2)) if x.ndim else ()))
 
 
 @in_float32()

@@ -59,9 +59,12 @@ def interpolate(x: Values, size: Any = None, scale_factor: Any = None, mode: str
     if smooth:
         return _smooth(x, new, steps, bool(align_corners), mode == "bicubic")
     shift = 0.5 if mode == "nearest-exact" else 0
-    for d in range(len(old)):
-        places = (np.arange(new[d], dtype=np.float32) + np.float32(shift)) * np.float32(steps[d])
-        x = getitem(x, (*[slice(None)] * (d + 2), places.astype(int).clip(0, old[d] - 1)))
+    index: list[Any] = [slice(None), slice(None)]
+    for n, m, step in zip(old, new, steps):
+        places = (np.arange(m, dtype=np.float32) + np.float32(shift)) * np.float32(step)
+        index.append(places.astype(int).clip(0, n - 1))
+        x = getitem(x, tuple(index))
+        index[-1] = slice(None)
     return x
 
 
