@@ -2,23 +2,53 @@
 
 from minigrad.hints import module_getattr
 from minigrad.nn import functional, init, utils
+from minigrad.nn.activation import (CELU, ELU, GELU, GLU, SELU, Hardshrink, Hardsigmoid, Hardswish,
+                                    Hardtanh, LeakyReLU, LogSigmoid, LogSoftmax, Mish, PReLU, ReLU,
+                                    ReLU6, Sigmoid, SiLU, Softmax, Softmax2d, Softmin, Softplus,
+                                    Softshrink, Softsign, Tanh, Tanhshrink, Threshold)
 from minigrad.nn.containers import (ModuleDict, ModuleList, ParameterDict, ParameterList,
                                     Sequential)
 from minigrad.nn.fuse import batch_norm_relu
-from minigrad.nn.layers import (Dropout, Dropout2d, Flatten, Identity, LeakyReLU, Linear, ReLU,
-                                Sigmoid, Softplus, Tanh)
+from minigrad.nn.layers import (AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, Flatten,
+                                Identity, Linear, Unflatten)
 from minigrad.nn.loss import (BCELoss, BCEWithLogitsLoss, CosineEmbeddingLoss, CosineSimilarity,
                               CrossEntropyLoss, GaussianNLLLoss, HingeEmbeddingLoss, HuberLoss,
                               KLDivLoss, L1Loss, MarginRankingLoss, MSELoss, NLLLoss,
                               PairwiseDistance, PoissonNLLLoss, SmoothL1Loss, SoftMarginLoss,
                               TripletMarginLoss)
 from minigrad.nn.module import Module
-from minigrad.nn.norm import BatchNorm1d, BatchNorm2d
+from minigrad.nn.norm import (BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm1d, InstanceNorm2d,
+                              LayerNorm, LocalResponseNorm, RMSNorm)
 from minigrad.nn.parameter import Buffer, Parameter
+from minigrad.nn.sequence.attention import MultiheadAttention
+from minigrad.nn.sequence.embedding import Embedding
+from minigrad.nn.sequence.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
+from minigrad.nn.sequence.transformer import (Transformer, TransformerDecoder,
+                                              TransformerDecoderLayer, TransformerEncoder,
+                                              TransformerEncoderLayer)
 from minigrad.nn.spatial import (AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, Conv2d,
                                  ConvTranspose2d, MaxPool2d, UpsamplingNearest2d)
+from minigrad.nn.spatial import (AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, ChannelShuffle,
+                                 CircularPad1d, CircularPad2d, ConstantPad1d, ConstantPad2d, Conv1d,
+                                 ConvTranspose1d, Fold, MaxPool1d, PixelShuffle, PixelUnshuffle,
+                                 ReflectionPad1d, ReflectionPad2d, ReplicationPad1d,
+                                 ReplicationPad2d, Unfold, Upsample, UpsamplingBilinear2d,
+                                 ZeroPad1d, ZeroPad2d)
 
-__all__ = ["AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "AvgPool2d", "BCEWithLogitsLoss",
+__all__ = ["CELU", "ELU", "GELU", "GLU", "SELU", "Hardshrink", "Hardsigmoid", "Hardswish",
+           "Hardtanh", "LogSigmoid", "LogSoftmax", "Mish", "PReLU", "ReLU6", "SiLU", "Softmax",
+           "Softmax2d", "Softmin", "Softshrink", "Softsign", "Tanhshrink", "Threshold",
+           "GroupNorm", "InstanceNorm1d", "InstanceNorm2d", "LayerNorm", "LocalResponseNorm",
+           "RMSNorm", "Embedding", "MultiheadAttention", "Transformer", "TransformerDecoder",
+           "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer",
+           "AdaptiveAvgPool1d", "AdaptiveMaxPool1d", "AlphaDropout", "AvgPool1d",
+           "ChannelShuffle", "CircularPad1d", "CircularPad2d", "ConstantPad1d", "ConstantPad2d",
+           "Conv1d", "ConvTranspose1d", "Dropout1d", "Dropout3d", "Fold", "MaxPool1d",
+           "PixelShuffle", "PixelUnshuffle", "ReflectionPad1d", "ReflectionPad2d",
+           "ReplicationPad1d", "ReplicationPad2d", "Unflatten", "Unfold", "Upsample",
+           "UpsamplingBilinear2d", "ZeroPad1d", "ZeroPad2d",
+           "GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNCell",
+           "AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "AvgPool2d", "BCEWithLogitsLoss",
            "BatchNorm1d", "BatchNorm2d", "Conv2d", "ConvTranspose2d", "CrossEntropyLoss",
            "Dropout", "Dropout2d", "Flatten", "Identity", "LeakyReLU", "Linear", "MSELoss",
            "MaxPool2d", "Module", "ModuleDict", "ModuleList", "NLLLoss", "Parameter",

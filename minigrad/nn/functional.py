@@ -4,7 +4,8 @@
     F.cross_entropy(model(x), y)
 
 A line of PyTorch's either gives here what it gives there or raises an error: arguments that only
-PyTorch has (`inplace`, `beta`, ...) raise TypeError. All of them are ops; `minigrad.ops` has more.
+PyTorch has raise TypeError. (`inplace` is accepted; the result lies in new memory all the same.)
+All of them are ops; `minigrad.ops` has more.
 """
 
 from minigrad.hints import module_getattr
@@ -17,6 +18,15 @@ from minigrad.ops import (binary_cross_entropy, cosine_embedding_loss, cosine_si
                           gaussian_nll_loss, hinge_embedding_loss, huber_loss, kl_div, l1_loss,
                           margin_ranking_loss, pairwise_distance, poisson_nll_loss, smooth_l1_loss,
                           soft_margin_loss, triplet_margin_loss)
+from minigrad.ops import (celu, elu, gelu, glu, hardshrink, hardsigmoid, hardswish, hardtanh,
+                          logsigmoid, mish, prelu, relu6, selu, silu, softmin, softshrink, softsign,
+                          tanhshrink, threshold)
+from minigrad.ops import (adaptive_avg_pool1d, adaptive_max_pool1d, alpha_dropout, avg_pool1d,
+                          channel_shuffle, conv1d, conv_transpose1d, dropout1d, dropout3d, fold,
+                          interpolate, max_pool1d, pixel_shuffle, pixel_unshuffle, unfold)
+from minigrad.ops import embedding, scaled_dot_product_attention
+from minigrad.ops import (group_norm, instance_norm, layer_norm, local_response_norm, normalize,
+                          rms_norm)
 
 __all__ = ["adaptive_avg_pool2d", "adaptive_max_pool2d", "avg_pool2d", "batch_norm",
            "binary_cross_entropy_with_logits", "conv2d", "conv_transpose2d", "cross_entropy",
@@ -26,4 +36,13 @@ __all__ += ["binary_cross_entropy", "cosine_embedding_loss", "cosine_similarity"
             "gaussian_nll_loss", "hinge_embedding_loss", "huber_loss", "kl_div", "l1_loss",
             "margin_ranking_loss", "pairwise_distance", "poisson_nll_loss", "smooth_l1_loss",
             "soft_margin_loss", "triplet_margin_loss"]
+__all__ += ["celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
+            "logsigmoid", "mish", "prelu", "relu6", "selu", "silu", "softmin", "softshrink",
+            "softsign", "tanhshrink", "threshold"]
+__all__ += ["adaptive_avg_pool1d", "adaptive_max_pool1d", "alpha_dropout", "avg_pool1d",
+            "channel_shuffle", "conv1d", "conv_transpose1d", "dropout1d", "dropout3d", "fold",
+            "interpolate", "max_pool1d", "pixel_shuffle", "pixel_unshuffle", "unfold"]
+__all__ += ["embedding", "scaled_dot_product_attention"]
+__all__ += ["group_norm", "instance_norm", "layer_norm", "local_response_norm", "normalize",
+            "rms_norm"]
 __getattr__ = module_getattr(__name__)

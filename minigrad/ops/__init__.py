@@ -18,14 +18,23 @@ from typing import TYPE_CHECKING, Any
 
 from minigrad.engine import Tensor
 from minigrad.ops import in_place
-from minigrad.ops.activation import leaky_relu, log_softmax, relu, sigmoid, softmax, softplus, tanh
+from minigrad.ops.activation import (celu, elu, gelu, glu, hardshrink, hardsigmoid, hardswish,
+                                     hardtanh, leaky_relu, log_softmax, logsigmoid, mish, prelu,
+                                     relu, relu6, selu, sigmoid, silu, softmax, softmin, softplus,
+                                     softshrink, softsign, tanh, tanhshrink, threshold)
 from minigrad.ops.arithmetic import (abs, add, cos, div, exp, expm1, log, log1p, mul, neg, pow,
                                      reciprocal, rsqrt, sign, sin, sqrt, sub)
 from minigrad.ops.arrays import methods
+from minigrad.ops.arrays.elements import erf
 from minigrad.ops.compare import (bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or,
                                   bitwise_right_shift, bitwise_xor, eq, ge, gt, le, logical_and,
                                   logical_not, logical_or, lt, ne)
 from minigrad.ops.conv import conv2d, conv_transpose2d
+from minigrad.ops.images.lines import (adaptive_avg_pool1d, adaptive_max_pool1d, avg_pool1d, conv1d,
+                                       conv_transpose1d, max_pool1d)
+from minigrad.ops.images.resize import interpolate
+from minigrad.ops.images.windows import (channel_shuffle, fold, pixel_shuffle, pixel_unshuffle,
+                                         unfold)
 from minigrad.ops.linear import linear, matmul
 from minigrad.ops.loss.classes import cross_entropy, nll_loss
 from minigrad.ops.loss.distances import (cosine_embedding_loss, cosine_similarity,
@@ -35,12 +44,16 @@ from minigrad.ops.loss.elements import (binary_cross_entropy, binary_cross_entro
                                         gaussian_nll_loss, hinge_embedding_loss, huber_loss, kl_div,
                                         l1_loss, mse_loss, poisson_nll_loss, smooth_l1_loss,
                                         soft_margin_loss)
-from minigrad.ops.norm import batch_norm
+from minigrad.ops.norm import (batch_norm, group_norm, instance_norm, layer_norm,
+                               local_response_norm, normalize, rms_norm)
 from minigrad.ops.pad import pad
 from minigrad.ops.pool import (adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, max_pool2d,
                                upsample_nearest2d)
 from minigrad.ops.reduce import amax, amin, argmax, argmin, logsumexp, max, mean, min, sum, var
-from minigrad.ops.select import clip, dropout, dropout2d, maximum, minimum, where
+from minigrad.ops.select import (alpha_dropout, clip, dropout, dropout1d, dropout2d, dropout3d,
+                                 maximum, minimum, where)
+from minigrad.ops.sequence.attention import scaled_dot_product_attention
+from minigrad.ops.sequence.embedding import embedding
 from minigrad.ops.shape import (cast, clone, concatenate, expand, flatten, getitem, permute,
                                 reshape, squeeze, stack, sum_to, to, transpose, unsqueeze)
 
@@ -54,11 +67,11 @@ ALIASES = ("cat clamp divide multiply negative ravel subtract swapaxes swapdims 
 if not TYPE_CHECKING:  # a type checker cannot run this; to it, every name above is public
     __all__ = [*REGISTRY, *ALIASES]
 
-METHODS = (abs, add, amax, amin, argmax, argmin, clip, clone, cos, div, eq, exp, expand, expm1,
-           flatten, ge, gt, le, log, log1p, log_softmax, logical_and, logical_not, logical_or,
-           logsumexp, lt, matmul, max, maximum, mean, min, minimum, mul, ne, neg, permute, pow,
-           reciprocal, relu, reshape, rsqrt, sigmoid, sign, sin, softmax, sqrt, squeeze, sub,
-           sum, tanh, to, transpose, unsqueeze, var)
+METHODS = (abs, add, amax, amin, argmax, argmin, clip, clone, cos, div, eq, erf, exp, expand,
+           expm1, flatten, ge, gt, le, log, log1p, log_softmax, logical_and, logical_not,
+           logical_or, logsumexp, lt, matmul, max, maximum, mean, min, minimum, mul, ne, neg,
+           permute, pow, reciprocal, relu, reshape, rsqrt, sigmoid, sign, sin, softmax, sqrt,
+           squeeze, sub, sum, tanh, to, transpose, unsqueeze, var)
 
 IN_PLACE = """
     abs add clamp clip cos div divide exp expm1 log log1p mul multiply neg pow reciprocal relu rsqrt

@@ -10,6 +10,7 @@ plain formula will do where the op needs a careful one.
 "smooth" by central differences, with values drawn off the kinks; a "constant" has none.
 """
 
+import math
 from typing import Callable, NamedTuple
 
 import numpy as np
@@ -24,6 +25,8 @@ from tests.ops.op_samples import (along_one, around, batches, classifications, c
                                   several, sides, signed, squeezable, summable,
                                   transposed_convolutions, two_alike, two_axes, whole_channels,
                                   widths)
+from tests.ops.op_table_layers import ACTIVATIONS
+from tests.ops.op_table_layers import LINES as OF_LAYERS
 from tests.ops.strategies import (above_minus_one, counts, distinct, off, positive, probable, real,
                                   trits, whole)
 
@@ -175,6 +178,7 @@ UNARY = {
                               a=st.sampled_from([1, 2, 2.3])),
     "dropout": unary(ref.dropped(mg.dropout), call=reseeded, p=st.sampled_from([0.0, 0.3, 1.0]),
                      training=st.booleans()),
+    **{name: Op(*line) for name, line in ACTIVATIONS.items()},
 }
 
 BINARY = {
@@ -204,6 +208,11 @@ BITWISE = {
            "bitwise_xor": lambda a, b: (a | b) - (a & b),
            "bitwise_left_shift": lambda a, b: a * 2**b,
            "bitwise_right_shift": lambda a, b: a // 2**b}.items()},
+}
+
+# What takes more steps of NumPy than it counts operations, in contrast to UNARY and BINARY.
+ELEMENTS = {
+    "erf": unary(np.vectorize(math.erf, "d"), real, "smooth"),
 }
 
 REDUCTIONS = {
@@ -312,7 +321,9 @@ LOSSES = {
                                            "smooth"),
 }
 
+LAYERS = {name: Op(*line) for name, line in OF_LAYERS.items()}
+
 TABLE = {name: op._replace(function=mg.ops.REGISTRY[name.partition(":")[0]]) for name, op in
-         {**UNARY, **BINARY, **BITWISE, **REDUCTIONS, **MOVES, **PRODUCTS, **IMAGES,
-          **LOSSES}.items()}
+         {**UNARY, **BINARY, **BITWISE, **ELEMENTS, **REDUCTIONS, **MOVES, **PRODUCTS, **IMAGES,
+          **LOSSES, **LAYERS}.items()}
 DIFFERENTIABLE = {name: op for name, op in TABLE.items() if op.kind != "constant"}
