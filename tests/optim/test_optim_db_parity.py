@@ -17,8 +17,21 @@ with warnings.catch_warnings():
 
 TOLERANCE = {"float32": 2e-6, "float64": 1e-12}
 OPTIMIZERS = {      # the options of each that PyTorch tests, by its own descriptions
+    "Adadelta": ["default", "non-default lr", "nonzero weight_decay", "maximize",
+                 "maximize, weight_decay", "rho"],
+    "Adagrad": ["default", "nonzero weight_decay", "maximize", "non-default lr",
+                "initial_accumulator_value", "lr_decay", "Tensor lr"],
     "Adam": ["default", "non-default lr", "nonzero weight_decay", "maximize", "amsgrad"],
     "AdamW": ["default", "non-default lr", "nonzero weight_decay", "maximize", "amsgrad"],
+    "Adamax": ["default", "non-default lr", "nonzero weight_decay", "maximize",
+               "maximize, weight_decay"],
+    "NAdam": ["default", "non-default lr", "non-zero momentum_decay", "weight_decay",
+              "weight_decay, momentum_decay", "decoupled_weight_decay", "maximize"],
+    "RAdam": ["default", "non-default lr", "non-default eps", "nonzero weight_decay",
+              "decoupled_weight_decay", "maximize"],
+    "RMSprop": ["default", "non-default lr", "nonzero weight_decay", "maximize", "centered",
+                "maximize, weight_decay", "momentum",
+                "maximize, centered, weight_decay, w/ momentum"],
     "SGD": ["default", "non-default lr", "tensor lr", "non-zero weight_decay", "momentum",
             "maximize", "dampening", "weight_decay w/ momentum", "nesterov"]}
 SHAPES = [(3, 4), (4,), (), (2, 1, 2)]
@@ -43,6 +56,7 @@ def test_the_optimizers_and_their_options_are_these():
     offered = {name for name, kind in vars(optim).items()
                if isinstance(kind, type) and issubclass(kind, optim.Optimizer)} - {"Optimizer"}
     assert set(OPTIMIZERS) == offered & set(infos()) == offered
+    assert set(infos()) - offered == {"Adafactor", "ASGD", "LBFGS", "Muon", "Rprop", "SparseAdam"}
     for name, descriptions in OPTIMIZERS.items():
         assert list(options_of(name)) == descriptions
 
@@ -80,10 +94,13 @@ def test_ten_steps_as_torch(name, description, dtype):
 
 ILLEGAL = {"lr": [-1e-9, float("nan")], "weight_decay": [-1e-9, float("nan")],
            "momentum": [-1e-9, float("nan")], "eps": [-1e-9, float("nan")],
-           "betas": [(1.0, 0.9), (0.9, 1.0), (-0.1, 0.9), (0.9, -0.1), (float("nan"), 0.9)]}
+           "betas": [(1.0, 0.9), (0.9, 1.0), (-0.1, 0.9), (0.9, -0.1), (float("nan"), 0.9)],
+           "alpha": [-1e-9], "lr_decay": [-1e-9], "initial_accumulator_value": [-1e-9],
+           "momentum_decay": [-1e-9], "rho": [-1e-9, 1.0 + 1e-9]}
 EDGES = {"lr": [0.0, 1e30], "weight_decay": [0.0, 10.0], "momentum": [0.0, 1.0, 1.5],
          "eps": [0.0, 1e30], "betas": [(0.0, 0.0), (1 - 2**-53, 1 - 2**-53)],
-         "dampening": [-1.0, 2.0]}
+         "dampening": [-1.0, 2.0], "alpha": [0.0, 1.0, 1.5], "lr_decay": [0.0, 9.0],
+         "initial_accumulator_value": [0.0, 1e30], "momentum_decay": [0.0, 9.0], "rho": [0.0, 1.0]}
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -91,8 +108,7 @@ def test_what_is_legal_is_what_is_legal_in_torch(name):
     def build(library, tensor, **options):
         return getattr(library, name)([tensor], **options)
 
-    known = optim.SGD([Tensor([1.0], requires_grad=True)]).defaults if name == "SGD" else (
-        optim.Adam([Tensor([1.0], requires_grad=True)]).defaults)
+    known = build(optim, Tensor([1.0], requires_grad=True)).defaults
     tried = 0
     for option, values in itertools.chain(ILLEGAL.items(), EDGES.items()):
         for value in values if option in known else ():

@@ -36,7 +36,7 @@ def give_gradient(p, value=1.0):
     (lambda p: optim.SGD([]), ValueError, ["no parameters"]),
     (lambda p: optim.SGD([p, np.ones(2)]), TypeError, ["parameter 1", "ndarray"]),
     (lambda p: optim.SGD([p, p * 2]), ValueError, ["parameter 1", "leaf"]),
-    (lambda p: optim.SGD(p), ValueError, ["leaf"]),
+    (lambda p: optim.SGD(p), TypeError, ["in an order", "got Tensor"]),
     (lambda p: optim.SGD({p}), TypeError, ["in an order", "got set"]),
     (lambda p: optim.SGD([{"params": {p}}]), TypeError, ["in an order", "got set"]),
     (lambda p: optim.SGD(3), TypeError, ["in an order", "got int"]),
