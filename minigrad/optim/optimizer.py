@@ -68,8 +68,8 @@ class Optimizer:
     def add_param_group(self, group: Group) -> None:
         """Train the Tensors of group["params"] (one or several) too; the rest are its options.
 
-        As in `Module.named_parameters`, they may come with names, all or none: (name, Tensor). The
-        group keeps these as "param_names". "initial_lr": where its schedule started, if not at lr.
+        They may come with names, all or none, as `minigrad.nn.Module.named_parameters` gives them:
+        the group keeps these as "param_names". "initial_lr": where its schedule started.
         Raises TypeError for what is no group or no Tensor; ValueError for an unknown or wrong
         option, no parameters, a Tensor that an op made, and one that is listed already.
         """

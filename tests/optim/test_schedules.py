@@ -36,7 +36,8 @@ BY_HAND = {
         lambda o: schedules.CosineAnnealingWarmRestarts(o, 2, 2, 0.2),
         [1, 0.6, 1, 0.6 + 0.4 * 0.5**0.5, 0.6, 0.6 - 0.4 * 0.5**0.5, 1]),
     "LambdaLR": (lambda o: schedules.LambdaLR(o, lambda epoch: epoch * 2), [0, 2, 4, 6]),
-    "MultiplicativeLR": (lambda o: schedules.MultiplicativeLR(o, lambda epoch: epoch), [1, 1, 2, 6]),
+    "MultiplicativeLR": (lambda o: schedules.MultiplicativeLR(o, lambda epoch: epoch),
+                         [1, 1, 2, 6]),
     "CyclicLR": (lambda o: schedules.CyclicLR(o, 0.1, 0.5, 2, 4), [
         0.1, 0.3, 0.5, 0.4, 0.3, 0.2, 0.1, 0.3]),
     "triangular2": (lambda o: schedules.CyclicLR(o, 0.1, 0.5, 1, mode="triangular2"), [

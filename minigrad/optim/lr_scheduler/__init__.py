@@ -4,7 +4,7 @@
     schedule = SequentialLR(optimizer, [warm_up, CosineAnnealingLR(optimizer, 95)], milestones=[5])
 
 Several schedulers can drive one optimizer, one after the other at each step. Some go on from the
-rates that the groups have, whoever set them, and so multiply with others (`factors.py`); the
+rates that the groups have, whoever set them, and so multiply with others (factors.py); the
 others compute the rates from the number of steps and nothing else. A step of OneCycleLR and of
 CyclicLR is a batch. A step of the others is whatever you call `step()` after, which is usually an
 epoch. Names, formulas and defaults are torch's.

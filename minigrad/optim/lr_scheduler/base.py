@@ -18,9 +18,9 @@ class LRScheduler:
     steps; it sets what that needs before it calls this `__init__`. Or, as in torch, it writes
     `get_lr()`, the rates of all groups at `last_epoch`, for which it has `base_lrs`.
 
-    `options` may depend on the epoch alone, or also on what the group has: see `ChainableLR`.
+    `options` may depend on the epoch alone, or also on what the group has: see ChainableLR.
     last_epoch: the number of the step before the first, if it goes on with an optimizer that was
-    trained already and has "initial_lr" in its groups or `initial_lrs`, or KeyError.
+    trained already and has "initial_lr" in its groups, from a state or as given; else KeyError.
     """
 
     get_lr: Callable[[], list[float]]
@@ -112,8 +112,8 @@ class LRScheduler:
 
 
 class RatesLR(LRScheduler):
-    """Base of schedules that start from the rates that the groups have: `base_lrs` holds those that
-    they had when the first scheduler saw them. A group that is added later joins with its own."""
+    """Base of schedules that start from the rates of the groups: `base_lrs` are those that they had
+    when the first scheduler saw them. A group that is added later joins with its own."""
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         self.base_lrs, self._last_lr = initial_lrs(check_optimizer(optimizer, last_epoch)), []
@@ -160,7 +160,7 @@ class ChainableLR(RatesLR):
 
 
 PER_GROUP = {"base_lrs", "_last_lr", "max_lrs", "base_momentums", "max_momentums", "min_lrs",
-             "lr_lambdas", "_schedulers"}       # entries of a state that have a value for each group
+             "lr_lambdas", "_schedulers"}       # entries of a state that must keep their length
 
 
 def momentum_option(group: Group, value: float) -> Options:

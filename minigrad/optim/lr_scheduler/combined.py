@@ -71,7 +71,7 @@ class SequentialLR(_Combined):
         scheduler.begin()
         self._last_lr = scheduler.get_last_lr()
 
-    def step(self, epoch: None = None) -> None:
+    def step(self) -> None:  # type: ignore[override]  # to one after the other
         self.last_epoch += 1
         index = bisect_right(self._milestones, self.last_epoch)
         scheduler = self._schedulers[index]
@@ -86,11 +86,10 @@ class ChainedScheduler(_Combined):
                  ) -> None:
         if not schedulers:
             raise ValueError("ChainedScheduler: got no schedulers")
-        super().__init__(optimizer or getattr(schedulers[0], "optimizer", schedulers[0]),
-                         schedulers)
+        super().__init__(optimizer or schedulers[0].optimizer, schedulers)
         self._last_lr = self._rates()
 
-    def step(self, epoch: None = None) -> None:
+    def step(self) -> None:  # type: ignore[override]  # to one after the other
         for scheduler in self._schedulers:
             scheduler.step()
         self._last_lr = self._rates()

@@ -54,8 +54,8 @@ class LambdaLR(OfFunctions, RatesLR):
 
 
 class CosineAnnealingWarmRestarts(RatesLR):
-    """lr = lr_min + (lr_0 - lr_min) (1 + cos(pi t / T)) / 2, lr_min = eta_min: t counts from 0 to T,
-    which is T_0 at first and T_mult times as much after each restart.
+    """lr = lr_min + (lr_0 - lr_min) (1 + cos(pi t / T)) / 2, lr_min = eta_min: t counts from 0 to
+    T, which is T_0 at first and T_mult times as much after each restart.
 
     Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017.
     `step(epoch + batch / batches)` sets the rate within an epoch.

@@ -1,4 +1,4 @@
-"""Schedules within which the rate rises and falls, and the momentum the other way; a step is a batch.
+"""Schedules in which the rate rises and falls, and the momentum the other way; a step is a batch.
 """
 
 import math

@@ -3,12 +3,13 @@
 import math
 from typing import Any
 
-from minigrad.optim.lr_scheduler.base import LRScheduler, PerGroup, check_optimizer, number, per_group
+from minigrad.optim.lr_scheduler.base import (LRScheduler, PerGroup, check_optimizer, number,
+                                              per_group)
 from minigrad.optim.optimizer import Optimizer
 
 
 class ReduceLROnPlateau(LRScheduler):
-    """lr = max(factor lr, min_lr) after more than `patience` steps in a row without a better figure.
+    """lr = max(factor lr, min_lr), after more than `patience` steps in a row with no better figure.
 
     step(figure): the figure of the epoch, such as the loss in validation. mode: the lower the
     better ("min"), or the higher ("max"). A figure is better by more than `threshold`, a share of
@@ -32,8 +33,9 @@ class ReduceLROnPlateau(LRScheduler):
         self.min_lrs = per_group("ReduceLROnPlateau", "min_lr", min_lr, optimizer.param_groups)
         self.mode, self.threshold_mode = mode, threshold_mode
         self.cooldown = number("cooldown", cooldown)
-        self.best = math.inf if mode == "min" else -math.inf
-        self.cooldown_counter = self.num_bad_epochs = self.last_epoch = 0
+        self.best: float = math.inf if mode == "min" else -math.inf
+        self.cooldown_counter: float = 0
+        self.num_bad_epochs = self.last_epoch = 0
         self._last_lr = self._rates()
 
     def step(self, metrics: Any, epoch: int | None = None) -> None:  # type: ignore[override]
