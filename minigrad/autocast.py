@@ -14,6 +14,7 @@ The smallest positive number in float16 is 6e-8, and smaller gradients vanish: s
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from minigrad.dtypes import number_type
 from minigrad.graph import context
@@ -22,14 +23,21 @@ DTYPES = ("float16", "bfloat16")
 
 
 @contextmanager
-def autocast(dtype: str) -> Iterator[None]:
-    """Inside this block, products take their inputs rounded to `dtype`, "float16" or "bfloat16".
+def autocast(device_type: Any = None, dtype: Any = None, enabled: bool = True,
+             cache_enabled: bool | None = None) -> Iterator[None]:
+    """Inside this block, products take their inputs rounded to `dtype`, float16 or bfloat16.
 
+    It is given alone, or second, as in torch, after the type of the device, which alone stands for
+    float16 on "cuda" and bfloat16 on "cpu". enabled: False switches it off inside the block.
+    cache_enabled changes nothing.
     Raises ValueError for another dtype, RuntimeError where bfloat16 is not installed.
     """
-    if dtype not in DTYPES:
+    if dtype is None:
+        dtype = {"cuda": "float16", "cpu": "bfloat16"}.get(device_type, device_type)
+    kind = number_type(dtype) if dtype is not None else None
+    if kind is None or kind.name not in DTYPES:
         raise ValueError(f"autocast: dtype must be 'float16' or 'bfloat16', got {dtype!r}")
-    before, context.autocast = context.autocast, number_type(dtype)
+    before, context.autocast = context.autocast, kind if enabled else None
     try:
         yield
     finally:

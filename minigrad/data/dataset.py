@@ -1,4 +1,4 @@
-"""Data sets: samples in a fixed order, each an input and a target, mostly the number of its class.
+"""Data sets: samples in a fixed order, mostly an input and a target, the number of its class.
 
     train = ArrayDataset(x, y, transform)       # arrays; see folder.py for photographs in folders
     x, label = train[0]
@@ -33,7 +33,7 @@ class Dataset:
     """Samples 0 to len - 1, each an input and a target.
 
     A subclass has `targets`, those of all samples in their order, and `get`; or, as in PyTorch,
-    `__len__` and `__getitem__`, which may then give another sample each time.
+    `__len__` and `__getitem__`, which may give another sample each time, and samples of any kind.
     `classes`: the names of classes 0, 1, ..., or None where they have none.
     """
 
@@ -47,19 +47,24 @@ class Dataset:
             raise TypeError(f"{type(self).__name__} has no targets, and defines no __len__")
         return len(self.targets)
 
-    def get(self, index: int, rng: np.random.Generator) -> tuple:
-        """Sample `index` as (input, target), everything random in it drawn from `rng`."""
+    def get(self, index: int, rng: np.random.Generator) -> Any:
+        """Sample `index`, mostly (input, target), everything random in it drawn from `rng`."""
         if type(self).__getitem__ is Dataset.__getitem__:
             raise NotImplementedError(f"{type(self).__name__} does not define get, nor __getitem__")
-        return input_and_target(self, self[index], index)
+        return self[index]
 
-    def __getitem__(self, index: int) -> tuple:
+    def __getitem__(self, index: int) -> Any:
         """As `get`, with minigrad's next generator for transforms."""
         return self.get(index, generator("transforms"))
 
     def name(self, index: int) -> str:
         """How messages call a sample."""
         return f"sample {self._place(index)}"
+
+    def __add__(self, other: Any) -> Dataset:
+        """The samples of both, one after the other."""
+        from minigrad.data.combine import ConcatDataset     # which is made of data sets
+        return ConcatDataset([self, other])
 
     def with_transform(self, transform: Callable | None) -> Dataset:
         """The same samples under another transform; what is in memory is shared, not copied.
@@ -142,20 +147,17 @@ def _check_classes(classes: Sequence[str], targets: Any) -> list[str]:
 
 
 class Items(Dataset):
-    """The samples of an object with `__getitem__` and `__len__`, each a pair (input, target): a
-    list, or a data set as PyTorch has them. The transform, if there is one, is of the inputs."""
+    """The samples of an object with `__getitem__` and `__len__`: a list, an array, or a data set as
+    PyTorch has them. The transform, if there is one, is of the inputs of pairs (input, target)."""
 
     def __init__(self, source: Any, transform: Callable | None = None) -> None:
         """Raises TypeError for an object that has no such samples."""
-        listed = isinstance(source, (list, tuple))
-        if (not all(hasattr(source, name) for name in ("__getitem__", "__len__"))
-                or isinstance(source, (str, bytes, Mapping, np.ndarray, Tensor))
-                or listed and source and not _is_pair(source[0])):
+        if not all(hasattr(source, name) for name in ("__getitem__", "__len__")) or (
+                isinstance(source, (str, bytes, Mapping))):
             raise TypeError(
-                f"{type(source).__name__} is no data set of minigrad, nor a list of pairs (input, "
-                "target), nor an object whose __getitem__ gives such pairs; for arrays or lists x "
-                "and y use ArrayDataset(x, y), for photographs ImageFolder, or subclass Dataset "
-                "with `targets` and `get(index, rng)`")
+                f"{type(source).__name__} is no data set of minigrad, nor a list of samples, nor "
+                "an object with __getitem__ and __len__; for arrays or lists x and y use "
+                "ArrayDataset(x, y), for photographs ImageFolder, or subclass Dataset")
         self.source = source
         self.targets = _matching_targets(getattr(source, "targets", None), len(source))
         self.classes = getattr(source, "classes", None)
@@ -164,9 +166,12 @@ class Items(Dataset):
     def __len__(self) -> int:
         return len(self.source)
 
-    def get(self, index: int, rng: np.random.Generator) -> tuple:
+    def get(self, index: int, rng: np.random.Generator) -> Any:
         place = self._place(index)
-        x, y = input_and_target(self.source, self.source[place], place)
+        sample = self.source[place]
+        if self.transform is None:
+            return sample
+        x, y = input_and_target(self.source, sample, place)
         return self._prepare(x, rng, place), y
 
 
@@ -184,14 +189,14 @@ def _matching_targets(targets: Any, samples: int) -> Sequence | np.ndarray | Non
 
 def input_and_target(source: object, sample: Any, index: int) -> tuple:
     """`sample`, if it is an input and a target. Raises TypeError naming its place."""
-    if not _is_pair(sample):
+    if not is_pair(sample):
         size = f" of {len(sample)}" if isinstance(sample, (tuple, list)) else ""
         raise TypeError(f"{type(source).__name__}: sample {index} must be a pair (input, target), "
                         f"got a {type(sample).__name__}{size}")
     return tuple(sample)
 
 
-def _is_pair(sample: object) -> bool:
+def is_pair(sample: object) -> bool:
     return isinstance(sample, (tuple, list)) and len(sample) == 2
 
 
@@ -203,7 +208,7 @@ def as_dataset(source: Any) -> Dataset:
 
 
 class Subset(Dataset):
-    """The samples `indices` of another data set, or list of pairs, in that order."""
+    """The samples `indices` of another data set, or list of samples, in that order."""
 
     def __init__(self, dataset: Dataset, indices: Iterable[int]) -> None:
         """Raises IndexError for an index that the data set does not have."""
@@ -225,7 +230,7 @@ class Subset(Dataset):
         """That of the data set, which prepares the samples."""
         return self.dataset.transform
 
-    def get(self, index: int, rng: np.random.Generator) -> tuple:
+    def get(self, index: int, rng: np.random.Generator) -> Any:
         return self.dataset.get(self.indices[self._place(index)], rng)
 
     def name(self, index: int) -> str:

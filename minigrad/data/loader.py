@@ -1,12 +1,12 @@
 """Batches of a data set, in the right order, fetched while the network computes.
 
     loader = DataLoader(dataset, batch_size=32, shuffle=True, seed=45)
-    for x, y in loader:         # float32 (N, C, H, W), int64 (N,): the epoch loader.epoch
+    for x, y in loader:         # Tensors float32 (N, C, H, W), int64 (N,): the epoch loader.epoch
         ...
 
-A data set is one of minigrad's, a list of pairs (input, target), or any object with `__getitem__`
-and `__len__` that gives such pairs. Targets that are integers make y int64, others are stacked as
-they are; Python's floats are float32.
+A data set is one of minigrad's, a list of samples, or any object with `__getitem__` and `__len__`.
+Samples are mostly pairs (input, target), of which integer targets make y int64; what becomes of
+others tells `default_collate`.
 
 Order and augmentation are functions of (seed, epoch, index), whatever the workers. The loader
 remembers where it is: `state_dict()` after any batch, loaded into an equal loader, goes on with the
@@ -16,9 +16,11 @@ next one. Leaving the loop, by whatever way, ends the workers.
 from __future__ import annotations
 
 import collections
+import operator
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from numbers import Real
 from typing import Any
 
@@ -26,15 +28,17 @@ import numpy as np
 
 from minigrad.arguments import is_integer, plain
 from minigrad.backend import keyed_generator
-from minigrad.data.dataset import Dataset, as_dataset
+from minigrad.data.collate import as_array, default_collate, is_leaf, stack_arrays
+from minigrad.data.combine import IterableDataset
+from minigrad.data.dataset import Dataset, as_dataset, input_and_target, is_pair
 from minigrad.data.images import ImageError
-from minigrad.data.sampler import WeightedRandomSampler
+from minigrad.data.sampler import (DrawnSampler, WeightedRandomSampler, sampler_text,
+                                   stream_of)
 from minigrad.data.transforms.base import TransformError
 from minigrad.data.workers import PIECE, Piece, Sample, Workers
-from minigrad.dtypes import kind
-from minigrad.engine import Tensor
 
 ON_ERROR = ("raise", "skip", "replace")
+_NO_EFFECT = {"pin_memory", "persistent_workers", "prefetch_factor", "pin_memory_device"}
 MAX_BAD = 0.1       # an epoch in which more than this share of the samples is bad is given up
 
 
@@ -43,18 +47,27 @@ class SampleError(RuntimeError):
 
 
 class DataLoader:
-    """The batches (x, y) of a data set; iterating runs from `position` to the end of an epoch.
+    """The batches [x, y] of a data set; iterating runs from `position` to the end of an epoch.
 
     dataset: see above. An object that is no data set of minigrad is wrapped in an `Items`, which is
-    then the attribute `dataset`.
+    then the attribute `dataset`. The samples of an `IterableDataset` come as it gives them, and the
+    loader has no `position` in it.
 
     workers: threads that fetch, or processes if `processes` (started by the start method of
     `multiprocessing`, at every epoch; under "spawn" the data set must be one that can be pickled,
     and a script needs its `if __name__ == "__main__"`). With 0 the loop fetches for itself. Without
     a number, 2. `num_workers` is PyTorch's name for it.
 
-    sampler: which samples an epoch has, instead of each of them once. What it draws is a function
-    of (seed, epoch) as well. It cannot be combined with `shuffle`.
+    sampler: which samples an epoch has, instead of each of them once: an iterable of indices. What
+    those of minigrad draw without a generator of their own is a function of (seed, epoch) as well.
+    It cannot be combined with `shuffle`. batch_sampler: the indices of each batch as a list; it
+    cannot be combined with `batch_size`, `shuffle`, `sampler` or `drop_last`.
+
+    collate_fn: makes a batch of a list of samples, which are left as they are then.
+
+    generator: the seed is drawn from it. worker_init_fn(k) is called by each worker when it begins.
+    pin_memory, persistent_workers, prefetch_factor and pin_memory_device of torch are taken, and
+    change nothing: `minigrad.train.fit` pins batches, and workers are two batches ahead.
 
     timeout: the seconds that a piece of a batch, at most 8 samples, may take once it is needed. A
     process that hangs is then ended; a thread cannot be, and stays until it returns.
@@ -82,18 +95,31 @@ class DataLoader:
     processes: bool
     timeout: float
     on_error: str
-    sampler: WeightedRandomSampler | None
+    sampler: Iterable[int] | None
+    batch_sampler: Iterable[Sequence[int]] | None
+    collate_fn: Callable[[list], Any] | None
+    worker_init_fn: Callable[[int], object] | None
     epoch: int
     position: int
 
     def __init__(self, dataset: Dataset, batch_size: int = 1, shuffle: bool = False,
                  drop_last: bool = False, seed: int = 0, workers: int | None = None,
                  processes: bool = False, timeout: float = 60.0, on_error: str = "raise",
-                 sampler: WeightedRandomSampler | None = None,
-                 num_workers: int | None = None) -> None:
+                 sampler: Iterable[int] | None = None, num_workers: int | None = None, *,
+                 batch_sampler: Iterable[Sequence[int]] | None = None,
+                 collate_fn: Callable[[list], Any] | None = None, generator: Any = None,
+                 worker_init_fn: Callable[[int], object] | None = None, **other: Any) -> None:
         """Raises TypeError for what is no data set, ValueError for numbers that cannot be."""
         dataset = _dataset(dataset)
         _check_sampler(sampler, shuffle, dataset)
+        if batch_sampler is not None and (
+                batch_size != 1 or shuffle or sampler is not None or drop_last):
+            raise ValueError("DataLoader: batch_sampler excludes batch_size, shuffle, sampler and "
+                             "drop_last")
+        for name in other.keys() - _NO_EFFECT:
+            raise TypeError(f"DataLoader: unknown option {name!r}")
+        if generator is not None:
+            seed = int(stream_of(generator, "loader").integers(2**32))
         if workers is not None and num_workers is not None:
             raise ValueError("DataLoader: workers and num_workers are two names of one number; "
                              "give one")
@@ -110,14 +136,18 @@ class DataLoader:
         if on_error not in ON_ERROR:
             raise ValueError(f"DataLoader: on_error must be one of {', '.join(ON_ERROR)}, "
                              f"got {on_error!r}")
-        samples = len(dataset if sampler is None else sampler)
-        if samples < (batch_size if drop_last else 1):
+        self._streams: bool = isinstance(dataset, IterableDataset)
+        samples = 0 if self._streams else len(
+            dataset if sampler is None else sampler)  # type: ignore[arg-type]  # or a TypeError
+        if not self._streams and samples < (batch_size if drop_last else 1):
             raise ValueError(f"DataLoader: {samples} samples make no batch of {batch_size}"
                              f"{' with drop_last' if drop_last else ''}")
         self.dataset, self.batch_size, self.shuffle = dataset, int(batch_size), bool(shuffle)
         self.drop_last, self.seed, self.on_error = bool(drop_last), int(seed), on_error
-        self.sampler = sampler
-        self._samples: int = samples        # of an epoch
+        self.sampler, self.batch_sampler, self.collate_fn = sampler, batch_sampler, collate_fn
+        self.worker_init_fn = worker_init_fn
+        self._samples: int = samples        # of an epoch, 0 if only the data set knows
+        self._drawn: tuple[int, Any] = -1, None     # an epoch, and the order that it has
         self.workers, self.processes, self.timeout = int(workers), bool(processes), timeout
         self.epoch = self.position = 0
         self.skipped: list[tuple[str, str]] = []
@@ -125,10 +155,15 @@ class DataLoader:
 
     def __len__(self) -> int:
         """Batches in an epoch."""
-        full, rest = divmod(self._samples, self.batch_size)
+        if self.batch_sampler is not None:
+            return len(self.batch_sampler)  # type: ignore[arg-type]
+        full, rest = divmod(self._samples or len(self.dataset), self.batch_size)
         return full + (rest > 0 and not self.drop_last)
 
-    def __iter__(self) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
+    def __iter__(self) -> Generator[Any, None, None]:
+        if self._streams:
+            yield from self._stream()
+            return
         iteration = self._iteration = object()
         if self.position == 0:
             self.skipped = []
@@ -136,7 +171,7 @@ class DataLoader:
         samples_ahead = 2 * max(self.batch_size, PIECE * self.workers) if self.workers else 1
         waiting: collections.deque[list[Piece]] = collections.deque()       # batches
         batch = self.position               # the next that workers get
-        workers = Workers(self._fetch(), self.workers, self.processes)
+        workers = Workers(self._fetch(), self.workers, self.processes, self.worker_init_fn)
         try:
             for position in range(self.position, len(self)):
                 while batch < len(self) and len(waiting) * self.batch_size < samples_ahead:
@@ -158,13 +193,22 @@ class DataLoader:
         if self._iteration is iteration:
             self.epoch, self.position = self.epoch + 1, 0
 
+    def _stream(self) -> Generator[Any, None, None]:
+        """The batches of samples that come one after the other."""
+        fetch, samples = self._fetch(), iter(self.dataset)
+        while some := list(islice(samples, self.batch_size)):
+            if len(some) == self.batch_size or not self.drop_last:
+                yield self._collate([fetch.sample(i, item, []) for i, item in enumerate(some)])
+        self.epoch += 1
+
     def peek(self) -> Sample | None:
         """The first sample of the epoch that can be had, as the loop would prepare it.
 
         Raises SampleError like the loop. What it finds bad is not counted.
         """
         fetch = self._fetch()
-        for index in self._order(self.epoch).tolist():
+        order = self._order(self.epoch)
+        for index in chain.from_iterable(self._indices(order, k) for k in range(len(self))):
             try:
                 sample = fetch(index)
             except Exception as error:
@@ -202,23 +246,37 @@ class DataLoader:
     def _form(self) -> dict[str, object]:
         return {"samples": len(self.dataset), "batch_size": self.batch_size,
                 "shuffle": self.shuffle, "drop_last": self.drop_last,
-                "sampler": None if self.sampler is None else repr(self.sampler)}
+                "sampler": None if self._source is None else sampler_text(self._source)}
 
-    def _order(self, epoch: int) -> np.ndarray:
-        if self.sampler is not None:
-            return self.sampler.draw(keyed_generator(self.seed, "sampler", epoch))
+    @property
+    def _source(self) -> Iterable | None:
+        """What gives the indices, if they are not in order or shuffled."""
+        return self.sampler if self.batch_sampler is None else self.batch_sampler
+
+    def _order(self, epoch: int) -> Any:
+        """The indices of an epoch, or those of each batch if they come from the batch_sampler."""
+        source = self._source
+        if isinstance(source, DrawnSampler) and source.generator is None:
+            return source.draw(keyed_generator(self.seed, "sampler", epoch))
+        if source is not None:
+            if self._drawn[0] != epoch:         # if it was asked again it might give others
+                self._drawn = epoch, list(source)
+            return self._drawn[1]
         if not self.shuffle:
             return np.arange(len(self.dataset))
         return keyed_generator(self.seed, "order", epoch).permutation(len(self.dataset))
 
-    def _indices(self, order: np.ndarray, position: int) -> list[int]:
-        return order[position * self.batch_size:(position + 1) * self.batch_size].tolist()
+    def _indices(self, order: Any, position: int) -> list[int]:
+        some = (order[position * self.batch_size:(position + 1) * self.batch_size]
+                if self.batch_sampler is None else order[position])
+        return [operator.index(i) for i in some]
 
     def _bad_limit(self) -> int:
         return max(1, int(MAX_BAD * self._samples))
 
     def _fetch(self) -> _Fetch:
-        return _Fetch(self.dataset, self.seed, self.epoch, self.on_error, self._bad_limit())
+        return _Fetch(self.dataset, self.seed, self.epoch, self.on_error, self._bad_limit(),
+                      self.collate_fn is not None)
 
     def _wait_for(self, pieces: list[Piece]) -> list[Sample]:
         """The samples of a batch, once they are there, without those that are skipped."""
@@ -250,22 +308,25 @@ class DataLoader:
             raise SampleError(f"DataLoader: {len(self.skipped)} of {self._samples} samples are "
                               f"bad, more than a tenth; the last: {_explain(name, reason)}")
 
-    def _collate(self, samples: list[Sample]) -> tuple[np.ndarray, np.ndarray]:
-        """(x (N, ...), y (N, ...)) of samples that are alike in shape and dtype."""
-        return (self._stack("samples", samples, [sample.x for sample in samples],
-                            "; resize or crop them to one size"),
-                self._stack("targets", samples, [sample.y for sample in samples]))
-
-    def _stack(self, what: str, samples: list[Sample], arrays: list[Any],
-               remedy: str = "") -> np.ndarray:
-        first = arrays[0]
-        for sample, array in zip(samples, arrays):
-            if (array.shape, array.dtype) != (first.shape, first.dtype):
-                raise ValueError(
-                    f"DataLoader: the {what} of a batch differ: "
-                    f"{self.dataset.name(samples[0].index)} is {first.shape} {first.dtype} but "
-                    f"{self.dataset.name(sample.index)} is {array.shape} {array.dtype}{remedy}")
-        return np.stack(arrays)
+    def _collate(self, samples: list[Sample]) -> Any:
+        """The batch of what collate_fn is for, [x (N, ...), y (N, ...)] of pairs of arrays that are
+        alike, else what default_collate makes of it."""
+        if self.collate_fn is not None:
+            return self.collate_fn([sample.item for sample in samples])
+        whole = [sample for sample in samples if sample.y is None]
+        if not whole:
+            def names(i: int) -> str:
+                return self.dataset.name(samples[i].index)
+            return [stack_arrays("samples", names, [sample.x for sample in samples],
+                                 "; resize or crop them to one size"),
+                    stack_arrays("targets", names, [sample.y for sample in samples])]
+        if len(whole) < len(samples):
+            source = getattr(self.dataset, "source", self.dataset)
+            try:
+                input_and_target(source, whole[0].item, whole[0].index)
+            except TypeError as error:
+                raise self._failure(whole[0].index, error) from error
+        return default_collate([sample.item for sample in samples])
 
 
 @dataclass(frozen=True)
@@ -277,13 +338,22 @@ class _Fetch:
     epoch: int
     on_error: str
     most_bad: int
+    whole: bool
+
+    def sample(self, place: int, item: Any, bad: list[tuple[str, str]]) -> Sample:
+        """A sample as it is, if it is to stay so, or is no pair of what arrays can be made of."""
+        if self.whole or not is_pair(item) or not all(map(is_leaf, item)) or (
+                hasattr(item, "_fields")):      # the batch of named tuples is one
+            return Sample(place, (item,), None, bad)
+        x = as_array("a sample", item[0], "; does the transform end with ToArray?")
+        return Sample(place, x, as_array("a target", item[1]), bad)
 
     def __call__(self, index: int) -> Sample:
         bad: list[tuple[str, str]] = []
         while True:
             place = (index + len(bad)) % len(self.dataset)
             try:
-                x, y = self.dataset.get(
+                item = self.dataset.get(
                     place, keyed_generator(self.seed, "sample", self.epoch, place))
             except (ImageError, ValueError, TransformError) as error:
                 bad.append((self.dataset.name(place), str(error)))
@@ -293,21 +363,7 @@ class _Fetch:
                 if self.on_error == "skip":
                     return Sample(place, None, None, bad)
                 continue
-            return Sample(place, _array("a sample", x, "; does the transform end with ToArray?"),
-                          _array("a target", y), bad)
-
-
-def _array(what: str, value: object, hint: str = "") -> np.ndarray:
-    """An array of numbers, Python's in the dtypes of a Tensor; an integer target is int64."""
-    if isinstance(value, Tensor):
-        value = value.numpy(force=True)
-    if type(value) in (bool, int, float):
-        value = np.asarray(value, np.float32 if isinstance(value, float) else np.int64)
-    if not isinstance(value, (np.ndarray, np.generic)) or kind(value.dtype) not in "biuf":
-        raise TypeError(f"{what} must be an array of numbers, not "
-                        f"{getattr(value, 'dtype', type(value).__name__)}{hint}")
-    whole = what == "a target" and value.dtype.kind in "iu"
-    return np.asarray(value, np.int64 if whole else None)
+            return self.sample(place, item, bad)
 
 
 def _dataset(dataset: object) -> Dataset:
@@ -317,17 +373,18 @@ def _dataset(dataset: object) -> Dataset:
         raise TypeError(f"DataLoader: {error}") from None
 
 
-def _check_sampler(sampler: WeightedRandomSampler | None, shuffle: bool, dataset: Dataset) -> None:
+def _check_sampler(sampler: Iterable[int] | None, shuffle: bool, dataset: Dataset) -> None:
+    if isinstance(dataset, IterableDataset) and (sampler is not None or shuffle):
+        raise ValueError("DataLoader: an IterableDataset has an order of its own; leave shuffle "
+                         "and sampler out")
     if sampler is None:
         return
-    if not isinstance(sampler, WeightedRandomSampler):
-        raise TypeError("DataLoader: sampler must be a WeightedRandomSampler, got "
-                        f"{type(sampler).__name__}; for samples of your choice use "
-                        "Subset(dataset, indices)")
+    if not isinstance(sampler, Iterable):
+        raise TypeError(f"DataLoader: sampler must give indices, got a {type(sampler).__name__}")
     if shuffle:
         raise ValueError("DataLoader: sampler and shuffle=True exclude each other: the sampler "
                          "sets the order; leave one out")
-    if len(sampler.weights) != len(dataset):
+    if isinstance(sampler, WeightedRandomSampler) and len(sampler.weights) != len(dataset):
         raise ValueError(f"DataLoader: the sampler has {len(sampler.weights)} weights, for a data "
                          f"set of {len(dataset)} samples")
 

@@ -1,6 +1,7 @@
 """Cut a data set in parts: at random, or so that every class is cut alike.
 
     train, valid, test = random_split(dataset, (0.63, 0.07, 0.3), seed=45)
+    train, valid = random_split(dataset, [100, 20])     # as manual_seed says, or generator=
     train, test = stratified_split(dataset, (0.7, 0.3), seed=45)
 
 The parts are `Subset`s that together hold every sample once, in random order. The same seed gives
@@ -12,23 +13,31 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
 from minigrad.arguments import integer, is_integer, plain
 from minigrad.backend import keyed_generator
 from minigrad.data.dataset import Dataset, Subset, as_dataset
+from minigrad.data.sampler import stream_of
 
 
-def random_split(dataset: Dataset | Sequence, lengths: Iterable[float], seed: int) -> list[Subset]:
+def random_split(dataset: Dataset | Sequence, lengths: Iterable[float], seed: Any = None, *,
+                 generator: Any = None) -> list[Subset]:
     """Parts of the given lengths (integers that sum to the whole) or fractions (that sum to 1).
 
     Fractions are rounded as torch does: down, then up from the first part on until the sum is
-    right; 101 samples by (.7, .2, .1) are 71, 20, 10. Raises ValueError.
+    right; 101 samples by (.7, .2, .1) are 71, 20, 10. Without a seed, the order is drawn from
+    `generator`, which may be in the place of the seed, or from minigrad's next. Raises ValueError.
     """
+    if hasattr(seed, "stream") or isinstance(seed, np.random.Generator):
+        seed, generator = None, seed
     sizes = _sizes("random_split", "lengths", lengths, len(dataset))
     whole = as_dataset(dataset)
-    order = _generator("random_split", seed).permutation(len(dataset))
+    rng = (stream_of(generator, "split") if generator is not None or seed is None
+           else _generator("random_split", seed))
+    order = rng.permutation(len(dataset))
     return [Subset(whole, part.tolist()) for part in np.split(order, np.cumsum(sizes)[:-1])]
 
 

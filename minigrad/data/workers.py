@@ -21,7 +21,8 @@ import time
 import traceback
 import weakref
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -35,13 +36,19 @@ PATIENCE = 2.0  # seconds that threads get to finish the sample they are at, onc
 class Sample(NamedTuple):
     """What fetching gave: input, target, and the (name, reason) of every sample that failed.
 
-    `index` is the sample's own place in the data set. With nothing readable, x is None.
+    `index` is the sample's own place in the data set. With nothing readable, x is None. Of a sample
+    that is no pair of arrays, or that is not to be changed, x is (sample,) and y is None.
     """
 
     index: int  # type: ignore[assignment]  # a tuple has a method of this name
-    x: np.ndarray | None
+    x: Any
     y: np.ndarray | None
     bad: list[tuple[str, str]]
+
+    @property
+    def item(self) -> Any:
+        """The sample as it was, or with arrays in its place."""
+        return self.x[0] if self.y is None else (self.x, self.y)
 
 
 Fetch = Callable[[int], Sample]
@@ -59,22 +66,25 @@ class Piece:
 
 
 class Workers:
-    """`count` threads, or threads with processes, that run pieces; if 0, `submit` runs them.
+    """`count` threads, or threads with processes, that run pieces; if 0, `submit` runs them. Each
+    calls `begin` with its number before its first sample.
 
     `close()` ends them. It also happens when the object is collected, and when Python exits.
     """
 
-    def __init__(self, fetch: Fetch, count: int, processes: bool) -> None:
+    def __init__(self, fetch: Fetch, count: int, processes: bool,
+                 begin: Callable[[int], object] | None = None) -> None:
         self._fetch, stopping = fetch, threading.Event()
         self._tasks: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         children: list[_Child] = []
         self.close = weakref.finalize(self, _end, os.getpid(), self._tasks, stopping,
                                       self._threads, children)
-        for _ in range(count if processes else 0):
-            children.append(_Child(fetch))
+        each = [fetch if begin is None else _Begun(fetch, begin, k) for k in range(count)]
+        for own in each if processes else []:
+            children.append(_Child(own))
         for k in range(count):
-            outcomes = children[k].outcomes if processes else lambda i: _outcomes(fetch, i)
+            outcomes = children[k].outcomes if processes else partial(_outcomes, each[k])
             self._threads.append(threading.Thread(
                 target=_work, args=(self._tasks, stopping, outcomes), daemon=True,
                 name=f"DataLoader {k}"))
@@ -87,6 +97,18 @@ class Workers:
         else:
             piece.outcomes.extend(_outcomes(self._fetch, piece.indices))
             piece.done.set()
+
+
+class _Begun:
+    """fetch, once begin(number) has been called; if it raises, the sample at hand has failed."""
+
+    def __init__(self, fetch: Fetch, begin: Callable[[int], object], number: int) -> None:
+        self.fetch, self.begin, self.number = fetch, [begin], number
+
+    def __call__(self, index: int) -> Sample:
+        while self.begin:
+            self.begin.pop()(self.number)
+        return self.fetch(index)
 
 
 def _outcomes(fetch: Fetch, indices: list[int]) -> Iterator[Outcome]:
@@ -207,7 +229,7 @@ def _send(pipe: Connection, outcome: Outcome) -> None:
     """(outcome, None), or with more: (exception, its traceback), (sample, form of x), then x."""
     if isinstance(outcome, BaseException):
         pipe.send(_portable(outcome))
-    elif outcome.x is None:
+    elif not isinstance(outcome.x, np.ndarray):
         pipe.send((outcome, None))
     else:
         x = np.asarray(outcome.x, order="C")

@@ -11,13 +11,14 @@
 """
 
 from minigrad.hints import module_getattr
-from minigrad.optim import lr_scheduler
+from minigrad.optim import amp, lr_scheduler
 from minigrad.optim.adam import Adam, AdamW
+from minigrad.optim.adaptive import Adadelta, Adagrad, Adamax, NAdam, RAdam, RMSprop
 from minigrad.optim.clip import clip_grad_norm_, clip_grad_value_
 from minigrad.optim.grad_scaler import GradScaler
 from minigrad.optim.optimizer import Optimizer
 from minigrad.optim.sgd import SGD
 
-__all__ = ["Adam", "AdamW", "GradScaler", "Optimizer", "SGD", "clip_grad_norm_",
-           "clip_grad_value_", "lr_scheduler"]
+__all__ = ["Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "GradScaler", "NAdam", "Optimizer",
+           "RAdam", "RMSprop", "SGD", "amp", "clip_grad_norm_", "clip_grad_value_", "lr_scheduler"]
 __getattr__ = module_getattr(__name__)

@@ -7,9 +7,25 @@ from minigrad.kernels.optim import cpu as kernel
 from minigrad.optim.optimizer import Group, Item, Optimizer, Params, State
 
 Betas = tuple[float, float]
+_NOT_NEGATIVE = ("eps", "weight_decay", "momentum", "alpha", "lr_decay",
+                 "initial_accumulator_value", "momentum_decay")
 
 
-class Adam(Optimizer):
+class Adaptive(Optimizer):
+    """Base of the optimizers that scale the step of each element by its gradients so far."""
+
+    def check(self, group: Group) -> None:
+        super().check(group)
+        if "betas" in group:
+            if np.shape(group["betas"]) != (2,):
+                raise ValueError(f"{type(self).__name__}: betas must be two numbers, got "
+                                 f"{group['betas']!r}")
+            b1, b2 = group["betas"] = plain(tuple(group["betas"]))
+            self.check_ranges(beta1=(b1, 0, 1), beta2=(b2, 0, 1))
+        self.check_ranges(**{name: (group[name], 0) for name in _NOT_NEGATIVE if name in group})
+
+
+class Adam(Adaptive):
     """m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2;  p -= lr m/(1-b1^t) / (sqrt(v/(1-b2^t)) + eps).
 
     Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1;
@@ -20,19 +36,11 @@ class Adam(Optimizer):
 
     def __init__(self, params: Params, lr: float = 1e-3, betas: Betas = (0.9, 0.999),
                  eps: float = 1e-8, weight_decay: float = 0.0, amsgrad: bool = False, *,
-                 maximize: bool = False, decoupled_weight_decay: bool = False) -> None:
+                 maximize: bool = False, decoupled_weight_decay: bool = False,
+                 **chosen: bool | None) -> None:
         super().__init__(params, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
                                       amsgrad=amsgrad, maximize=maximize,
-                                      decoupled_weight_decay=decoupled_weight_decay))
-
-    def check(self, group: Group) -> None:
-        super().check(group)
-        if np.shape(group["betas"]) != (2,):
-            raise ValueError(f"{type(self).__name__}: betas must be two numbers, got "
-                             f"{group['betas']!r}")
-        b1, b2 = group["betas"] = plain(tuple(group["betas"]))
-        self.check_ranges(beta1=(b1, 0, 1), beta2=(b2, 0, 1), eps=(group["eps"], 0),
-                          weight_decay=(group["weight_decay"], 0))
+                                      decoupled_weight_decay=decoupled_weight_decay), **chosen)
 
     def update_together(self, items: list[Item], group: Group) -> None:
         kernel.adam(items, group)
@@ -49,6 +57,6 @@ class AdamW(Adam):
 
     def __init__(self, params: Params, lr: float = 1e-3, betas: Betas = (0.9, 0.999),
                  eps: float = 1e-8, weight_decay: float = 0.01, amsgrad: bool = False, *,
-                 maximize: bool = False) -> None:
+                 maximize: bool = False, **chosen: bool | None) -> None:
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize,
-                         decoupled_weight_decay=True)
+                         decoupled_weight_decay=True, **chosen)

@@ -25,19 +25,22 @@ class GradScaler:
     Several losses and optimizers may share it: each optimizer's step is skipped for its own
     gradients alone, and one `update` comes after all steps. Then, if any step was skipped, the
     scale is multiplied by `backoff_factor`, and after `growth_interval` updates in a row without
-    one by `growth_factor`, unless that is more than float32 holds. Micikevicius et al., "Mixed
+    one by `growth_factor`, unless that is more than float32 holds. If it is not `enabled`, it does
+    nothing but to call the optimizer's step. Micikevicius et al., "Mixed
     precision training", ICLR 2018, section 3.2; the constants are torch's.
     """
 
     def __init__(self, init_scale: float = 2.0**16, growth_factor: float = 2.0,
-                 backoff_factor: float = 0.5, growth_interval: int = 2000) -> None:
+                 backoff_factor: float = 0.5, growth_interval: int = 2000, *,
+                 enabled: bool = True) -> None:
         if not (init_scale > 0 and growth_factor > 1 > backoff_factor > 0
                 and is_integer(growth_interval, 1)):
             raise ValueError(
                 "GradScaler: needs init_scale > 0, growth_factor > 1, 0 < backoff_factor < 1 and "
                 f"growth_interval > 0, got {init_scale}, {growth_factor}, {backoff_factor}, "
                 f"{growth_interval}")
-        self._scale, self._growth_tracker = float(init_scale), 0
+        self.enabled = enabled
+        self._scale, self._growth_tracker = float(init_scale) if enabled else 1.0, 0
         self.growth_factor, self.backoff_factor = float(growth_factor), float(backoff_factor)
         self.growth_interval = plain(growth_interval)
         self._finite: dict[Optimizer, bool] = {}    # whether its gradients, unscaled, are finite
@@ -56,6 +59,8 @@ class GradScaler:
     def scale(self, loss: Any) -> Any:
         """loss times the scale, in float32 if it is one number of 16 bits, which the product may
         not fit into; of a list or tuple of losses, each of them."""
+        if not self.enabled:
+            return loss
         if isinstance(loss, (list, tuple)):
             return type(loss)(self.scale(one) for one in loss)
         if isinstance(loss, Tensor) and not loss.ndim and is_half(loss):
@@ -68,6 +73,8 @@ class GradScaler:
         Raises RuntimeError if that was done already since the last `update`, ValueError for
         gradients in float16, which unscaled would vanish.
         """
+        if not self.enabled:
+            return
         if optimizer in self._after_step:
             raise RuntimeError("GradScaler.unscale_: called after step() of this optimizer; "
                                "update() comes first")
@@ -88,6 +95,9 @@ class GradScaler:
 
         Raises RuntimeError if it was called for this optimizer since the last `update`.
         """
+        if not self.enabled:
+            optimizer.step()
+            return True
         if optimizer in self._after_step:
             raise RuntimeError("GradScaler.step: called a second time for this optimizer since the "
                                "last update()")
@@ -103,6 +113,8 @@ class GradScaler:
 
         Raises RuntimeError if there were no steps, and no `new_scale`.
         """
+        if not self.enabled:
+            return
         if new_scale is not None:
             self._scale = float(new_scale)
         elif not self._finite:

@@ -1,5 +1,6 @@
 """What optimizers share: groups of parameters with their options, state, and the walk over them."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from numbers import Real
 from typing import Any
@@ -11,7 +12,11 @@ from minigrad.backend import check_devices, memory_error, to_device
 from minigrad.engine import Tensor
 from minigrad.kernels.optim.cpu import by_device
 
+IMPLEMENTATIONS = "foreach", "fused", "capturable", "differentiable"    # of torch; here is one
 ADDED_LATER = {"maximize": False, "amsgrad": False}     # options that earlier files do not have
+
+SCALARS = {"step": int, "mu_product": float}    # of a parameter's state; the rest are arrays
+NOT_OPTIONS = {"params", "param_names", "initial_lr"}     # what else a group has
 
 Group = dict[str, Any]      # "params" and the options by name
 Params = Iterable[Tensor] | Iterable[Group]
@@ -39,11 +44,19 @@ class Optimizer:
         if "update" in vars(cls) and "update_together" not in vars(cls):
             setattr(cls, "update_together", Optimizer.update_together)
 
-    def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
+    def __init__(self, params: Params, defaults: dict[str, Any], **chosen: Any) -> None:
+        """chosen: torch's choices of an implementation (see `IMPLEMENTATIONS`), None or False.
+        Raises as `add_param_group`, and ValueError for another choice."""
+        for option, value in chosen.items():
+            if option not in IMPLEMENTATIONS:
+                raise TypeError(f"{type(self).__name__}: unknown option {option!r}")
+            if value:
+                raise ValueError(f"{type(self).__name__}: {option} must be None or False, got "
+                                 f"{value!r}: there is one implementation")
         self.defaults = {option: plain(value) for option, value in defaults.items()}
         self.param_groups: list[Group] = []
         self.initial_lrs: list[float] = []
-        self.state: dict[Tensor, State] = {}
+        self.state: dict[Tensor, State] = defaultdict(dict)
         groups = self._in_order(params)
         if not groups:
             raise ValueError(f"{type(self).__name__}: got no parameters")
@@ -55,6 +68,8 @@ class Optimizer:
     def add_param_group(self, group: Group) -> None:
         """Train the Tensors of group["params"] (one or several) too; the rest are its options.
 
+        They may come with names, all or none, as `minigrad.nn.Module.named_parameters` gives them:
+        the group keeps these as "param_names". "initial_lr": where its schedule started.
         Raises TypeError for what is no group or no Tensor; ValueError for an unknown or wrong
         option, no parameters, a Tensor that an op made, and one that is listed already.
         """
@@ -62,7 +77,7 @@ class Optimizer:
         where = f"{name}: parameter group {number}"
         if not isinstance(group, dict):
             raise TypeError(f"{where} is a {type(group).__name__}, not a dict")
-        if unknown := group.keys() - self.defaults.keys() - {"params"}:
+        if unknown := group.keys() - self.defaults.keys() - NOT_OPTIONS:
             raise ValueError(f"{where} has unknown options: {', '.join(sorted(unknown))}")
         if "params" not in group:
             raise ValueError(f"{where} has no 'params'")
@@ -70,6 +85,12 @@ class Optimizer:
         params = [params] if isinstance(params, Tensor) else self._in_order(params)
         if not params:
             raise ValueError(f"{name}: got no parameters in group {number}")
+        if all(isinstance(p, tuple) and len(p) == 2 and isinstance(p[0], str) for p in params):
+            names, params = map(list, zip(*params))
+            group = {**group, "param_names": names}
+        if any(("param_names" in other) != ("param_names" in group) for other in self.param_groups):
+            raise ValueError(f"{where} must have names of its parameters as the other groups have, "
+                             "or none as they")
         seen = {id(p) for other in self.param_groups for p in other["params"]}
         for i, p in enumerate(params):
             where = f"{name}: parameter {i} of group {number}"
@@ -87,7 +108,8 @@ class Optimizer:
 
     def check(self, group: Group) -> None:
         """ValueError for an option of the group that makes no sense."""
-        self.check_ranges(lr=(group["lr"], 0))
+        if "lr" in group:
+            self.check_ranges(lr=(group["lr"], 0))
 
     def check_ranges(self, **ranges: tuple) -> None:
         """TypeError unless each (value, low) or (value, low, high) has a number, ValueError unless
@@ -99,8 +121,10 @@ class Optimizer:
         """Forget every gradient, or make it zero."""
         clear_gradients(trained_tensors(self), set_to_none)
 
-    def step(self) -> None:
-        """Update every parameter that has a gradient, in place."""
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient, in place. closure: computes gradients first,
+        and the loss, which is returned."""
+        loss = None if closure is None else closure()
         for group in self.param_groups:
             try:
                 self._step(group)
@@ -110,6 +134,7 @@ class Optimizer:
                 for p in group["params"]:
                     check_devices(f"{type(self).__name__}.step", p, p.grad)
                 raise
+        return loss
 
     def _step(self, group: Group) -> None:
         for option in self.defaults:        # which may have been set to a NumPy number
@@ -135,13 +160,16 @@ class Optimizer:
         """{"state": {number of a parameter: its state}, "param_groups": [group]}, as torch's.
 
         Parameters are numbered through all groups, and a group's "params" are their numbers. The
-        arrays are the live ones.
+        arrays are the live ones. Where a schedule started is in its group, as "initial_lr".
         """
         number = {p: i for i, p in enumerate(trained_tensors(self))}
+        groups = [{**group, "params": [number[p] for p in group["params"]]}
+                  for group in self.param_groups]
+        for group, lr in zip(groups, self.initial_lrs):
+            group["initial_lr"] = lr
         return {"state": {number[p]: dict(state) for p, state in self.state.items() if state},
-                "param_groups": [{option: plain(value) for option, value in
-                                  {**group, "params": [number[p] for p in group["params"]]}.items()}
-                                 for group in self.param_groups]}
+                "param_groups": [{option: plain(value) for option, value in group.items()}
+                                 for group in groups]}
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
         """Go on with copies of the state and options that `state_dict` gave, or torch's, as arrays.
@@ -165,12 +193,15 @@ class Optimizer:
                 continue
             problems += [f"{entry} of parameter {i} has shape {np.shape(value)}, the parameter "
                          f"{owner[i].shape}" for entry, value in entries.items()
-                         if entry != "step" and np.shape(value) != owner[i].shape]
+                         if entry not in SCALARS and np.shape(value) != owner[i].shape]
         if problems:
             raise ValueError(f"load_state_dict of {name}: {'; '.join(problems)}")
-        self.state = {owner[i]: {entry: int(value) if entry == "step" else _like(owner[i], value)
-                                 for entry, value in entries.items()}
-                      for i, entries in saved["state"].items()}
+        self.state = defaultdict(dict, {
+            owner[i]: {entry: SCALARS[entry](value) if entry in SCALARS else _like(owner[i], value)
+                       for entry, value in entries.items()}
+            for i, entries in saved["state"].items()})
+        if all("initial_lr" in group for group in groups):
+            self.initial_lrs = [plain(group["initial_lr"]) for group in groups]
         for group, new in zip(self.param_groups, groups):
             new = {**ADDED_LATER, **new}
             group.update({option: tuple(new[option]) if isinstance(new[option], list)
@@ -183,12 +214,12 @@ class Optimizer:
         if missing:
             yield f"lacks {', '.join(missing)}"
         for option, value in group.items():
-            if value is True and option not in self.defaults:
+            if value is True and option not in {*self.defaults, *IMPLEMENTATIONS}:
                 yield f"asks for {option}"
 
     def _in_order(self, params: Any) -> list:
         """Parameters, or groups of them, as a list."""
-        if isinstance(params, Set) or not isinstance(params, Iterable):
+        if isinstance(params, (Set, Tensor)) or not isinstance(params, Iterable):
             raise TypeError(f"{type(self).__name__}: the parameters must come in an order, as in a "
                             f"list; got {type(params).__name__}")
         return list(params)

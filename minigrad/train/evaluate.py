@@ -3,13 +3,14 @@
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
+from typing import Any
 
 import numpy as np
 
-from minigrad.backend import to_device
+from minigrad.backend import is_array, to_device
 from minigrad.data import DataLoader, Dataset
 from minigrad.dtypes import kind
-from minigrad.engine import Tensor
+from minigrad.engine import Tensor, data_of
 from minigrad.graph import no_grad
 from minigrad.nn import Module
 from minigrad.train import guard, prefetch
@@ -108,7 +109,8 @@ def placed_batches(model: Module, loader: DataLoader) -> Generator[Batch, None, 
     """
     epoch = loader.epoch
     with closing(iter(loader)) as batches:
-        numbered: Generator = ((loader.position - 1, x, y) for x, y in batches)
+        numbered: Generator = ((loader.position - 1, *_input_and_target(batch))
+                               for batch in batches)
         if _place(model)[0] == "cuda":
             numbered = prefetch.sent_ahead(numbered)
         with closing(numbered):
@@ -118,6 +120,16 @@ def placed_batches(model: Module, loader: DataLoader) -> Generator[Batch, None, 
                     x, y = to_device(x, device).astype(dtype, copy=False), to_device(y, device)
                     y = y.astype(dtype, copy=False) if kind(y.dtype) == "f" else y
                 yield position, partial(loader.batch_names, epoch, position), Tensor(x), y
+
+
+def _input_and_target(batch: Any) -> Iterator[np.ndarray]:
+    """The two arrays of a batch, on the CPU; TypeError if it is something else."""
+    parts = [data_of(part) for part in batch] if isinstance(batch, (tuple, list)) else []
+    if len(parts) != 2 or not all(map(is_array, parts)):
+        raise TypeError("a batch must be an input and a target, two Tensors, for fit and evaluate, "
+                        f"got a {type(batch).__name__}; give the loader a collate_fn that makes "
+                        "them, or write the loop yourself")
+    return (to_device(part, "cpu") for part in parts)
 
 
 def _place(model: Module) -> tuple[str, np.dtype]:

@@ -66,4 +66,4 @@ def bad(message="unreadable"):
 
 
 def indices(batches):
-    return [x[:, 0].astype(int).tolist() for x, _ in batches]
+    return [x.data[:, 0].astype(int).tolist() for x, _ in batches]

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minigrad import Tensor
 from minigrad.backend import keyed_generator
 from minigrad.data import (ArrayDataset, ColorJitter, Compose, DataLoader, ImageError, ImageFolder,
                            RandomCrop, RandomHorizontalFlip, RandomRotation, SampleError, ToArray)
@@ -31,7 +30,7 @@ def photographs(tmp_path_factory):
 
 
 def digest(loader, epochs=2):
-    return [(x.tobytes(), x.shape, x.dtype, y.tobytes(), y.dtype)
+    return [(x.data.tobytes(), x.shape, x.dtype, y.data.tobytes(), y.dtype)
             for _ in range(epochs) for x, y in loader]
 
 
@@ -62,7 +61,7 @@ def test_a_samples_draws_depend_on_seed_epoch_and_index_alone():
     draws = {}
     for epoch in range(2):
         for x, _ in loader:
-            for index, draw in x.tolist():
+            for index, draw in x.data.tolist():
                 expected = keyed_generator(5, "sample", epoch, int(index)).random()
                 assert draw == np.float32(expected)
                 draws[epoch, index] = draw
@@ -167,7 +166,7 @@ def test_replace_takes_the_next_readable_sample(how):
     batches = list(loader)
     assert sum(indices(batches), []) == [{3: 5, 4: 5, 49: 0}.get(i, i) for i in plain]
     for x, y in batches:
-        for (index, draw), label in zip(x.tolist(), y.tolist()):
+        for (index, draw), label in zip(x.data.tolist(), y.data.tolist()):
             assert label == index % 3
             assert draw == np.float32(keyed_generator(1, "sample", 0, int(index)).random())
     assert sorted(loader.skipped) == [("sample 3", "unreadable"), ("sample 4", "unreadable"),
@@ -224,7 +223,9 @@ def test_samples_that_do_not_fit_together_are_named(how):
 
 @pytest.mark.parametrize("x, y, message", [
     (Image.new("RGB", (2, 2)), 0, "array of numbers, not Image; does the transform end with"),
-    (np.array(["a"]), 0, "array of numbers, not <U1"), (np.zeros(2), "cat", "a target .* not str")])
+    (np.array(["a"]), 0, "array of numbers, not <U1"),
+    (np.zeros(2), None, "a target .* not None"),
+    (np.zeros(2), np.array("cat"), "a target .* not <U3")])
 @EVERY
 def test_samples_that_are_no_numbers_are_refused(x, y, message, how):
     class Odd(Numbers):
@@ -253,14 +254,13 @@ def test_num_workers_is_pytorchs_name_of_workers():
         DataLoader(Numbers(9), num_workers=-1)
     with pytest.raises(ValueError, match="workers and num_workers are two names of one number"):
         DataLoader(Numbers(9), workers=2, num_workers=2)
-    for name in ("pin_memory", "persistent_workers", "collate_fn"):
-        with pytest.raises(TypeError, match=name):
-            DataLoader(Numbers(9), **{name: True})
+    with pytest.raises(TypeError, match="unknown option 'memory'"):
+        DataLoader(Numbers(9), memory=True)
 
 
 @pytest.mark.parametrize("dataset", [
-    [np.zeros(2)], np.zeros((3, 2)), (np.zeros((3, 2)), np.zeros(3)), Tensor([[1.0, 2.0]]),
-    {"x": [1]}, "photos", b"photos", None, iter([])], ids=lambda value: type(value).__name__)
+    {"x": [1]}, "photos", b"photos", None, iter([]), 3, np.zeros],
+    ids=lambda value: type(value).__name__)
 def test_what_is_no_data_set_is_told_what_to_be(dataset):
     with one_line(TypeError, f"DataLoader: {type(dataset).__name__} is no data set of minigrad",
                   "ArrayDataset(x, y)", "ImageFolder", "subclass Dataset"):

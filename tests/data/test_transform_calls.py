@@ -301,4 +301,5 @@ def test_own_data_sets_call_their_transform_as_before():
 
     (x, _), = DataLoader(Mine(), 2, seed=3)
     (again, _), = DataLoader(Mine(), 2, seed=3)
+    x, again = x.data, again.data
     assert x.tolist() == again.tolist() and x[0] != x[1]

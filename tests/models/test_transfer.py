@@ -102,7 +102,7 @@ def pytorch_accuracy(torch, model, loader, test_photos):
     for _ in range(EPOCHS):
         for x, y in loader:
             optimizer.zero_grad()
-            torch.nn.functional.cross_entropy(model(torch.tensor(x)), torch.tensor(y)).backward()
+            torch.nn.functional.cross_entropy(model(torch.tensor(x.data)), torch.tensor(y.data)).backward()
             torch.nn.utils.clip_grad_value_(model.parameters(), CLIP)
             optimizer.step()
             scheduler.step()
@@ -110,7 +110,7 @@ def pytorch_accuracy(torch, model, loader, test_photos):
     right = 0
     with torch.no_grad():
         for x, y in DataLoader(test_photos, 100, workers=0):
-            right += (model(torch.tensor(x)).argmax(1).numpy() == y).sum()
+            right += (model(torch.tensor(x.data)).argmax(1).numpy() == y.data).sum()
     return right / len(test_photos)
 
 

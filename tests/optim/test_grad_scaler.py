@@ -138,3 +138,31 @@ def test_states_are_numbers_and_go_on():
     other.load_state_dict({name: np.asarray(value) for name, value in scaler.state_dict().items()})
     assert other.state_dict() == scaler.state_dict() and other.state_dict()["_growth_tracker"] == 1
     assert {type(value) for value in other.state_dict().values()} == {float, int}
+
+
+def test_amps_names_take_the_device_first():
+    """Also those that are switched off."""
+    p = Tensor(np.array([1.0], np.float32), requires_grad=True)
+    optimizer = optim.SGD([p], lr=0.5)
+    for enabled, scale in (True, 4.0), (False, 1.0):
+        scaler = optim.amp.GradScaler("cuda", init_scale=4.0, enabled=enabled)
+        loss = scaler.scale(p.sum())
+        assert loss.item() == scale * p.item() and scaler.get_scale() == scale
+        optimizer.zero_grad()
+        loss.backward()
+        scaler.unscale_(optimizer)
+        assert p.grad.item() == 1.0 and scaler.step(optimizer)
+        scaler.update()
+    assert p.item() == 0.0
+    x = Tensor(np.ones((2, 2), np.float32))
+    for arguments, dtype in ((("cuda",), "float16"), (("cuda", np.dtype("float16")), "float16"),
+                             (("cpu", "float16"), "float16"), (("float16",), "float16"),
+                             (("cuda", "float16", False), "float32")):
+        with optim.amp.autocast(*arguments):
+            assert (x @ x).dtype == dtype
+    with optim.amp.autocast(device_type="cuda"), optim.amp.autocast("cuda", enabled=False):
+        assert (x @ x).dtype == "float32"
+    for wrong in ("float32",), ("cuda", "int8"), (), (3,):
+        with pytest.raises(ValueError, match="autocast: dtype must be"):
+            with optim.amp.autocast(*wrong):
+                pass

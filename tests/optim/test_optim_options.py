@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from minigrad import Tensor, optim
+from minigrad import Tensor, nn, optim
 from tests.gpu.cuda_devices import open_device
 from tests.one_line import one_line
 from tests.optim.test_optim import START, every_kind, trained
@@ -36,7 +36,7 @@ def give_gradient(p, value=1.0):
     (lambda p: optim.SGD([]), ValueError, ["no parameters"]),
     (lambda p: optim.SGD([p, np.ones(2)]), TypeError, ["parameter 1", "ndarray"]),
     (lambda p: optim.SGD([p, p * 2]), ValueError, ["parameter 1", "leaf"]),
-    (lambda p: optim.SGD(p), ValueError, ["leaf"]),
+    (lambda p: optim.SGD(p), TypeError, ["in an order", "got Tensor"]),
     (lambda p: optim.SGD({p}), TypeError, ["in an order", "got set"]),
     (lambda p: optim.SGD([{"params": {p}}]), TypeError, ["in an order", "got set"]),
     (lambda p: optim.SGD(3), TypeError, ["in an order", "got int"]),
@@ -180,3 +180,64 @@ def test_a_subclass_that_writes_update_has_it_called(monkeypatch, kind, device):
     assert seen == [(2,), (3,)]
     for mine, want in zip(*results):
         np.testing.assert_array_equal(mine, want)
+
+
+# ---- what else a PyTorch user passes -------------------------------------------------------------
+
+@every_kind
+def test_choices_of_an_implementation_are_harmless_or_refused(build):
+    kind = type(build([leaf()]))
+    optimizer = kind([leaf()], foreach=None, fused=False, capturable=False, differentiable=False)
+    assert optimizer.defaults == kind([leaf()]).defaults
+    with one_line(ValueError, f"{kind.__name__}: fused must be None or False, got True"):
+        kind([leaf()], fused=True)
+    with one_line(TypeError, f"{kind.__name__}: unknown option 'speed'"):
+        kind([leaf()], speed=None)
+
+
+def test_parameters_may_come_with_names():
+    layer = nn.Linear(2, 1)
+    optimizer = optim.Adam(layer.named_parameters())
+    assert optimizer.param_groups[0]["params"] == [layer.weight, layer.bias]
+    assert optimizer.state_dict()["param_groups"][0]["param_names"] == ["weight", "bias"]
+    optimizer.add_param_group({"params": [("more", leaf())], "lr": 0.5})
+    assert optimizer.param_groups[1]["param_names"] == ["more"]
+    with one_line(ValueError, "group 2 must have names"):
+        optimizer.add_param_group({"params": [leaf()]})
+    other = optim.Adam([{"params": layer.parameters()}, {"params": leaf()}])
+    other.load_state_dict(optimizer.state_dict())
+    assert other.param_groups[1]["lr"] == 0.5 and "param_names" not in other.param_groups[1]
+
+
+def test_a_closure_computes_the_gradients_and_the_loss_is_returned():
+    p = leaf(3.0)
+    optimizer = optim.SGD([p], lr=0.25)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = p * p
+        loss.backward()
+        return loss
+
+    assert [optimizer.step(closure).item() for _ in range(2)] == [9.0, 2.25]
+    assert optimizer.step() is None
+
+
+def test_an_optimizer_of_the_users_with_its_own_step():
+    """As PyTorch's documentation writes one: no `update`, a state that makes its entries."""
+    class Counting(optim.Optimizer):
+        def __init__(self, params):
+            super().__init__(params, {"rate": 0.5})
+
+        def step(self, closure=None):
+            for group in self.param_groups:
+                for p in group["params"]:
+                    if p.grad is not None:
+                        state = self.state[p]
+                        state["step"] = state.get("step", 0) + 1
+                        p.data -= group["rate"] * p.grad.data
+
+    p = leaf(1.0)
+    optimizer = Counting([p])
+    give_gradient(p), optimizer.step(), optimizer.step()
+    assert p.item() == 0 and optimizer.state_dict()["state"] == {0: {"step": 2}}

@@ -45,7 +45,7 @@ def under_way(kind=SGD):
         optimizer = kind(model.parameters(), lr=0.05)
     for x, y in loader:
         optimizer.zero_grad()
-        cross_entropy(model(nn.Parameter(x, requires_grad=False)), y).backward()
+        cross_entropy(model(x), y).backward()
         optimizer.step()
         if loader.position == 3:
             break
@@ -58,13 +58,13 @@ def under_way(kind=SGD):
 def test_nothing_stays_behind(kind):
     model, loader, optimizer = under_way(kind)
     before = copy.deepcopy(everything(model, loader, optimizer))
-    rest = [x.tobytes() for x, _ in copy.deepcopy(loader)]
+    rest = [x.data.tobytes() for x, _ in copy.deepcopy(loader)]
     gradients = [p.grad for p in model.parameters()]
     found = find_lr(model, loader, optimizer=optimizer, steps=20)      # three epochs
     assert len(found.lr) > 6
     assert everything(model, loader, optimizer) == before
     assert all(p.grad is g for p, g in zip(model.parameters(), gradients))
-    assert loader.position == 3 and [x.tobytes() for x, _ in loader] == rest
+    assert loader.position == 3 and [x.data.tobytes() for x, _ in loader] == rest
 
 
 class Interrupting:
@@ -126,7 +126,7 @@ def test_rates_grow_by_equal_ratios_and_the_loss_is_that_of_training_with_them()
         for x, y in loader:
             optimizer.param_groups[0]["lr"] = 10.0 ** (-3 + len(expected) / 2)
             optimizer.zero_grad()
-            loss = cross_entropy(model(nn.Parameter(x.astype("float64"))), y)
+            loss = cross_entropy(model(x.to("float64")), y)
             loss.backward()
             optimizer.step()
             expected.append(float(loss))
@@ -148,7 +148,7 @@ def test_it_finds_a_rate_that_learns_and_stops_where_it_diverges():
     for _ in range(3):
         for x, y in loader:
             optimizer.zero_grad()
-            loss = cross_entropy(model(nn.Parameter(x)), y)
+            loss = cross_entropy(model(x), y)
             loss.backward()
             optimizer.step()
     assert float(loss) < 0.6 * first

@@ -348,7 +348,7 @@ def test_it_sees_a_whole_epoch_and_leaves_the_loader_where_it_was():
     assert seen() == whole
     next(iter(data))
     assert seen() == whole and (data.epoch, data.position) == (0, 1)
-    rest = [label for _, y in data for label in y.tolist()]
+    rest = [label for _, y in data for label in y.data.tolist()]
     assert rest == whole[4:] and (data.epoch, data.position) == (1, 0)
     assert seen() != whole, "another epoch, another order"
 

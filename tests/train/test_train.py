@@ -54,14 +54,14 @@ def test_it_does_what_the_loop_of_a_textbook_does():
     history = fit(model, loader(), loader(4), epochs=3, optimizer=optimizer, scheduler=scheduler)
     losses, right = [], []
     for x, y in (batch for _ in range(3) for batch in loader()):
-        output = own(nn.Parameter(x.astype("float64"), requires_grad=False))
+        output = own(x.to("float64"))
         loss = cross_entropy(output, y)
         own.zero_grad()
         loss.backward()
         ours.step()
         our_schedule.step()
         losses += [loss.item()] * len(y)
-        right += (output.data.argmax(1) == y).tolist()
+        right += (output.data.argmax(1) == y.data).tolist()
     assert largest_difference(arrays(model), arrays(own)) == 0
     assert np.allclose(history.column("train.loss"), np.reshape(losses, (3, 22)).mean(1))
     assert history.column("train.accuracy") == np.reshape(right, (3, 22)).mean(1).tolist()

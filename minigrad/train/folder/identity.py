@@ -67,7 +67,7 @@ def describe_loader(loader: DataLoader) -> dict:
         transform = _ADDRESS.sub("", repr(transform)).splitlines()
     return {"samples": len(loader.dataset), "batch_size": loader.batch_size,
             "shuffle": loader.shuffle, "drop_last": loader.drop_last, "seed": loader.seed,
-            "sampler": None if loader.sampler is None else repr(loader.sampler),
+            "sampler": loader.state_dict()["sampler"],
             "on_error": loader.on_error, "transform": transform,
             "names": fingerprint(loader.dataset, sizes=False),
             "removed": len(getattr(_base(loader.dataset), "removed", ())) or None,
@@ -93,10 +93,10 @@ def fingerprint(dataset: Dataset, sizes: bool = True) -> str:
         label = target.tolist() if hasattr(target, "tolist") else target
         digest.update(json.dumps([*path.parts[-2:], size, label]).encode())
     base = _base(dataset)
-    arrays = [getattr(base, "x", None)]
+    arrays = [getattr(base, "x", None), *getattr(base, "tensors", ())]
     source = getattr(base, "source", None)
     if isinstance(source, (list, tuple)):
-        arrays = [part for pair in source for part in pair]
+        arrays = [part for pair in source if isinstance(pair, (list, tuple)) for part in pair]
     for x in map(data_of, arrays):
         if isinstance(x, (np.ndarray, np.generic, int, float)):
             x = np.ascontiguousarray(x)

@@ -25,7 +25,7 @@ def denominator(loss: Callable, target: np.ndarray) -> float:
     of the weights of the targets that are not ignored; for a loss with a method of this name, what
     that returns; for any other, the number of samples.
     """
-    own = getattr(loss, "denominator", None)
+    own, target = getattr(loss, "denominator", None), data_of(target)
     if own is not None:
         return float(own(target))
     function, options = _options(loss)
