@@ -9,6 +9,7 @@ the kernels that these launch:
     dropout         the mask, bit for bit the same on both devices
     elementwise     activations and their gradients, masks, conversions of dtype
     index           adding up by index
+    layer_norm      normalisation of rows: values, gradient
     loss            softmax cross entropy
     matmul          products of matrices and of stacks of them
     norm            batch normalisation: statistics, values, gradient

@@ -16,7 +16,7 @@ from typing import Any
 from minigrad import ops
 from minigrad.engine import Tensor
 from minigrad.graph import context
-from minigrad.nn.layers import ReLU
+from minigrad.nn.activation import ReLU
 from minigrad.nn.norm import BatchNorm1d, BatchNorm2d
 
 Layer = Callable[[Tensor], Tensor]      # a Module, or a function such as `minigrad.relu`

@@ -1,9 +1,12 @@
-"""Batch normalisation layers: weight, bias, and running statistics as plain arrays."""
+"""Normalisation layers: weight, bias, and running statistics as plain arrays."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from minigrad import ops
-from minigrad.arguments import integer, plain
+from minigrad.arguments import integer, is_integer, plain
 from minigrad.engine import Tensor
 from minigrad.nn.module import Module, Parameter, unusual
 
@@ -32,10 +35,7 @@ class _BatchNorm(Module):
     def forward(self, input: Tensor, relu: bool = False) -> Tensor:
         """The normalised input; with `relu`, a ReLU of that in the same op, for which
         `minigrad.nn.fuse` asks."""
-        if input.ndim not in self.axes or input.shape[1] != self.num_features:
-            raise ValueError(f"{type(self).__name__}({self.num_features}): input of shape "
-                             f"{input.shape} needs {' or '.join(map(str, self.axes))} axes, and "
-                             f"{self.num_features} channels in the second")
+        self.check(input)
         momentum = self.momentum
         if momentum is None and self.num_batches_tracked is not None:
             momentum = 1 / (int(self.num_batches_tracked) + 1)
@@ -44,6 +44,12 @@ class _BatchNorm(Module):
         if self.training and self.num_batches_tracked is not None:
             self.num_batches_tracked += 1
         return y
+
+    def check(self, input: Tensor) -> None:
+        if input.ndim not in self.axes or input.shape[1] != self.num_features:
+            raise ValueError(f"{type(self).__name__}({self.num_features}): input of shape "
+                             f"{input.shape} needs {' or '.join(map(str, self.axes))} axes, and "
+                             f"{self.num_features} channels in the second")
 
     def extra_repr(self) -> str:
         return ", ".join([f"{self.num_features}, eps={self.eps}, momentum={self.momentum}",
@@ -72,3 +78,112 @@ class BatchNorm2d(_BatchNorm):
     """Normalises each channel of images x (N, C, H, W); everything else as in `BatchNorm1d`."""
 
     axes = (4,)
+
+
+class _InstanceNorm(_BatchNorm):
+    """What `InstanceNorm1d` and `InstanceNorm2d` share. Unlike PyTorch's, the number of channels
+    is checked even where there are no parameters."""
+
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1,
+                 affine: bool = False, track_running_stats: bool = False, *,
+                 bias: bool = True) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, bias=bias)
+
+    def forward(self, input: Tensor, relu: bool = False) -> Tensor:
+        alone = input.ndim == min(self.axes)    # one sample without the axis of the batch
+        self.check(input[None] if alone else input)
+        y = ops.instance_norm(input[None] if alone else input, self.running_mean, self.running_var,
+                              self.weight, self.bias, self.training or self.running_mean is None,
+                              self.momentum, self.eps)
+        return y[0] if alone else y
+
+
+class InstanceNorm1d(_InstanceNorm):
+    """Normalises each channel of each sample of x (N, C, L) or (C, L). See `ops.instance_norm`.
+
+    By default without weight and bias (`affine`), and with the statistics of the sample even in
+    evaluation; track_running_stats=True: with running ones there, as `BatchNorm1d` has them.
+    Raises ValueError for an input of another shape, and for one value per channel.
+    """
+
+    axes = (2, 3)
+
+
+class InstanceNorm2d(_InstanceNorm):
+    """Normalises each channel of images (N, C, H, W) or (C, H, W); all else as in `InstanceNorm1d`.
+    """
+
+    axes = (3, 4)
+
+
+class LayerNorm(Module):
+    """Normalises the last axes of x, of normalized_shape, a size or several. See `ops.layer_norm`.
+
+    weight and bias have that shape; elementwise_affine=False: neither. bias=False: no bias.
+    """
+
+    def __init__(self, normalized_shape: int | Sequence[int], eps: float = 1e-5,
+                 elementwise_affine: bool = True, bias: bool = True) -> None:
+        shape: Any = plain(normalized_shape)
+        self.normalized_shape = shape = (shape,) if is_integer(shape) else tuple(shape)
+        self.eps, self.elementwise_affine = plain(eps), bool(elementwise_affine)
+        self.weight = Parameter(np.ones(shape, np.float32)) if elementwise_affine else None
+        self.bias = (Parameter(np.zeros(shape, np.float32)) if elementwise_affine and bias
+                     else None)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return ops.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return (f"{self.normalized_shape}, eps={self.eps}, "
+                f"elementwise_affine={self.elementwise_affine}")
+
+
+class RMSNorm(LayerNorm):
+    """Divides x by its root mean square over the last axes, of normalized_shape. See
+    `ops.rms_norm`, which says what eps=None means. weight has that shape."""
+
+    def __init__(self, normalized_shape: int | Sequence[int], eps: float | None = None,
+                 elementwise_affine: bool = True) -> None:
+        super().__init__(normalized_shape, eps, elementwise_affine, False)  # type: ignore[arg-type]
+
+    def forward(self, input: Tensor) -> Tensor:
+        return ops.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+
+
+class GroupNorm(Module):
+    """Normalises groups of the channels of x (N, C, ...). See `ops.group_norm`.
+
+    weight and bias (num_channels); affine=False: neither. bias=False: no bias. Raises ValueError unless num_groups
+    divides num_channels.
+    """
+
+    def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True,
+                 *, bias: bool = True) -> None:
+        self.num_groups = integer("GroupNorm", "num_groups", num_groups)
+        self.num_channels = integer("GroupNorm", "num_channels", num_channels)
+        if num_channels % num_groups:
+            raise ValueError(f"GroupNorm: num_groups={num_groups} does not divide "
+                             f"num_channels={num_channels}")
+        self.eps, self.affine = plain(eps), bool(affine)
+        self.weight = Parameter(np.ones(num_channels, np.float32)) if affine else None
+        self.bias = Parameter(np.zeros(num_channels, np.float32)) if affine and bias else None
+
+    def forward(self, input: Tensor) -> Tensor:
+        return ops.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+
+
+class LocalResponseNorm(Module):
+    """Divides x (N, C, ...) by what neighbouring channels have. See `ops.local_response_norm`."""
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        self.size, self.alpha, self.beta, self.k = map(plain, (size, alpha, beta, k))
+
+    def forward(self, input: Tensor) -> Tensor:
+        return ops.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

@@ -18,16 +18,21 @@ from typing import TYPE_CHECKING, Any
 
 from minigrad.engine import Tensor
 from minigrad.ops import in_place
-from minigrad.ops.activation import leaky_relu, log_softmax, relu, sigmoid, softmax, softplus, tanh
+from minigrad.ops.activation import (celu, elu, gelu, glu, hardshrink, hardsigmoid, hardswish,
+                                     hardtanh, leaky_relu, log_softmax, logsigmoid, mish, prelu,
+                                     relu, relu6, selu, sigmoid, silu, softmax, softmin, softplus,
+                                     softshrink, softsign, tanh, tanhshrink, threshold)
 from minigrad.ops.arithmetic import (abs, add, cos, div, exp, expm1, log, log1p, mul, neg, pow,
                                      sign, sin, sqrt, sub)
+from minigrad.ops.arrays.elements import erf
 from minigrad.ops.compare import (bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or,
                                   bitwise_right_shift, bitwise_xor, eq, ge, gt, le, logical_and,
                                   logical_not, logical_or, lt, ne)
 from minigrad.ops.conv import conv2d, conv_transpose2d
 from minigrad.ops.linear import linear, matmul
 from minigrad.ops.loss import binary_cross_entropy_with_logits, cross_entropy, mse_loss, nll_loss
-from minigrad.ops.norm import batch_norm
+from minigrad.ops.norm import (batch_norm, group_norm, instance_norm, layer_norm,
+                               local_response_norm, normalize, rms_norm)
 from minigrad.ops.pad import pad
 from minigrad.ops.pool import (adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, max_pool2d,
                                upsample_nearest2d)
@@ -42,7 +47,7 @@ cat, clamp = concatenate, clip  # PyTorch has both names of each
 if not TYPE_CHECKING:  # a type checker cannot run this; to it, every name above is public
     __all__ = [*REGISTRY, "cat", "clamp"]
 
-METHODS = (abs, amax, amin, argmax, argmin, clip, clone, cos, exp, expand, expm1, flatten, log,
+METHODS = (abs, amax, amin, argmax, argmin, clip, clone, cos, erf, exp, expand, expm1, flatten, log,
            log1p, log_softmax, logsumexp, matmul, max, maximum, mean, min, minimum, permute, pow,
            relu, reshape, sigmoid, sign, sin, softmax, sqrt, squeeze, sum, tanh, to, transpose,
            unsqueeze, var)

@@ -1,4 +1,13 @@
-"""Activations. Each keeps only its output for backward, because the output determines the slope."""
+"""Activations: functions of single elements, and softmax along an axis.
+
+Where the output determines the slope, an op keeps its output alone for backward, else its input.
+What loses neither memory nor digits by it is composed of other ops. `inplace` is accepted because
+PyTorch's programs say it to save memory: the result is the same, in new memory, and x stays as it
+is.
+"""
+
+import math
+from typing import Any
 
 import numpy as np
 
@@ -9,12 +18,15 @@ from minigrad.function import Function
 from minigrad.kernels.elementwise import cpu as kernel
 from minigrad.kernels.loss import cpu as loss
 from minigrad.kernels.reduce import cpu as reduce
-from minigrad.ops.arithmetic import exp, expm1
+from minigrad.ops.arithmetic import abs, exp, expm1
 from minigrad.ops.cost import Count, elements, per_element
-from minigrad.ops.operands import for_loss
+from minigrad.ops.operands import for_loss, in_float32
 from minigrad.ops.reduce import sum
-from minigrad.ops.select import masked, where
-from minigrad.ops.shape import _axis
+from minigrad.ops.select import clip, masked, where
+from minigrad.ops.shape import _axis, cast, getitem, reshape
+
+SELU = 1.0507009873554804934, 1.6732632423543772848  # scale, alpha: Klambauer et al., NIPS 2017
+SQRT_2, SQRT_2_PI = math.sqrt(2), math.sqrt(2 / math.pi)
 
 
 class Sigmoid(Function):
@@ -90,6 +102,96 @@ class Softplus(Function):
         return -gy * expm1(-y)
 
 
+class ELU(Function):
+    """y = s x where x > 0, and s a (e^{c x} - 1) elsewhere."""
+
+    floating = True
+    cost = per_element(compare=2, multiply=3, other=1)
+
+    def __init__(self, scale: float, alpha: float, c: float = 1.0) -> None:
+        self.scale, self.alpha, self.c = scale, alpha, c
+
+    def forward(self, x: Array) -> Array:
+        return np.where(x > 0, x, self.alpha * np.expm1(self.c * np.minimum(x, 0))) * self.scale
+
+    def backward(self, gy: Values, x: Values) -> Values:
+        below = self.alpha * self.c * exp(self.c * clip(x, max=0))
+        return gy * (where(x > 0, 1.0, below) * self.scale)
+
+
+class Hardtanh(Function):
+    """y = min(max(x, low), high), y' = 0 at both limits, where `clip` has 1."""
+
+    cost = per_element(compare=2)
+
+    def __init__(self, low: float, high: float) -> None:
+        self.low, self.high = low, high
+
+    def forward(self, x: Array) -> Array:
+        return np.minimum(np.maximum(x, self.low), self.high)
+
+    def backward(self, gy: Values, y: Values) -> Values:
+        return masked(gy, ~((y <= self.low) | (y >= self.high)))  # where y is NaN, gy passes
+
+
+class SiLU(Function):
+    """y = x s with s = sigmoid(x), y' = s (1 + x (1 - s)). It keeps x alone."""
+
+    floating = True
+    cost = per_element(multiply=1, add=1, other=3)
+
+    def forward(self, x: Array) -> Array:
+        return x * kernel.sigmoid(x)
+
+    def backward(self, gy: Values, x: Values) -> Values:
+        s = sigmoid(x)
+        return gy * (s * (1 + x * (1 - s)))
+
+
+class Hardswish(Function):
+    """y = x min(max(x + 3, 0), 6) / 6. It keeps x alone."""
+
+    floating = True
+    cost = per_element(compare=2, multiply=1, add=1, other=1)
+
+    def forward(self, x: Array) -> Array:
+        return x * np.minimum(np.maximum(x + 3, 0), 6) / 6
+
+    def backward(self, gy: Values, x: Values) -> Values:
+        return where(x <= -3, 0, where(x < 3, gy * (x / 3 + 0.5), gy))
+
+
+class GELU(Function):
+    """y = x P with the normal distribution P(x) = (1 + erf(x / sqrt 2)) / 2. It keeps x alone.
+
+    `approximate`: P(x) = (1 + tanh u) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3).
+    """
+
+    floating = half_on_gpu = True
+
+    def __init__(self, approximate: bool) -> None:
+        self.approximate = approximate
+
+    def forward(self, x: Array) -> Array:
+        return kernel.gelu(x, self.approximate)
+
+    def backward(self, gy: Values, x: Values) -> Values:
+        if not isinstance(gy, Tensor):
+            return kernel.gelu_gradient(gy, x, self.approximate)
+        if self.approximate:
+            t = tanh(SQRT_2_PI * (x + 0.044715 * x * x * x))
+            slope = 0.5 * (1 - t * t) * SQRT_2_PI * (1 + 0.134145 * x * x)
+        else:
+            t, slope = erf(x / SQRT_2), exp(-0.5 * x * x) * (0.5 * SQRT_2_PI)
+        return gy * (0.5 * (1 + t) + x * slope)
+
+    def cost(self, y: Tensor, x: Tensor) -> Count:
+        """Of the exact form 3 products, a sum and erf; of the other 4 more products, a sum more."""
+        n = elements(y)
+        return Count(multiply=n * (6 if self.approximate else 3),
+                     add=n * (2 if self.approximate else 1), other=n)
+
+
 class AlongAxis(Function):
     """Shared by the two below: the axis, and floating-point results."""
 
@@ -142,29 +244,190 @@ def tanh(x: Values) -> Values:
     return Tanh()(x)
 
 
-def relu(x: Values) -> Values:
+def relu(x: Values, inplace: bool = False) -> Values:
     """max(x, 0)."""
     return ReLU()(x)
 
 
-def leaky_relu(x: Values, negative_slope: float = 0.01) -> Values:
-    """x for x > 0, negative_slope x otherwise. Raises ValueError for a slope below 0, which the
-    output could not tell from a positive input."""
-    if not negative_slope >= 0:
-        raise ValueError(f"leaky_relu: negative_slope must be >= 0, got {negative_slope}")
-    return LeakyReLU(number(negative_slope))(x)
+def leaky_relu(x: Values, negative_slope: float = 0.01, inplace: bool = False) -> Values:
+    """x for x > 0, negative_slope x otherwise."""
+    slope = number(negative_slope)
+    if slope >= 0:
+        return LeakyReLU(slope)(x)
+    return where(x > 0, x, slope * x)  # y does not tell which x it is of
 
 
-def softplus(x: Values) -> Values:
-    """ln(1 + e^x), without overflow."""
-    return Softplus()(x)
+def prelu(x: Values, weight: Values) -> Values:
+    """x for x > 0, weight x otherwise.  x (N, C, ...), weight (C), or (1) for all channels.
+
+    Raises RuntimeError for a weight that does not fit.
+    """
+    channels = x.shape[1] if x.ndim > 1 else 1
+    if tuple(weight.shape) not in ((), (1,), (channels,)):
+        raise RuntimeError(f"prelu: weight of shape {weight.shape} for {channels} channels of x "
+                           f"{x.shape}")
+    return _prelu(x, reshape(weight, (-1, *[1] * (x.ndim - 2))) if x.ndim else weight)
 
 
-def softmax(x: Values, dim: int) -> Values:
-    """e^x normalised to sum 1 along `dim`."""
-    return Softmax(_axis("softmax", dim, x.ndim or 1))(for_loss(x))
+@in_float32()
+def _prelu(x: Values, weight: Values) -> Values:
+    return where(x > 0, x, weight * clip(x, max=0))
 
 
-def log_softmax(x: Values, dim: int) -> Values:
-    """ln softmax(x), without underflow."""
-    return LogSoftmax(_axis("log_softmax", dim, x.ndim or 1))(for_loss(x))
+def elu(x: Values, alpha: float = 1.0, inplace: bool = False) -> Values:
+    """x for x > 0, alpha (e^x - 1) otherwise."""
+    return ELU(1.0, number(alpha))(x)
+
+
+def celu(x: Values, alpha: float = 1.0, inplace: bool = False) -> Values:
+    """x for x > 0, alpha (e^{x / alpha} - 1) otherwise. Raises ZeroDivisionError for alpha 0."""
+    return ELU(1.0, number(alpha), 1 / number(alpha))(x)
+
+
+def selu(x: Values, inplace: bool = False) -> Values:
+    """scale x for x > 0, scale alpha (e^x - 1) otherwise, with the constants `SELU`."""
+    return ELU(*SELU)(x)
+
+
+def hardtanh(x: Values, min_val: float = -1.0, max_val: float = 1.0,
+             inplace: bool = False) -> Values:
+    """x limited to [min_val, max_val], with slope 0 at the limits.
+
+    Raises ValueError if min_val is the larger one.
+    """
+    low, high = number(min_val), number(max_val)
+    if low > high:
+        raise ValueError(f"hardtanh: min_val {min_val} is larger than max_val {max_val}")
+    return Hardtanh(low, high)(x)
+
+
+def relu6(x: Values, inplace: bool = False) -> Values:
+    """min(max(x, 0), 6)."""
+    return hardtanh(x, 0, 6)
+
+
+@in_float32()
+def hardsigmoid(x: Values, inplace: bool = False) -> Values:
+    """min(max(x + 3, 0), 6) / 6."""
+    return relu6(x + 3) / 6
+
+
+def hardswish(x: Values, inplace: bool = False) -> Values:
+    """x hardsigmoid(x)."""
+    return Hardswish()(x)
+
+
+def silu(x: Values, inplace: bool = False) -> Values:
+    """x sigmoid(x)."""
+    return SiLU()(x)
+
+
+def gelu(x: Values, approximate: str = "none") -> Values:
+    """x P(X <= x) for a normally distributed X; approximate="tanh": by the formula of `GELU`.
+
+    Raises RuntimeError for another `approximate`. Hendrycks and Gimpel, arXiv 1606.08415.
+    """
+    if approximate not in ("none", "tanh"):
+        raise RuntimeError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
+    return GELU(approximate == "tanh")(x)
+
+
+@in_float32()
+def mish(x: Values, inplace: bool = False) -> Values:
+    """x tanh(softplus(x)) (Misra, BMVC 2020)."""
+    return x * tanh(Softplus()(x))
+
+
+def logsigmoid(x: Values) -> Values:
+    """ln sigmoid(x), without underflow."""
+    return -Softplus()(-x)
+
+
+@in_float32()
+def softsign(x: Values) -> Values:
+    """x / (1 + |x|)."""
+    return x / (1 + abs(x))
+
+
+@in_float32()
+def tanhshrink(x: Values) -> Values:
+    """x - tanh(x)."""
+    return x - tanh(x)
+
+
+def softshrink(x: Values, lambd: float = 0.5) -> Values:
+    """x - lambd above lambd, x + lambd below -lambd, 0 between. Raises RuntimeError for lambd < 0.
+    """
+    if lambd < 0:
+        raise RuntimeError(f"softshrink: lambd must be >= 0, got {lambd}")
+    return where(x < -lambd, x + lambd, where(x <= lambd, 0, x - lambd))
+
+
+def hardshrink(x: Values, lambd: float = 0.5) -> Values:
+    """x where |x| > lambd, 0 elsewhere."""
+    return where((x >= -lambd) & (x <= lambd), 0, x)
+
+
+def threshold(x: Values, threshold: float, value: float, inplace: bool = False) -> Values:
+    """x where x > threshold, value elsewhere."""
+    return where(x <= threshold, value, x)
+
+
+def glu(x: Values, dim: int = -1) -> Values:
+    """a sigmoid(b) for the first half a of x along `dim` and the second half b.
+
+    Raises RuntimeError for a `dim` of odd size.
+    """
+    axis = _axis("glu", dim, x.ndim)
+    n, rest = divmod(x.shape[axis] if x.ndim else 1, 2)
+    if rest:
+        raise RuntimeError(f"glu: dim {dim} of shape {x.shape} has no two halves")
+    lead = (slice(None),) * axis
+    return _gated(getitem(x, (*lead, slice(n))), getitem(x, (*lead, slice(n, None))))
+
+
+@in_float32()
+def _gated(a: Values, b: Values) -> Values:
+    return a * sigmoid(b)
+
+
+def softplus(x: Values, beta: float = 1.0, threshold: float = 20.0) -> Values:
+    """ln(1 + e^{beta x}) / beta, without overflow; x where beta x > threshold.
+
+    A threshold of 20 or more is not looked at: the two differ by less than 2e-9 / beta there.
+    """
+    if beta == 1 and threshold >= 20:
+        return Softplus()(x)
+    return _scaled_softplus(x, number(beta), number(threshold))
+
+
+@in_float32()
+def _scaled_softplus(x: Values, beta: float, threshold: float) -> Values:
+    y = Softplus()(beta * x) / beta
+    return y if threshold >= 20 else where(beta * x > threshold, x, y)
+
+
+def softmax(x: Values, dim: int | None = None, dtype: Any = None) -> Values:
+    """e^x normalised to sum 1 along `dim`. With `dtype`, x is cast to that first.
+
+    Without `dim` it is, as in torch, 0 if x has 0, 1 or 3 axes, else 1; better name it.
+    """
+    return Softmax(_softmax_axis("softmax", dim, x))(_softmax_operand(x, dtype))
+
+
+def log_softmax(x: Values, dim: int | None = None, dtype: Any = None) -> Values:
+    """ln softmax(x), without underflow; arguments as in `softmax`."""
+    return LogSoftmax(_softmax_axis("log_softmax", dim, x))(_softmax_operand(x, dtype))
+
+
+def softmin(x: Values, dim: int | None = None, dtype: Any = None) -> Values:
+    """softmax(-x); arguments as in `softmax`."""
+    return softmax(-_softmax_operand(x, dtype), dim)
+
+
+def _softmax_axis(name: str, dim: int | None, x: Any) -> int:
+    return _axis(name, (0 if x.ndim in (0, 1, 3) else 1) if dim is None else dim, x.ndim)
+
+
+def _softmax_operand(x: Values, dtype: Any) -> Values:
+    return for_loss(x) if dtype is None else cast(x, dtype)

@@ -1,22 +1,28 @@
-"""Batch normalisation (Ioffe and Szegedy, ICML 2015, algorithm 1)."""
+"""Normalisation: over the batch (Ioffe and Szegedy, ICML 2015, algorithm 1), over each sample, over
+groups of its channels, over neighbouring channels, and by a norm.
+"""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from minigrad.arguments import number
+from minigrad.arguments import is_integer, number
 from minigrad.backend import Array, array_module, check_devices
 from minigrad.changes import count_change
 from minigrad.dtypes import is_half
 from minigrad.engine import Tensor, Values, data_of
 from minigrad.function import Function
+from minigrad.kernels.layer_norm import cpu as by_rows
 from minigrad.kernels.norm import cpu as kernel
-from minigrad.ops.arithmetic import sqrt
+from minigrad.ops.arithmetic import abs, pow, sqrt
 from minigrad.ops.cost import Count, elements, per_element
-from minigrad.ops.operands import check_same_dtype, wide
-from minigrad.ops.reduce import mean, sum
-from minigrad.ops.select import masked
+from minigrad.ops.operands import check_same_dtype, for_loss, in_float32, wide
+from minigrad.ops.pad import pad
+from minigrad.ops.pool import avg_pool2d
+from minigrad.ops.reduce import amax, mean, sum
+from minigrad.ops.select import clip, masked
 from minigrad.ops.shape import cast, clone, reshape
 
 
@@ -96,6 +102,38 @@ class ScaleShiftReLU(Function):
         return g * _channels(f, x), sum(g * x, dims), sum(g, dims)
 
 
+class LayerNorm(Function):
+    """y = w (x - m) / sqrt(v + eps) + b with mean m and biased variance v of each row.
+
+    x (R, n), w (n), b (n) -> y (R, n)
+
+    One op because it keeps x alone, as `BatchNorm` does.
+    """
+
+    half_on_gpu = True
+
+    def __init__(self, eps: float) -> None:
+        self.eps = eps
+
+    def forward(self, x: Array, w: Array, b: Array) -> Array:
+        y, self.mean, self.scale = by_rows.normalise(x, w, b, self.eps)
+        return y
+
+    def backward(self, gy: Values, x: Values, w: Values) -> tuple[Values, ...]:
+        if not isinstance(x, Tensor):
+            return by_rows.gradient(gy, x, self.mean, self.scale, w)
+        d = x - mean(x, 1, keepdim=True)  # recorded: the statistics depend on x
+        scale = 1 / sqrt(mean(d * d, 1, keepdim=True) + self.eps)
+        d, g = d * scale, gy * w
+        gx = scale * (g - mean(g, 1, keepdim=True) - d * mean(g * d, 1, keepdim=True))
+        return gx, sum(gy * d, 0), sum(gy, 0)
+
+    def cost(self, y: Tensor, x: Tensor, w: Tensor, b: Tensor) -> Count:
+        """As `BatchNorm`: per number x - m, its square, two products, plus b; per row m, v, s."""
+        n, rows = elements(y), y.shape[0]
+        return Count(multiply=3 * n, add=2 * (n - rows) + 2 * n + rows, other=4 * rows)
+
+
 def batch_norm(x: Values, running_mean: Any, running_var: Any, weight: Any, bias: Any,
                training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
                relu: bool = False) -> Values:
@@ -155,6 +193,137 @@ def batch_norm(x: Values, running_mean: Any, running_var: Any, weight: Any, bias
             raise
         count_change(running_mean, running_var)
     return y
+
+
+def layer_norm(x: Values, normalized_shape: Sequence[int], weight: Values | None = None,
+               bias: Values | None = None, eps: float = 1e-5) -> Values:
+    """y = weight (x - mean) / sqrt(var + eps) + bias, with the statistics of each sample alone.
+
+    x (..., *normalized_shape); weight and bias of normalized_shape, or None for 1 and 0 -> y of the
+    shape of x. Mean and biased variance are taken over the last axes, those of normalized_shape.
+
+    Raises RuntimeError for shapes that do not fit. Ba, Kiros and Hinton, arXiv 1607.06450.
+    """
+    shape = _last_shape("layer_norm", x, normalized_shape, weight, bias)
+    n, lead = math.prod(shape), x.shape[:x.ndim - len(shape)]
+    rows = reshape(x, (math.prod(lead), n))
+    return reshape(_by_rows(rows, number(eps), weight, bias), x.shape)
+
+
+def group_norm(x: Values, num_groups: int, weight: Values | None = None,
+               bias: Values | None = None, eps: float = 1e-5) -> Values:
+    """y = weight (x - mean) / sqrt(var + eps) + bias, with the statistics of a sample's channels.
+
+    x (N, C, ...), weight and bias (C), or None for 1 and 0 -> y of the shape of x. Mean and biased
+    variance are those of each of num_groups groups of neighbouring channels.
+
+    Raises RuntimeError for shapes that do not fit. Wu and He, ECCV 2018.
+    """
+    if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
+        raise RuntimeError(f"group_norm: {num_groups} groups do not divide the channels of "
+                           f"{x.shape}: needs (N, C, ...)")
+    for name, v in ("weight", weight), ("bias", bias):
+        if v is not None and tuple(v.shape) != (x.shape[1],):
+            raise RuntimeError(f"group_norm: {name} of shape {v.shape} for {x.shape[1]} channels")
+    return _by_groups(x, weight, bias, num_groups, number(eps))
+
+
+@in_float32()
+def _by_groups(x: Values, w: Values | None, b: Values | None, groups: int, eps: float) -> Values:
+    rows = x.shape[0] * groups
+    y = reshape(_by_rows(reshape(x, (rows, math.prod(x.shape) // max(rows, 1))), eps), x.shape)
+    y = y if w is None else y * _channels(w, x)
+    return y if b is None else y + _channels(b, x)
+
+
+def instance_norm(x: Values, running_mean: Any = None, running_var: Any = None,
+                  weight: Values | None = None, bias: Values | None = None,
+                  use_input_stats: bool = True, momentum: float = 0.1,
+                  eps: float = 1e-5) -> Values:
+    """`batch_norm` of each sample by itself.  x (N, C, ...) -> y of the same shape.
+
+    With use_input_stats, mean and var are those of each channel of each sample, and their means
+    over the samples move the running statistics, if there are any; else they are the running ones.
+    Raises ValueError for a single value per channel. Ulyanov et al., arXiv 1607.08022.
+    """
+    if not use_input_stats:
+        return batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
+    n = math.prod(x.shape[2:])
+    if n < 2:
+        raise ValueError("instance_norm: expected more than 1 spatial element when training, got "
+                         f"input size {tuple(x.shape)}")
+    if running_mean is not None:
+        array = wide(data_of(x)).reshape(*x.shape[:2], n)
+        kernel.update_running(array.mean(2).mean(0), array.var(2).mean(0), running_mean,
+                              running_var, momentum, n)
+        count_change(running_mean, running_var)
+    return group_norm(x, x.shape[1], weight, bias, eps)
+
+
+def rms_norm(x: Values, normalized_shape: Sequence[int], weight: Values | None = None,
+             eps: float | None = None) -> Values:
+    """y = weight x / sqrt(mean x^2 + eps), with the mean over the last axes, of normalized_shape.
+
+    eps: by default numpy.finfo's of the dtype of x, or of float32 if that has 16 bits. Raises RuntimeError for shapes that do not fit. Zhang
+    and Sennrich, NeurIPS 2019.
+    """
+    shape = _last_shape("rms_norm", x, normalized_shape, weight)
+    if eps is None:
+        eps = float(np.finfo(np.float32 if is_half(x) else x.dtype).eps)
+    return _by_squares(x, weight, tuple(range(x.ndim - len(shape), x.ndim)), number(eps))
+
+
+@in_float32()
+def _by_squares(x: Values, w: Values | None, dims: tuple[int, ...], eps: float) -> Values:
+    y = x / sqrt(mean(x * x, dims, keepdim=True) + eps)
+    return y if w is None else y * w
+
+
+@in_float32()
+def local_response_norm(x: Values, size: int, alpha: float = 1e-4, beta: float = 0.75,
+                        k: float = 1.0) -> Values:
+    """y = x / (k + alpha mean x^2)^beta with the mean over `size` neighbouring channels.
+
+    x (N, C, ...) -> y of the same shape; channels that are not there count as zeros. Raises
+    ValueError for less than 3 axes. Krizhevsky et al., NIPS 2012, section 3.3.
+    """
+    if x.ndim < 3:
+        raise ValueError(f"local_response_norm: needs (N, C, ...) with 3 axes or more, got "
+                         f"{x.shape}")
+    n, c = x.shape[:2]
+    squares = pad(reshape(x * x, (n, 1, c, -1)), (0, 0, size // 2, (size - 1) // 2))
+    return x / pow(reshape(avg_pool2d(squares, (size, 1), 1), x.shape) * alpha + k, beta)
+
+
+@in_float32()
+def normalize(x: Values, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Values:
+    """x divided by its norm of order p along `dim`, or by eps where that is larger."""
+    if p == math.inf:
+        return x / clip(amax(abs(x), dim, True), min=eps)
+    powers = x * x if p == 2 else pow(abs(x), p)  # limited before the root, whose slope at 0 is inf
+    return x / pow(clip(sum(powers, dim, True), min=eps**p), 1 / p)
+
+
+def _by_rows(rows: Values, eps: float, weight: Values | None = None,
+             bias: Values | None = None) -> Values:
+    """LayerNorm of a matrix, with 1 and 0 where there is no weight or no bias."""
+    xp, n, rows = array_module(data_of(rows)), rows.shape[1], for_loss(rows)
+    dtype = np.float32 if is_half(rows) else rows.dtype
+    w = xp.ones(n, dtype) if weight is None else reshape(wide(weight), (n,))
+    b = xp.zeros(n, dtype) if bias is None else reshape(wide(bias), (n,))
+    check_same_dtype("layer_norm", wide(rows), w, b)
+    return LayerNorm(eps)(rows, w, b)
+
+
+def _last_shape(name: str, x: Any, shape: Any, *parameters: Any) -> tuple[int, ...]:
+    """`shape` as a tuple. Raises RuntimeError unless x ends on it, and parameters have it."""
+    shape = (shape,) if is_integer(shape) else tuple(shape)
+    for given in (tuple(x.shape[max(x.ndim - len(shape), 0):]),
+                  *(tuple(v.shape) for v in parameters if v is not None)):
+        if not shape or given != shape:
+            raise RuntimeError(f"{name}: normalized_shape {shape} does not fit an input of shape "
+                               f"{tuple(x.shape)}, or a weight or bias of shape {given}")
+    return shape
 
 
 def _batch_dims(x: Any) -> tuple[int, ...]:

@@ -321,6 +321,7 @@ LINES = {
     elementwise.sigmoid: Line(one),
     elementwise.sigmoid_gradient: Line(gradient_and_output),
     elementwise.tanh_gradient: Line(gradient_and_output),
+    elementwise.erf: Line(one),
     elementwise.relu: Line(one),
     elementwise.relu_gradient: Line(gradient_and_output),
     elementwise.masked: Line(masked),

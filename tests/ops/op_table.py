@@ -10,6 +10,7 @@ plain formula will do where the op needs a careful one.
 "smooth" by central differences, with values drawn off the kinks; a "constant" has none.
 """
 
+import math
 from typing import Callable, NamedTuple
 
 import numpy as np
@@ -190,6 +191,11 @@ BITWISE = {
            "bitwise_right_shift": lambda a, b: a // 2**b}.items()},
 }
 
+# What takes more steps of NumPy than it counts operations, in contrast to UNARY and BINARY.
+ELEMENTS = {
+    "erf": unary(np.vectorize(math.erf, "d"), real, "smooth"),
+}
+
 REDUCTIONS = {
     "sum": reduction(ref.over(np.sum)),
     "mean": reduction(ref.over(np.mean), empty=False),
@@ -273,6 +279,6 @@ LOSSES = {
 }
 
 TABLE = {name: op._replace(function=mg.ops.REGISTRY[name.partition(":")[0]]) for name, op in
-         {**UNARY, **BINARY, **BITWISE, **REDUCTIONS, **MOVES, **PRODUCTS, **IMAGES,
+         {**UNARY, **BINARY, **BITWISE, **ELEMENTS, **REDUCTIONS, **MOVES, **PRODUCTS, **IMAGES,
           **LOSSES}.items()}
 DIFFERENTIABLE = {name: op for name, op in TABLE.items() if op.kind != "constant"}

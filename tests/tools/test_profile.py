@@ -182,8 +182,8 @@ def test_every_op_has_a_rule():
     others = {"AdaptiveAvgPoolTranspose", "AdaptiveGather", "AdaptiveScatter", "AvgPoolTranspose",
               "ConvWeightGradient", "Gather", "IndexAdd", "Scatter"}
     found = set()
-    for module in pkgutil.iter_modules(ops.__path__):
-        for value in vars(importlib.import_module(f"minigrad.ops.{module.name}")).values():
+    for module in pkgutil.walk_packages(ops.__path__, "minigrad.ops."):
+        for value in vars(importlib.import_module(module.name)).values():
             if isinstance(value, type) and issubclass(value, Function) and hasattr(value,
                                                                                    "forward"):
                 found.add(value)

@@ -10,12 +10,24 @@ def sigmoid(x):
     return _each("sigmoid", x)
 
 
+def erf(x):
+    return _each("error_function", x)
+
+
 def sigmoid_gradient(gy, y):
     return _each("sigmoid_gradient", gy, y)
 
 
 def tanh_gradient(gy, y):
     return _each("tanh_gradient", gy, y)
+
+
+def gelu(x, approximate):
+    return _each("gelu", x, numbers=[int(approximate)])
+
+
+def gelu_gradient(gy, x, approximate):
+    return _each("gelu_gradient", gy, x, numbers=[int(approximate)])
 
 
 def relu(x):
@@ -40,7 +52,7 @@ def cast(x, dtype):
     return x.astype(gpu_dtype(dtype))
 
 
-def _each(kernel, *arrays):
+def _each(kernel, *arrays, numbers=()):
     """The kernel's result for each element of arrays of one shape, laid out as the first.
 
     Their axes are permuted so that the first array is in C order, since the kernels know nothing of
@@ -49,5 +61,5 @@ def _each(kernel, *arrays):
     axes = memory_order(arrays[0])
     views = [a.transpose(axes) for a in arrays]
     y = array_module(views[0]).empty(views[0].shape, views[0].dtype)
-    launch("elementwise", kernel, views, [y])
+    launch("elementwise", kernel, views, [y], *numbers)
     return y.transpose(np.argsort(axes).tolist())
