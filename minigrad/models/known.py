@@ -37,6 +37,11 @@ KNOWN = {
     "densenet121": Known("classifier", 1024, 7_037_504),
     "densenet169": Known("classifier", 1664, 12_642_880),
     "densenet201": Known("classifier", 1920, 18_321_984),
+    "mobilenet_v2": Known("classifier.1", 1280, 2_257_984),
+    "mobilenet_v3_large": Known("classifier.3", 1280, 4_226_432),
+    "mobilenet_v3_small": Known("classifier.3", 1024, 1_529_968),
+    "efficientnet_b0": Known("classifier.1", 1280, 4_049_564),
+    "efficientnet_lite0": Known("_fc", 1280, 3_413_024),
 }
 
 # Of each ResNet: blocks per stage; whether a block has three convolutions; channels out and per

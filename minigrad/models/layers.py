@@ -39,6 +39,37 @@ class SqueezeExcitation(nn.Module):
         return x * self.scale_activation(self.fc2(s))
 
 
+def inverted_residual(c_in: int, expanded: int, c_out: int, kernel_size: int, stride: int,
+                      squeeze: nn.Module | None = None, *, activation: Callable[[], nn.Module],
+                      norm: Callable[[int], nn.Module] = nn.BatchNorm2d) -> list[nn.Module]:
+    """1x1 convolution to `expanded` channels (unless there are so many), one of each channel for
+    itself, `squeeze` if it is given, and 1x1 to `c_out` channels without an activation.
+
+    x (N, c_in, H, W) -> (N, c_out, ceil(H/stride), ceil(W/stride)). Sandler et al., "MobileNetV2",
+    CVPR 2018, table 1.
+    """
+    wide = [] if expanded == c_in else [conv_norm(c_in, expanded, 1, activation=activation,
+                                                  norm=norm)]
+    return [*wide, conv_norm(expanded, expanded, kernel_size, stride, expanded,
+                             activation=activation, norm=norm),
+            *([] if squeeze is None else [squeeze]),
+            conv_norm(expanded, c_out, 1, activation=None, norm=norm)]
+
+
+class Residual(nn.Module):
+    """y = x + block(x) with stochastic depth of probability p in the branch; y = block(x) if not
+    `has_shortcut`, because the shapes differ.
+    """
+
+    def __init__(self, block: nn.Module, has_shortcut: bool, p: float = 0.0) -> None:
+        self.block, self.stochastic_depth = block, StochasticDepth(p)
+        self.has_shortcut = has_shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.block(x)
+        return x + self.stochastic_depth(y) if self.has_shortcut else y
+
+
 class StochasticDepth(nn.Module):
     """In training, each example's x is zeroed with probability p, and others grow by 1 / (1 - p);
     the identity in evaluation. It stands at the end of a branch beside a shortcut.
