@@ -19,6 +19,7 @@ from minigrad.kernels.elementwise import cpu as kernel
 from minigrad.kernels.loss import cpu as loss
 from minigrad.kernels.reduce import cpu as reduce
 from minigrad.ops.arithmetic import abs, exp, expm1
+from minigrad.ops.arrays.elements import erf
 from minigrad.ops.cost import Count, elements, per_element
 from minigrad.ops.operands import for_loss, in_float32
 from minigrad.ops.reduce import sum
@@ -112,7 +113,8 @@ class ELU(Function):
         self.scale, self.alpha, self.c = scale, alpha, c
 
     def forward(self, x: Array) -> Array:
-        return np.where(x > 0, x, self.alpha * np.expm1(self.c * np.minimum(x, 0))) * self.scale
+        below = self.scale * self.alpha * np.expm1(self.c * np.minimum(x, 0))
+        return np.where(x > 0, self.scale * x, below)
 
     def backward(self, gy: Values, x: Values) -> Values:
         below = self.alpha * self.c * exp(self.c * clip(x, max=0))
@@ -130,8 +132,17 @@ class Hardtanh(Function):
     def forward(self, x: Array) -> Array:
         return np.minimum(np.maximum(x, self.low), self.high)
 
-    def backward(self, gy: Values, y: Values) -> Values:
-        return masked(gy, ~((y <= self.low) | (y >= self.high)))  # where y is NaN, gy passes
+    def backward(self, gy: Values, x: Values) -> Values:
+        return masked(gy, ~((x <= self.low) | (x >= self.high)))  # where x is NaN, gy passes
+
+
+class ReLU6(Hardtanh):
+    """Hardtanh from 0 to 6: numbers that 16 bits hold, so that y determines the slope."""
+
+    cost = per_element(compare=2)
+
+    def backward(self, gy: Values, y: Values) -> Values:  # type: ignore[override]  # what is saved
+        return super().backward(gy, y)
 
 
 class SiLU(Function):
@@ -303,7 +314,7 @@ def hardtanh(x: Values, min_val: float = -1.0, max_val: float = 1.0,
 
 def relu6(x: Values, inplace: bool = False) -> Values:
     """min(max(x, 0), 6)."""
-    return hardtanh(x, 0, 6)
+    return ReLU6(0, 6)(x)
 
 
 @in_float32()

@@ -14,6 +14,7 @@ from minigrad.kernels.adaptive import cpu as adaptive
 from minigrad.kernels.dropout import cpu as dropout
 from minigrad.kernels.elementwise import cpu as elementwise
 from minigrad.kernels.index import cpu as index
+from minigrad.kernels.layer_norm import cpu as layer_norm
 from minigrad.kernels.loss import cpu as loss
 from minigrad.kernels.loss.targets import Targets
 from minigrad.kernels.matmul import cpu as matmul
@@ -166,6 +167,26 @@ def update_running(draw):
     return *(draw.wide(c) for _ in range(4)), 0.1, 7
 
 
+def rows(draw):
+    n = int(draw.rng.choice([1, 2, 5, 300]))
+    return draw(draw.size(9), n), draw.wide(n), draw.wide(n), 1e-3
+
+
+def rows_and_gradient(draw):
+    x, w, _, _ = rows(draw)
+    _, mean, scale = layer_norm.normalise(x.astype(np.float64), 1.0, 0.0, 0.1)
+    kept = (a.astype(cuda.wide(draw.dtype)) for a in (mean, scale))
+    return draw(*x.shape), x, *kept, w
+
+
+def one_and_choice(draw):
+    return *one(draw), draw.size(2) == 1
+
+
+def gradient_and_choice(draw):
+    return *gradient_and_output(draw), draw.size(2) == 1
+
+
 def add_at(draw):
     shape = draw.size(9), draw.size()
     at = draw.rng.integers(-shape[0], shape[0], draw.size(40))
@@ -314,6 +335,8 @@ LINES = {
     norm.fixed_gradient: Line(fixed_gradient),
     norm.update_running: Line(update_running),
     index.add_at: Line(add_at),
+    layer_norm.normalise: Line(rows),
+    layer_norm.gradient: Line(rows_and_gradient),
     reduce.sum: Line(reduction),
     reduce.amax: Line(reduction),
     reduce.amin: Line(reduction),
@@ -324,6 +347,8 @@ LINES = {
     elementwise.erf: Line(one),
     elementwise.relu: Line(one),
     elementwise.relu_gradient: Line(gradient_and_output),
+    elementwise.gelu: Line(one_and_choice),
+    elementwise.gelu_gradient: Line(gradient_and_choice),
     elementwise.masked: Line(masked),
     elementwise.cast: Line(cast),
     dropout.mask: Line(dropped),

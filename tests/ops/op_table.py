@@ -24,6 +24,8 @@ from tests.ops.op_samples import (along_one, around, batches, classifications, c
                                   poolings, reduced, reordered, several, sides, squeezable,
                                   summable, transposed_convolutions, two_alike, two_axes,
                                   whole_channels, widths)
+from tests.ops.op_table_layers import ACTIVATIONS
+from tests.ops.op_table_layers import LINES as OF_LAYERS
 from tests.ops.strategies import above_minus_one, distinct, off, positive, real, trits, whole
 
 
@@ -160,6 +162,7 @@ UNARY = {
                               a=st.sampled_from([1, 2, 2.3])),
     "dropout": unary(ref.dropped(mg.dropout), call=reseeded, p=st.sampled_from([0.0, 0.3, 1.0]),
                      training=st.booleans()),
+    **{name: Op(*line) for name, line in ACTIVATIONS.items()},
 }
 
 BINARY = {
@@ -278,7 +281,9 @@ LOSSES = {
                                            "smooth"),
 }
 
+LAYERS = {name: Op(*line) for name, line in OF_LAYERS.items()}
+
 TABLE = {name: op._replace(function=mg.ops.REGISTRY[name.partition(":")[0]]) for name, op in
          {**UNARY, **BINARY, **BITWISE, **ELEMENTS, **REDUCTIONS, **MOVES, **PRODUCTS, **IMAGES,
-          **LOSSES}.items()}
+          **LOSSES, **LAYERS}.items()}
 DIFFERENTIABLE = {name: op for name, op in TABLE.items() if op.kind != "constant"}
