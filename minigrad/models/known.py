@@ -42,6 +42,8 @@ KNOWN = {
     "mobilenet_v3_small": Known("classifier.3", 1024, 1_529_968),
     "efficientnet_b0": Known("classifier.1", 1280, 4_049_564),
     "efficientnet_lite0": Known("_fc", 1280, 3_413_024),
+    "convnext_tiny": Known("classifier.2", 768, 27_820_128),
+    "vit_b_16": Known("heads.head", 768, 85_647_360),
 }
 
 # Of each ResNet: blocks per stage; whether a block has three convolutions; channels out and per
