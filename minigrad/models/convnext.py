@@ -6,8 +6,6 @@ inside out, layer normalisation and GELU, few of each; then convolutions are as 
 ConvNet for the 2020s", CVPR 2022, section 2, figures 2 and 4, appendix A.1).
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from minigrad import nn, ops
@@ -17,7 +15,6 @@ from minigrad.models.layers import StochasticDepth, draw_weights
 from minigrad.models.pretrained import Count, Source, pretrained
 
 _BLOCKS, _CHANNELS = (3, 3, 9, 3), (96, 192, 384, 768)
-_SCALE = 1e-6                   # what each branch counts at the beginning
 
 
 class Permute(nn.Module):
@@ -48,7 +45,7 @@ class Block(nn.Module):
     """
 
     def __init__(self, c: int, p: float) -> None:
-        self.layer_scale = nn.Parameter(np.full((c, 1, 1), _SCALE, np.float32))
+        self.layer_scale = nn.Parameter(np.full((c, 1, 1), 1e-6, np.float32))
         self.block = nn.Sequential(
             nn.Conv2d(c, c, 7, padding=3, groups=c), Permute(0, 2, 3, 1), nn.LayerNorm(c, eps=1e-6),
             nn.Linear(c, 4 * c), nn.GELU(), nn.Linear(4 * c, c), Permute(0, 3, 1, 2))
@@ -58,19 +55,18 @@ class Block(nn.Module):
         return x + self.stochastic_depth(self.layer_scale * self.block(x))
 
 
-def _network(blocks: Sequence[int], channels: Sequence[int], num_classes: int,
-             p: float) -> nn.Sequential:
-    features: list[nn.Module] = [nn.Sequential(nn.Conv2d(3, channels[0], 4, 4),
-                                               LayerNorm2d(channels[0]))]
-    rates = iter(p * i / (sum(blocks) - 1) for i in range(sum(blocks)))
-    for count, c, c_next in zip(blocks, channels, (*channels[1:], 0)):
+def _network(num_classes: int, p: float) -> nn.Sequential:
+    features: list[nn.Module] = []
+    rates = iter(p * i / (sum(_BLOCKS) - 1) for i in range(sum(_BLOCKS)))
+    c_in = 3
+    for count, c in zip(_BLOCKS, _CHANNELS):
+        features.append(nn.Sequential(LayerNorm2d(c_in), nn.Conv2d(c_in, c, 2, 2)) if features else
+                        nn.Sequential(nn.Conv2d(3, c, 4, 4), LayerNorm2d(c)))
         features.append(nn.Sequential(*(Block(c, next(rates)) for _ in range(count))))
-        if c_next:
-            features.append(nn.Sequential(LayerNorm2d(c), nn.Conv2d(c, c_next, 2, 2)))
+        c_in = c
     model = nn.Sequential({
         "features": nn.Sequential(*features), "avgpool": nn.AdaptiveAvgPool2d(1),
-        "classifier": nn.Sequential(LayerNorm2d(channels[-1]), nn.Flatten(),
-                                    nn.Linear(channels[-1], num_classes))})
+        "classifier": nn.Sequential(LayerNorm2d(c_in), nn.Flatten(), nn.Linear(c_in, num_classes))})
     # torchvision cuts the distribution at +-2, a hundred deviations away.
     draw_weights(model, *2 * [lambda weight: nn.init.normal_(weight, 0, 0.02)])
     return model
@@ -87,6 +83,5 @@ def convnext_tiny(num_classes: Count = None, weights: Source = None,
     stochastic_depth_prob: the probability of skipping the last block in training; at the first one
     it is 0, and it grows evenly between.
     """
-    return pretrained("convnext_tiny",
-                      lambda n: _network(_BLOCKS, _CHANNELS, n, stochastic_depth_prob),
-                      "classifier.2", num_classes, weights)
+    return pretrained("convnext_tiny", lambda n: _network(n, stochastic_depth_prob), num_classes,
+                      weights)

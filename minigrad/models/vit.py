@@ -27,13 +27,14 @@ class EncoderBlock(nn.Module):
         self.self_attention = nn.MultiheadAttention(_WIDTH, _HEADS, attention_dropout,
                                                     batch_first=True)
         self.dropout, self.ln_2 = nn.Dropout(dropout), nn.LayerNorm(_WIDTH, eps=1e-6)
-        linear = nn.Linear(_WIDTH, _HIDDEN), nn.Linear(_HIDDEN, _WIDTH)
-        for layer in linear:
-            nn.init.xavier_uniform_(layer.weight)
-            if layer.bias is not None:
-                nn.init.normal_(layer.bias, 0, 1e-6)
-        self.mlp = nn.Sequential(linear[0], nn.GELU(), nn.Dropout(dropout),
-                                 linear[1], nn.Dropout(dropout))
+        self.mlp = nn.Sequential(
+            nn.Linear(_WIDTH, _HIDDEN), nn.GELU(), nn.Dropout(dropout),
+            nn.Linear(_HIDDEN, _WIDTH), nn.Dropout(dropout))
+        for p in self.mlp.parameters():
+            if p.ndim == 2:
+                nn.init.xavier_uniform_(p)
+            else:
+                nn.init.normal_(p, 0, 1e-6)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.ln_1(x)
@@ -68,19 +69,16 @@ class VisionTransformer(nn.Module):
     def __init__(self, num_classes: int, image_size: int, dropout: float,
                  attention_dropout: float) -> None:
         if image_size % _PATCH or image_size < _PATCH:
-            raise ValueError(f"vit_b_16: image_size must be a multiple of {_PATCH}, "
-                             f"got {image_size}")
+            raise ValueError(f"vit_b_16: image_size must be a multiple of 16, got {image_size}")
         self.image_size = image_size
         self.class_token = nn.Parameter(np.zeros((1, 1, _WIDTH), np.float32))
         self.conv_proj = nn.Conv2d(3, _WIDTH, _PATCH, _PATCH)
         self.encoder = Encoder((image_size // _PATCH)**2 + 1, dropout, attention_dropout)
         self.heads = nn.Sequential({"head": nn.Linear(_WIDTH, num_classes)})
-        # torchvision cuts the distribution at +-2, fifty deviations away.
-        nn.init.normal_(self.conv_proj.weight, 0, 1 / math.sqrt(nn.init.fans(
-            self.conv_proj.weight)[0]))
-        for zero in (self.conv_proj.bias, *self.heads.parameters()):
-            if zero is not None:
-                nn.init.constant_(zero, 0)
+        for p in (*self.conv_proj.parameters(), *self.heads.parameters()):
+            nn.init.constant_(p, 0)
+        # 768 inputs here too. torchvision cuts the distribution at +-2, fifty deviations away.
+        nn.init.normal_(self.conv_proj.weight, 0, 1 / math.sqrt(3 * _PATCH**2))
 
     def forward(self, x: Tensor) -> Tensor:
         side = self.image_size
@@ -88,8 +86,7 @@ class VisionTransformer(nn.Module):
             raise ValueError(f"vit_b_16: needs images of shape (N, 3, {side}, {side}), got "
                              f"{tuple(x.shape)}; image_size says their size")
         n = len(x.data)
-        words = ops.permute(self.conv_proj(x), (0, 2, 3, 1))
-        words = ops.reshape(words, (n, -1, _WIDTH))                             # (N, S - 1, E)
+        words = ops.reshape(ops.permute(self.conv_proj(x), (0, 2, 3, 1)), (n, -1, _WIDTH))
         token = ops.expand(self.class_token, (n, 1, _WIDTH))
         return self.heads(self.encoder(ops.concatenate([token, words], 1))[:, 0])
 
@@ -107,4 +104,4 @@ def vit_b_16(num_classes: Count = None, weights: Source = None, dropout: float =
     """
     return pretrained("vit_b_16", lambda n: VisionTransformer(n, image_size, dropout,
                                                               attention_dropout),
-                      "heads.head", num_classes, weights)
+                      num_classes, weights)

@@ -1,8 +1,7 @@
 """The networks beside the ResNets: torchvision's tensors, logits, losses and gradients.
 
 Skipped where torch or torchvision is missing. The weights are random; dropout and stochastic depth
-are off, because the generators differ. Each network sees small images, the rest is for
-MINIGRAD_FULL=1.
+are off, because the generators differ. All images are small.
 """
 
 import os
@@ -23,8 +22,9 @@ THEIRS = [name for name in KNOWN if name != "efficientnet_lite0"]
 STILL = {"densenet": {"drop_rate": 0.0}, "convnext": {"stochastic_depth_prob": 0.0},
          "efficientnet": {"dropout": 0.0, "stochastic_depth_prob": 0.0},
          "vit": {"image_size": 48}}
-SIDES = {"vgg": 32, "vit": 48}
-HEAVY = {"vgg13", "vgg16", "vgg19", "vgg13_bn", "vgg16_bn", "vgg19_bn", "densenet201"}
+SIDES = {"vgg": 32, "vit": 48, "convnext": 32}
+LIGHT = {"vgg11_bn", "densenet121"}      # each stands for its family, the others for MINIGRAD_FULL
+HEAVY = {name for name in THEIRS if name.startswith(("vgg", "densenet"))} - LIGHT
 is_full = os.environ.get("MINIGRAD_FULL") == "1"
 named = pytest.mark.parametrize("name", [
     pytest.param(name, marks=pytest.mark.skipif(
