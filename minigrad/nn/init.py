@@ -9,7 +9,9 @@ output sees; fan_out is O times that.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,6 +24,7 @@ from minigrad.hints import module_getattr
 __getattr__ = module_getattr(__name__)
 
 _T = TypeVar("_T", bound=Tensor)
+_draws = ContextVar("_draws", default=True)
 _GAINS = {**dict.fromkeys(["linear", "sigmoid", *(f"conv{kind}{n}d" for kind in ("", "_transpose")
                                                   for n in "123")], 1.0),
           "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
@@ -177,8 +180,22 @@ def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> floa
     return calculate_gain(nonlinearity, a) / math.sqrt(fan)
 
 
+@contextmanager
+def undrawn(active: bool = True) -> Iterator[None]:
+    """Inside this block the functions above leave every tensor as it is, for networks whose weights
+    are read from a file next. What is drawn after it is the same as if they had not. active=False:
+    a block like any other."""
+    token = _draws.set(not active)
+    try:
+        yield
+    finally:
+        _draws.reset(token)
+
+
 def _fill(tensor: _T, draw: Callable[[np.random.Generator], Any],
           generator: _Generator = None) -> _T:
-    with no_grad():
-        tensor[...] = draw(backend.generator("init") if generator is None else generator)
+    rng = backend.generator("init") if generator is None else generator
+    if _draws.get():
+        with no_grad():
+            tensor[...] = draw(rng)
     return tensor

@@ -107,7 +107,8 @@ def test_after_three_edits_the_whole_suite_passes(tmp_path):
     *(pytest.param(*case, marks=full) for case in [
         ("3 * gy * x", "3 * gy.data * x.data", "tests/ops/test_ops.py",
          "test_second_derivatives[cube]"),
-        ("return x * x * x", "return x * x * x + 1e-9", "tests/ops/test_ops.py", "test_values[cube]"),
+        ("return x * x * x", "return x * x * x + 1e-9", "tests/ops/test_ops.py",
+         "test_values[cube]"),
         ("multiply=2", "add=2", "tests/tools/test_profile.py",
          "test_an_elementwise_op_costs_what_numpy_runs[cube]"),
         ("cost = ", "price = ", "tests/tools/test_profile.py", "test_every_op_has_a_rule")])])
