@@ -85,7 +85,7 @@ class GPT(nn.Module):
 
     @torch.no_grad()
     def generate(self, idx, count, rng, temperature=0.8):
-        """`idx` (B, T) and `count` letters more, each drawn with the chance that the model gives it.
+        """`idx` (B, T) and `count` letters more, drawn with the chances that the model gives them.
 
         rng: a NumPy generator, so that every library writes the same.
         """
