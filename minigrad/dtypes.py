@@ -65,7 +65,7 @@ def known_dtype(where: str, name: Any) -> np.dtype:
 
 
 def finfo(dtype: Any = np.float32) -> Any:
-    """The limits of a floating-point dtype: `max`, `min`, `eps`, `tiny`, as numpy.finfo has them.
+    """The limits of a floating-point dtype, such as max and eps, as numpy.finfo has them.
 
     Raises TypeError for another dtype.
     """

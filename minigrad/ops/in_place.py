@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from minigrad.arguments import ArgumentError, DtypeError
 from minigrad.changes import check_changeable
 from minigrad.dtypes import fits
 from minigrad.engine import Tensor, wrap
@@ -20,8 +21,8 @@ def operator_of(f: Callable[..., Any]) -> Callable[..., Tensor]:
     so an op that needs the old values raises in backward.
 
     Raises RuntimeError for a leaf that requires a gradient, and if another Tensor lies in the same
-    memory, whose graph would not know of the change; TypeError and ValueError if the dtype or the
-    shape of the result does not fit x.
+    memory, whose graph would not know of the change; DtypeError and ArgumentError if the dtype or
+    the shape of the result does not fit x.
     """
     def change(x: Tensor, *others: Any, **options: Any) -> Tensor:
         in_graph = context.grad and any(getattr(y, "requires_grad", False)
@@ -29,14 +30,29 @@ def operator_of(f: Callable[..., Any]) -> Callable[..., Tensor]:
         before = _before(x, f.__name__) if in_graph else x.detach()
         result = f(before, *others, **options)
         if not fits(result.dtype, x.dtype):
-            raise TypeError(f"in-place {f.__name__}: the result is {result.dtype}, which does not "
-                            f"fit into a Tensor of {x.dtype}")
+            raise DtypeError(f"in-place {f.__name__}: the result is {result.dtype}, which does not "
+                             f"fit into a Tensor of {x.dtype}")
         if result.shape != x.shape:
-            raise ValueError(f"in-place {f.__name__}: the result has shape {result.shape}, and "
-                             f"does not fit into a Tensor of shape {x.shape}")
+            raise ArgumentError(f"in-place {f.__name__}: the result has shape {result.shape}, and "
+                                f"does not fit into a Tensor of shape {x.shape}")
         if not result.requires_grad:
             return x.copy_(result)
         _become(x, before, result.to(x.dtype))
+        return x
+    return change
+
+
+def view_of(f: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The method that makes x the view f(x) of its memory, of another shape.
+
+    Raises RuntimeError for a leaf that requires a gradient.
+    """
+    def change(x: Tensor, *dims: Any) -> Tensor:
+        in_graph = context.grad and x.requires_grad
+        if in_graph and x.is_leaf:
+            raise RuntimeError(f"in-place {f.__name__} of a leaf Tensor that requires a gradient")
+        y = f(wrap(x.data, x.node, x.version_counter()) if in_graph else x.detach(), *dims)
+        x.data, x.node = y.data, y.node if in_graph else x.node
         return x
     return change
 

@@ -65,7 +65,8 @@ def not_a_number(case, difference):
 
 REASONS = [
     Reason("PyTorch rounds to 16 bits more than once", ("float16", "bfloat16"), right_in_float64, {
-        "div/no_rounding_mode": 40, "log_softmax": 6, "logsumexp": 7, "mul": 22, "pow": 70,
+        "div/no_rounding_mode": 40, "div/trunc_rounding": 32, "reciprocal": 11, "rsqrt": 33,
+        "log_softmax": 6, "logsumexp": 7, "mul": 22, "pow": 70,
         "sigmoid": 7, "softmax": 1, "var": 17, "var/unbiased": 2,
         "nn.functional.adaptive_avg_pool2d": 4, "nn.functional.batch_norm": 2,
         "nn.functional.avg_pool2d": 5, "nn.functional.pad/circular": 2,
@@ -85,7 +86,8 @@ REASONS = [
     Reason("PyTorch sums in float32 in another order", ("float32",), right_in_float64, {
         "pow": 2, "nn.functional.conv2d": 1}, by_value=True),
     Reason("Python numbers alone give a Python number", ALL, numbers_only, {
-        "add": 18, "div/no_rounding_mode": 18, "mul": 18, "sub": 16, "true_divide": 18}),
+        "add": 18, "div/no_rounding_mode": 18, "div/floor_rounding": 16,
+        "div/trunc_rounding": 16, "mul": 18, "sub": 16, "true_divide": 18}),
     Reason("Tensor.__rsub__ with a number as self, which Python never calls", ALL, number_as_self, {
         "__rsub__": 16}),
     Reason("the gradient of a term that counts nothing is NaN in PyTorch", ("bfloat16",),

@@ -9,6 +9,7 @@ A name is that of the entry, and after a slash its variant: "max/reduction_with_
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Callable, NamedTuple
 
 import minigrad as mg
@@ -40,12 +41,13 @@ NUMBERS = {"double": "float64", "float": "float32", "half": "float16", "bfloat16
 
 SAME_NAME = """
     abs add amax amin argmax argmin bitwise_and bitwise_left_shift bitwise_not bitwise_or
-    bitwise_right_shift bitwise_xor cos div/no_rounding_mode eq exp expand expm1 flatten ge gt le
+    bitwise_right_shift bitwise_xor cos div/no_rounding_mode div/floor_rounding
+    div/trunc_rounding eq exp expand expm1 flatten ge gt le
     log log1p log_softmax log_softmax/with_dtype logical_and logical_not logical_or logsumexp lt
     matmul max/reduction_no_dim max/reduction_with_dim maximum mean min/reduction_no_dim
-    min/reduction_with_dim minimum mul ne neg permute pow reshape sigmoid sign sin softmax
-    softmax/with_dtype sqrt squeeze squeeze/multiple stack sub sum tanh to transpose unsqueeze var
-    var/unbiased cat clamp clone
+    min/reduction_with_dim minimum mul ne neg permute pow ravel reciprocal reshape rsqrt sigmoid
+    sign sin softmax softmax/with_dtype sqrt squeeze squeeze/multiple stack sub sum tanh to
+    transpose unsqueeze var var/unbiased cat clamp clone
 """.split()
 
 FUNCTIONAL = """
@@ -58,18 +60,21 @@ FUNCTIONAL = """
 """.split()
 
 METHODS = """
-    T __getitem__ __radd__ __rand__ __rmatmul__ __rmul__ __ror__ __rpow__ __rsub__
-    __rxor__ item
+    T H mH mT __getitem__ __radd__ __rand__ __rmatmul__ __rmul__ __ror__ __rpow__ __rsub__ __rxor__
+    contiguous expand_as item movedim new_full new_ones new_zeros reshape_as square t unflatten view
+    view_as
 """.split()
+PROPERTIES = {"T", "H", "mH", "mT"}
 
 MAPPED = {
     **{name: Ours(name.split("/")[0], getattr(mg, name.split("/")[0])) for name in SAME_NAME},
     **{f"nn.functional.{name}": Ours(f"nn.functional.{name.split('/')[0]}",
                                      getattr(F, name.split("/")[0])) for name in FUNCTIONAL},
-    **{name: Ours(f"Tensor.{name}", getattr(Tensor, name)) for name in METHODS if name != "T"},
+    **{name: Ours(f"Tensor.{name}", getattr(Tensor, name)) for name in METHODS
+       if name not in PROPERTIES},
+    **{name: Ours(f"Tensor.{name}", attrgetter(name)) for name in PROPERTIES},
     **{name: Ours("cast", lambda x, dtype=dtype, **options: mg.cast(x, dtype, **options))
        for name, dtype in NUMBERS.items()},
-    "T": Ours("Tensor.T", lambda x: x.T),
     "__rdiv__": Ours("Tensor.__rtruediv__", Tensor.__rtruediv__),
     "bmm": Ours("matmul", mg.matmul),
     "bmm/triton_optimized": Ours("matmul", mg.matmul),
@@ -89,16 +94,23 @@ MAPPED = {
 }
 
 # How many samples there are, in all dtypes.
-SAMPLES = 54460
+SAMPLES = 59256
 
 # Public names that no entry above reaches.
 NO_ENTRY = {"getitem": "compared as Tensor.__getitem__"}
 
-# What else a Tensor has: what is no op, and operators that have no entry or are those above.
+# What else a Tensor has: what is no op, and operators that have no entry or are those above; and
+# methods that tests/engine/test_torch_lines_parity.py compares.
 METHODS_NOT_COMPARED = set("""
     __array__ __bool__ __copy__ __float__ __index__ __int__ __len__ __iter__ __setitem__ _parts
     backward copy_ version_counter detach numel numpy register_hook __rlshift__ __rrshift__ __iadd__
     __iand__ __ilshift__ __imul__ __ior__ __ipow__ __irshift__ __isub__ __itruediv__ __ixor__
+    __contains__ __pos__ __reversed__ abs_ add_ bernoulli_ bfloat16 bool clamp_ clip_ cos_ cpu cuda
+    data_ptr detach_ dim div_ divide_ double element_size exp_ expm1_ fill_ float half int
+    is_contiguous is_floating_point log1p_ log_ long moveaxis mul_ multiply_ ndimension neg_
+    nelement new_empty new_tensor normal_ pow_ reciprocal_ relu_ requires_grad_ retain_grad rsqrt_
+    short sigmoid_ sign_ sin_ size sqrt_ square_ squeeze_ stride sub_ subtract_ t_ tanh_ tolist
+    transpose_ type type_as uniform_ unsqueeze_ zero_
 """.split())
 
 # Entries all of whose samples are of a form that is not offered.
@@ -107,8 +119,6 @@ NOTHING_COMPARED = {"log_softmax/with_dtype", "nn.functional.upsample_nearest",
 
 # Entries of a name of ours all of whose samples use what is not offered.
 VARIANTS_NOT_OFFERED = {
-    "div/floor_rounding": "rounding_mode",
-    "div/trunc_rounding": "rounding_mode",
     "max/binary": "two Tensors: maximum",
     "min/binary": "two Tensors: minimum",
     "nn.functional.batch_norm/without_cudnn": "the samples of nn.functional.batch_norm, for a GPU",

@@ -156,10 +156,10 @@ def arange(start: Any = 0, end: Any = None, step: Any = 1, **options: Any) -> Te
     start, end, step = map(plain, (0, start, step) if end is None else (start, end, step))
     if not all(map(math.isfinite, (start, end, step))) or not step or (end - start) * step < 0:
         raise ArgumentError(f"arange: steps of {step} do not lead from {start} to {end}")
-    if np.dtype(options.get("dtype") or float).kind in "iu":
+    default = "int64" if all(isinstance(n, int) for n in (start, end, step)) else "float32"
+    if known_dtype("arange", options.get("dtype") or default).kind in "iu":
         start, end, step = int(start), int(end), int(step)
-    numbers = start + step * np.arange(math.ceil((end - start) / step))
-    return made(numbers, NARROW.get(numbers.dtype.name, numbers.dtype), **options)
+    return made(start + step * np.arange(math.ceil((end - start) / step)), default, **options)
 
 
 def linspace(start: Any, end: Any, steps: int, **options: Any) -> Tensor:
@@ -211,7 +211,7 @@ def is_floating_point(x: Tensor) -> bool:
 
 
 class TensorType(NamedTuple):
-    """`FloatTensor` and its like: T([1, 2]) is a Tensor of that dtype, T(2, 3) has that size."""
+    """FloatTensor and its like: T([1, 2]) is a Tensor of that dtype, T(2, 3) has that size."""
 
     name: str
     dtype: str

@@ -13,10 +13,10 @@ from minigrad.arguments import ArgumentError, DtypeError
 from minigrad.dtypes import kind, number_type
 from minigrad.engine import Tensor, wrap
 from minigrad.ops.arrays import creation, random
-from minigrad.ops.in_place import operator_of
+from minigrad.ops.in_place import operator_of, view_of
 from minigrad.ops.select import where
-from minigrad.ops.shape import (_axis, _ints, cast, expand, getitem, permute, reshape, to,
-                                transpose)
+from minigrad.ops.shape import (_axis, _ints, cast, expand, getitem, permute, reshape, squeeze,
+                                to, transpose, unsqueeze)
 
 
 def size(x: Tensor, dim: int | None = None) -> Any:
@@ -75,8 +75,13 @@ def matrix_transpose(name: str, ranks: range, x: Tensor) -> Tensor:
     return transpose(x, -1, -2) if x.ndim > 1 else x
 
 
+def t(x: Tensor) -> Tensor:
+    """x with its axes exchanged. Raises ArgumentError for more than two."""
+    return matrix_transpose("t", range(3), x)
+
+
 def type_(x: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
-    """x in a dtype, which may be `FloatTensor` or its name; without one, that name for x."""
+    """x in a dtype, which may be a FloatTensor or its name; without one, that name for x."""
     if dtype is None:
         name = next((n for n, t in creation.TYPES.items() if t.dtype == x.dtype.name), x.dtype.name)
         return f"torch.{name}" if x.device == "cpu" else f"torch.cuda.{name}"
@@ -177,7 +182,7 @@ def _new(f: Callable[..., Tensor]) -> Callable[..., Tensor]:
 ATTRIBUTES: dict[str, Any] = {
     **{f.__name__: f for f in (size, stride, view, contiguous, unflatten, movedim, tolist,
                                requires_grad_, detach_, retain_grad, normal_, uniform_,
-                               bernoulli_, square)},
+                               bernoulli_, square, t)},
     **{name: lambda x, dtype=dtype: cast(x, dtype) for name, dtype in {
         "float": "float32", "double": "float64", "half": "float16", "bfloat16": "bfloat16",
         "long": "int64", "int": "int32", "short": "int16", "bool": "bool"}.items()},
@@ -195,7 +200,6 @@ ATTRIBUTES: dict[str, Any] = {
     "is_floating_point": creation.is_floating_point,
     "is_contiguous": lambda x: x.data.flags.c_contiguous,
     "data_ptr": lambda x: x.data.ctypes.data if x.device == "cpu" else x.data.data.ptr,
-    "t": lambda x: matrix_transpose("t", range(3), x),
     "mT": property(lambda x: matrix_transpose("mT", range(2, 65), x)),  # 64 axes are NumPy's limit
     "mH": property(lambda x: matrix_transpose("mH", range(2, 65), x)),
     "H": property(lambda x: matrix_transpose("H", range(3), x)),
@@ -203,6 +207,7 @@ ATTRIBUTES: dict[str, Any] = {
     "grad_fn": property(lambda x: x.node),
     "zero_": operator_of(zero), "fill_": operator_of(fill),
     "square_": operator_of(square),
+    **{f"{f.__name__}_": view_of(f) for f in (squeeze, t, transpose, unsqueeze)},
     "__contains__": contains, "__pos__": positive,
     "__reversed__": lambda x: getitem(x, slice(None, None, -1)) if x.ndim else x,
 }

@@ -69,7 +69,7 @@ def randn_like(x: Tensor, **options: Any) -> Tensor:
     return randn(x.shape, **like(x, options))
 
 
-def randint(low: int, high: Any = None, size: Any = None, *, dtype: Any = "int64",
+def randint(low: int = 0, high: Any = None, size: Any = None, *, dtype: Any = "int64",
             **options: Any) -> Tensor:
     """Integers, low <= y < high, all equally probable; randint(high, size) begins at 0.
 
