@@ -19,12 +19,30 @@ from typing import TYPE_CHECKING, Any
 from minigrad.engine import Tensor
 from minigrad.ops import in_place
 from minigrad.ops.activation import leaky_relu, log_softmax, relu, sigmoid, softmax, softplus, tanh
-from minigrad.ops.arithmetic import (abs, add, cos, div, exp, expm1, log, log1p, mul, neg, pow,
-                                     sign, sin, sqrt, sub)
-from minigrad.ops.arrays.elements import erf
-from minigrad.ops.compare import (bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or,
-                                  bitwise_right_shift, bitwise_xor, eq, ge, gt, le, logical_and,
-                                  logical_not, logical_or, lt, ne)
+from minigrad.ops.arithmetic import (abs, add, cos, div, exp, expm1, floor_divide, fmod, log, log1p,
+                                     mul, neg, pow, remainder, sign, sin, sqrt, sub)
+from minigrad.ops.arrays.elements import (acos, acosh, addcdiv, addcmul, asin, asinh, atan, atan2,
+                                          atanh, ceil, clamp_max, clamp_min, cosh, erf, exp2, floor,
+                                          frac, lerp, log2, log10, nan_to_num, reciprocal, round,
+                                          rsqrt, sinh, square, tan, trunc)
+from minigrad.ops.arrays.gather import (gather, index_add, index_copy, index_fill, index_select,
+                                        masked_fill, masked_scatter, masked_select, scatter,
+                                        scatter_add, take, take_along_dim)
+from minigrad.ops.arrays.moves import (atleast_1d, atleast_2d, atleast_3d, broadcast_tensors, chunk,
+                                       column_stack, diag, diagonal, dstack, flip, fliplr, flipud,
+                                       hstack, movedim, narrow, repeat, repeat_interleave, roll,
+                                       rot90, select, split, tensor_split, tile, trace, tril, triu,
+                                       unbind, vstack)
+from minigrad.ops.arrays.order import (argsort, bincount, kthvalue, median, multinomial,
+                                       one_hot, sort, topk, unique)
+from minigrad.ops.arrays.products import (addbmm, addmm, addmv, baddbmm, bmm, dot, einsum, mm, mv,
+                                          outer, tensordot)
+from minigrad.ops.arrays.reductions import (all, aminmax, any, count_nonzero, cumprod, cumsum,
+                                            nansum, prod)
+from minigrad.ops.compare import (allclose, bitwise_and, bitwise_left_shift, bitwise_not,
+                                  bitwise_or, bitwise_right_shift, bitwise_xor, eq, equal, ge, gt,
+                                  isclose, isfinite, isinf, isnan, le, logical_and, logical_not,
+                                  logical_or, logical_xor, lt, ne)
 from minigrad.ops.conv import conv2d, conv_transpose2d
 from minigrad.ops.linear import linear, matmul
 from minigrad.ops.loss import binary_cross_entropy_with_logits, cross_entropy, mse_loss, nll_loss
@@ -32,23 +50,38 @@ from minigrad.ops.norm import batch_norm
 from minigrad.ops.pad import pad
 from minigrad.ops.pool import (adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, max_pool2d,
                                upsample_nearest2d)
-from minigrad.ops.reduce import amax, amin, argmax, argmin, logsumexp, max, mean, min, sum, var
-from minigrad.ops.select import clip, dropout, dropout2d, maximum, minimum, where
+from minigrad.ops.reduce import (amax, amin, argmax, argmin, logsumexp, max, mean, min, norm, std,
+                                 std_mean, sum, var, var_mean)
+from minigrad.ops.select import clip, dropout, dropout2d, maximum, minimum, nonzero, where
 from minigrad.ops.shape import (cast, clone, concatenate, expand, flatten, getitem, permute,
                                 reshape, squeeze, stack, sum_to, to, transpose, unsqueeze)
 
 REGISTRY = {name: f for name, f in list(globals().items())
             if getattr(f, "__module__", "").startswith("minigrad.ops.")}
 cat, clamp = concatenate, clip  # PyTorch has both names of each
+broadcast_to = expand  # which PyTorch does with the shape as one argument
 if not TYPE_CHECKING:  # a type checker cannot run this; to it, every name above is public
-    __all__ = [*REGISTRY, "cat", "clamp"]
+    __all__ = [*REGISTRY, "broadcast_to", "cat", "clamp"]
 
-METHODS = (abs, amax, amin, argmax, argmin, clip, clone, cos, erf, exp, expand, expm1, flatten, log,
-           log1p, log_softmax, logsumexp, matmul, max, maximum, mean, min, minimum, permute, pow,
-           relu, reshape, sigmoid, sign, sin, softmax, sqrt, squeeze, sum, tanh, to, transpose,
-           unsqueeze, var)
+METHODS: tuple[Callable, ...] = (
+    abs, amax, amin, argmax, argmin, clip, clone, cos, exp, expand, expm1, flatten, log, log1p,
+    log_softmax, logsumexp, matmul, max, maximum, mean, min, minimum, permute, pow, relu,
+    reshape, sigmoid, sign, sin, softmax, sqrt, squeeze, sum, tanh, to, transpose, unsqueeze,
+    var)
+METHODS += (acos, acosh, addbmm, addcdiv, addcmul, addmm, addmv, all, allclose, aminmax, any,
+            argsort, asin, asinh, atan, atan2, atanh, baddbmm, bincount, bmm, ceil, chunk,
+            clamp_max, clamp_min, cosh, count_nonzero, cumprod, cumsum, diag, diagonal, div, dot,
+            equal, erf, exp2, flip, fliplr, flipud, floor, floor_divide, fmod, frac, gather,
+            index_add, index_copy, index_fill, index_select, isclose, isfinite, isinf, isnan,
+            kthvalue, lerp, log2, log10, logical_and, logical_not, logical_or, logical_xor,
+            masked_fill, masked_scatter, masked_select, median, mm, movedim, multinomial, mv,
+            nan_to_num, nansum, narrow, nonzero, norm, outer, prod, reciprocal, remainder, repeat,
+            repeat_interleave, roll, rot90, round, rsqrt, scatter, scatter_add, select, sinh, sort,
+            split, square, std, take, take_along_dim, tan, tensor_split, tile, topk, trace, tril,
+            triu, trunc, unbind, unique)
 
-OPERATORS = {"add": add, "sub": sub, "mul": mul, "truediv": div, "pow": pow, "matmul": matmul,
+OPERATORS = {"add": add, "sub": sub, "mul": mul, "truediv": div, "floordiv": floor_divide,
+             "mod": remainder, "pow": pow, "matmul": matmul,
              "and": bitwise_and, "or": bitwise_or, "xor": bitwise_xor,
              "lshift": bitwise_left_shift, "rshift": bitwise_right_shift}
 
@@ -66,6 +99,7 @@ def _unless_none(f: Callable) -> Callable:
 
 _attributes: dict[str, Any] = {
     **{f.__name__: f for f in METHODS}, "clamp": clamp,
+    "broadcast_to": broadcast_to,
     "__neg__": neg, "__abs__": abs, "__invert__": bitwise_not, "__getitem__": getitem,
     "__iter__": lambda self: (self[i] for i in range(len(self))),
     "__hash__": object.__hash__,  # by identity, although == compares elements

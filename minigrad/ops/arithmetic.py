@@ -1,15 +1,17 @@
 """Element-wise arithmetic, with NumPy's broadcasting (see `operands.py`)."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
 
-from minigrad.backend import Array
+from minigrad.backend import Array, on_gpu
 from minigrad.dtypes import has_integers
 from minigrad.engine import Operand, Tensor, Values
 from minigrad.function import Function
 from minigrad.ops.cost import per_element
-from minigrad.ops.operands import align, binary
+from minigrad.ops.operands import align, binary, demand
 from minigrad.ops.select import where
 
 
@@ -70,6 +72,46 @@ class Div(Function):
 
     def grad_b(self, gy: Values, a: Values, b: Values) -> Values:
         return -gy * (a / b) / b  # y may have been rounded to 16 bits
+
+
+class RoundedDiv(Function):
+    """y = a / b rounded to a whole number, down ("floor") or towards 0 ("trunc"); y' = 0."""
+
+    bools = False
+    cost = per_element(other=2)
+
+    def __init__(self, mode: str) -> None:
+        self.mode = mode
+
+    def forward(self, a: Array, b: Array) -> Array:
+        _check_divisor(self.name, a, b)
+        if self.mode == "trunc" and not (has_integers(a) or has_integers(b)):
+            return np.trunc(a / b)
+        return np.floor_divide(a if self.mode == "floor" else a - np.fmod(a, b), b)
+
+    def backward(self, gy: Values) -> tuple[Values, Values]:
+        nothing = where(np.False_, gy, 0)
+        return nothing, nothing
+
+
+class Remainder(Function):
+    """y = a - b floor(a / b), which has the sign of b; fmod rounds towards 0: the sign of a."""
+
+    bools = False
+    cost = per_element(other=1)
+
+    def __init__(self, mode: str) -> None:
+        self.mode = mode
+
+    def forward(self, a: Array, b: Array) -> Array:
+        _check_divisor(self.name, a, b)
+        return np.remainder(a, b) if self.mode == "floor" else np.fmod(a, b)
+
+    def grad_a(self, gy: Values) -> Values:
+        return gy
+
+    def grad_b(self, gy: Values, a: Values, b: Values) -> Values:
+        return -gy * RoundedDiv(self.mode)(a, b)
 
 
 class Pow(Function):
@@ -235,9 +277,36 @@ def mul(a: Operand[Values], b: Operand[Values]) -> Values:
     return binary(Mul(), a, b)
 
 
-def div(a: Operand[Values], b: Operand[Values]) -> Values:
-    """a / b; integers divide to float32."""
-    return binary(Div(), a, b)
+def div(a: Operand[Values], b: Operand[Values], rounding_mode: str | None = None) -> Values:
+    """a / b; integers divide to float32.
+
+    With rounding_mode="floor" or "trunc" the quotient is rounded down or towards 0, and integers
+    stay integers. Raises RuntimeError for another mode, and for integers divided by 0 then.
+    """
+    if rounding_mode is None:
+        return binary(Div(), a, b)
+    demand(rounding_mode in ("floor", "trunc"), f"div: rounding_mode {rounding_mode!r}: use None, "
+           "'trunc' or 'floor'")
+    return binary(RoundedDiv(rounding_mode), a, b)
+
+
+def floor_divide(a: Operand[Values], b: Operand[Values]) -> Values:
+    """a // b, the quotient rounded down; outside the graph. Raises as div with a rounding_mode."""
+    y = binary(RoundedDiv("floor"), a, b)
+    return y.detach() if isinstance(y, Tensor) else y
+
+
+def remainder(a: Operand[Values], b: Operand[Values]) -> Values:
+    """a % b = a - b floor(a / b), which has the sign of b.
+
+    Raises RuntimeError for integers and a divisor that is 0.
+    """
+    return binary(Remainder("floor"), a, b)
+
+
+def fmod(a: Operand[Values], b: Operand[Values]) -> Values:
+    """a - b trunc(a / b), which has the sign of a. Raises as `remainder`."""
+    return binary(Remainder("trunc"), a, b)
 
 
 def pow(a: Operand[Values], b: Operand[Values]) -> Values:
@@ -305,6 +374,11 @@ def sin(x: Values) -> Values:
 def cos(x: Values) -> Values:
     """Cosine, x in radians."""
     return Cos()(x)
+
+
+def _check_divisor(name: str, a: Any, b: Any) -> None:
+    integers = has_integers(a) or has_integers(b)
+    demand(not integers or on_gpu(b) or np.all(b), f"{name}: integers divided by 0")
 
 
 def _check_exponent(b: int, dtype: np.dtype) -> None:

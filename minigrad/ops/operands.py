@@ -154,6 +154,12 @@ def in_float32(loss: bool = False) -> Callable[[F], F]:
     return decorate
 
 
+def demand(condition: Any, error: str) -> None:
+    """Raise RuntimeError, which is torch's for most arguments that do not fit, unless it holds."""
+    if not condition:
+        raise RuntimeError(error)
+
+
 def check_same_dtype(name: str, *operands: Any) -> None:
     """Raise TypeError if the operands of a product have several dtypes.
 
