@@ -23,12 +23,31 @@ from minigrad.ops.activation import (celu, elu, gelu, glu, hardshrink, hardsigmo
                                      relu, relu6, selu, sigmoid, silu, softmax, softmin, softplus,
                                      softshrink, softsign, tanh, tanhshrink, threshold)
 from minigrad.ops.arithmetic import (abs, add, cos, div, exp, expm1, log, log1p, mul, neg, pow,
-                                     reciprocal, rsqrt, sign, sin, sqrt, sub)
+                                     sign, sin, sqrt, sub)
 from minigrad.ops.arrays import methods
-from minigrad.ops.arrays.elements import erf
-from minigrad.ops.compare import (bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or,
-                                  bitwise_right_shift, bitwise_xor, eq, ge, gt, le, logical_and,
-                                  logical_not, logical_or, lt, ne)
+from minigrad.ops.arrays.elements import (acos, acosh, addcdiv, addcmul, asin, asinh, atan, atan2,
+                                          atanh, ceil, clamp_max, clamp_min, cosh, erf, exp2, floor,
+                                          floor_divide, fmod, frac, lerp, log2, log10, nan_to_num,
+                                          reciprocal, remainder, round, rsqrt, sinh, square, tan,
+                                          trunc)
+from minigrad.ops.arrays.gather import (gather, index_add, index_copy, index_fill, index_select,
+                                        masked_fill, masked_scatter, masked_select, scatter,
+                                        scatter_add, take, take_along_dim)
+from minigrad.ops.arrays.moves import (atleast_1d, atleast_2d, atleast_3d, broadcast_tensors, chunk,
+                                       column_stack, diag, diagonal, dstack, flip, fliplr, flipud,
+                                       hstack, movedim, narrow, repeat, repeat_interleave, roll,
+                                       rot90, select, split, tensor_split, tile, trace, tril, triu,
+                                       unbind, vstack)
+from minigrad.ops.arrays.order import (argsort, bincount, kthvalue, median, multinomial,
+                                       one_hot, sort, topk, unique)
+from minigrad.ops.arrays.products import (addbmm, addmm, addmv, baddbmm, bmm, dot, einsum, mm, mv,
+                                          outer, tensordot)
+from minigrad.ops.arrays.reductions import (all, aminmax, any, count_nonzero, cumprod, cumsum,
+                                            nansum, prod)
+from minigrad.ops.compare import (allclose, bitwise_and, bitwise_left_shift, bitwise_not,
+                                  bitwise_or, bitwise_right_shift, bitwise_xor, eq, equal, ge, gt,
+                                  isclose, isfinite, isinf, isnan, le, logical_and, logical_not,
+                                  logical_or, logical_xor, lt, ne)
 from minigrad.ops.conv import conv2d, conv_transpose2d
 from minigrad.ops.images.lines import (adaptive_avg_pool1d, adaptive_max_pool1d, avg_pool1d, conv1d,
                                        conv_transpose1d, max_pool1d)
@@ -49,9 +68,10 @@ from minigrad.ops.norm import (batch_norm, group_norm, instance_norm, layer_norm
 from minigrad.ops.pad import pad
 from minigrad.ops.pool import (adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, max_pool2d,
                                upsample_nearest2d)
-from minigrad.ops.reduce import amax, amin, argmax, argmin, logsumexp, max, mean, min, sum, var
+from minigrad.ops.reduce import (amax, amin, argmax, argmin, logsumexp, max, mean, min, norm, std,
+                                 std_mean, sum, var, var_mean)
 from minigrad.ops.select import (alpha_dropout, clip, dropout, dropout1d, dropout2d, dropout3d,
-                                 maximum, minimum, where)
+                                 maximum, minimum, nonzero, where)
 from minigrad.ops.sequence.attention import scaled_dot_product_attention
 from minigrad.ops.sequence.embedding import embedding
 from minigrad.ops.shape import (cast, clone, concatenate, expand, flatten, getitem, permute,
@@ -62,23 +82,36 @@ REGISTRY = {name: f for name, f in list(globals().items())
 # PyTorch has several names of each of these
 cat, clamp, swapaxes, swapdims, ravel = concatenate, clip, transpose, transpose, flatten
 divide, multiply, negative, subtract, true_divide = div, mul, neg, sub, div
-ALIASES = ("cat clamp divide multiply negative ravel subtract swapaxes swapdims "
-           "true_divide").split()
+broadcast_to, moveaxis = expand, movedim  # of which PyTorch takes the shape as one argument
+ALIASES = ("broadcast_to cat clamp divide moveaxis multiply negative ravel subtract swapaxes "
+           "swapdims true_divide").split()
 if not TYPE_CHECKING:  # a type checker cannot run this; to it, every name above is public
     __all__ = [*REGISTRY, *ALIASES]
 
-METHODS = (abs, add, amax, amin, argmax, argmin, clip, clone, cos, div, eq, erf, exp, expand,
-           expm1, flatten, ge, gt, le, log, log1p, log_softmax, logical_and, logical_not,
-           logical_or, logsumexp, lt, matmul, max, maximum, mean, min, minimum, mul, ne, neg,
-           permute, pow, reciprocal, relu, reshape, rsqrt, sigmoid, sign, sin, softmax, sqrt,
-           squeeze, sub, sum, tanh, to, transpose, unsqueeze, var)
+METHODS: tuple[Callable, ...] = (
+    abs, add, amax, amin, argmax, argmin, clip, clone, cos, div, eq, exp, expand, expm1, flatten,
+    ge, gt, le, log, log1p, log_softmax, logsumexp, lt, matmul, max, maximum, mean, min, minimum,
+    mul, ne, neg, permute, pow, relu, reshape, sigmoid, sign, sin, softmax, sqrt, squeeze, sub,
+    sum, tanh, to, transpose, unsqueeze, var)
+METHODS += (acos, acosh, addbmm, addcdiv, addcmul, addmm, addmv, all, allclose, aminmax, any,
+            argsort, asin, asinh, atan, atan2, atanh, baddbmm, bincount, bmm, ceil, chunk,
+            clamp_max, clamp_min, cosh, count_nonzero, cumprod, cumsum, diag, diagonal, dot,
+            equal, erf, exp2, flip, fliplr, flipud, floor, floor_divide, fmod, frac, gather,
+            index_add, index_copy, index_fill, index_select, isclose, isfinite, isinf, isnan,
+            kthvalue, lerp, log2, log10, logical_and, logical_not, logical_or, logical_xor,
+            masked_fill, masked_scatter, masked_select, median, mm, movedim, multinomial, mv,
+            nan_to_num, nansum, narrow, nonzero, norm, outer, prod, reciprocal, remainder, repeat,
+            repeat_interleave, roll, rot90, round, rsqrt, scatter, scatter_add, select, sinh, sort,
+            split, square, std, take, take_along_dim, tan, tensor_split, tile, topk, trace, tril,
+            triu, trunc, unbind, unique)
 
 IN_PLACE = """
     abs add clamp clip cos div divide exp expm1 log log1p mul multiply neg pow reciprocal relu rsqrt
-    sigmoid sign sin sqrt sub subtract tanh
+    sigmoid sign sin sqrt square sub subtract tanh
 """.split()  # the names f whose methods f_ change a Tensor in place
 
-OPERATORS = {"add": add, "sub": sub, "mul": mul, "truediv": div, "pow": pow, "matmul": matmul,
+OPERATORS = {"add": add, "sub": sub, "mul": mul, "truediv": div, "floordiv": floor_divide,
+             "mod": remainder, "pow": pow, "matmul": matmul,
              "and": bitwise_and, "or": bitwise_or, "xor": bitwise_xor,
              "lshift": bitwise_left_shift, "rshift": bitwise_right_shift}
 

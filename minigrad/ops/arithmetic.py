@@ -1,16 +1,18 @@
 """Element-wise arithmetic, with NumPy's broadcasting (see `operands.py`)."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
 
 from minigrad.arguments import ArgumentError
-from minigrad.backend import Array
+from minigrad.backend import Array, on_gpu
 from minigrad.dtypes import has_integers, result_type
 from minigrad.engine import Operand, Tensor, Values
 from minigrad.function import Function
-from minigrad.ops.cost import Count, elements, per_element
-from minigrad.ops.operands import align, binary, in_float32
+from minigrad.ops.cost import per_element
+from minigrad.ops.operands import align, binary, demand, in_float32
 from minigrad.ops.select import where
 from minigrad.ops.shape import cast
 
@@ -75,28 +77,23 @@ class Div(Function):
 
 
 class RoundedDiv(Function):
-    """y = a / b rounded to an integer, towards 0 ("trunc") or down ("floor"); y' = 0."""
+    """y = a / b rounded to a whole number, down ("floor") or towards 0 ("trunc"); y' = 0."""
+
+    bools = False
+    cost = per_element(other=2)
 
     def __init__(self, mode: str) -> None:
-        if mode not in ("trunc", "floor"):
-            raise ArgumentError(f"div: rounding_mode must be 'trunc' or 'floor', got {mode!r}")
         self.mode = mode
 
     def forward(self, a: Array, b: Array) -> Array:
-        if has_integers(a) or has_integers(b):
-            if not np.all(b):
-                raise ArgumentError("div: integers are divided by 0")
-            y = a // b
-            return y if self.mode == "floor" else y + ((y * b != a) & (y < 0))
-        return np.floor_divide(a, b) if self.mode == "floor" else np.trunc(a / b)
+        _check_divisor(self.name, a, b)
+        if self.mode == "trunc" and not (has_integers(a) or has_integers(b)):
+            return np.trunc(a / b)
+        return np.floor_divide(a if self.mode == "floor" else a - np.fmod(a, b), b)
 
-    def grad_a(self, gy: Values) -> Values:
-        return where(np.False_, gy, 0)
-
-    grad_b = grad_a
-
-    def cost(self, y: Tensor, *inputs: Tensor) -> Count:
-        return Count(other=elements(y) * (1 + (self.mode == "trunc")))
+    def backward(self, gy: Values) -> tuple[Values, Values]:
+        nothing = where(np.False_, gy, 0)
+        return nothing, nothing
 
 
 class Pow(Function):
@@ -276,10 +273,14 @@ def mul(a: Operand[Values], b: Operand[Values]) -> Values:
 def div(a: Operand[Values], b: Operand[Values], *, rounding_mode: str | None = None) -> Values:
     """a / b; integers divide to float32.
 
-    rounding_mode "floor" rounds down, "trunc" towards 0, and both divide integers to integers; the
-    derivative is 0. Raises ArgumentError for another mode, and for rounded integers over 0.
+    With rounding_mode="floor" or "trunc" the quotient is rounded down or towards 0, and integers
+    stay integers. Raises RuntimeError for another mode, and for integers divided by 0 then.
     """
-    return binary(Div() if rounding_mode is None else RoundedDiv(rounding_mode), a, b)
+    if rounding_mode is None:
+        return binary(Div(), a, b)
+    demand(rounding_mode in ("floor", "trunc"), f"div: rounding_mode {rounding_mode!r}: use None, "
+           "'trunc' or 'floor'")
+    return binary(RoundedDiv(rounding_mode), a, b)
 
 
 def pow(a: Operand[Values], b: Operand[Values]) -> Values:
@@ -302,17 +303,6 @@ def pow(a: Operand[Values], b: Operand[Values]) -> Values:
 def neg(x: Values) -> Values:
     """-x."""
     return Neg()(x)
-
-
-def reciprocal(x: Values) -> Values:
-    """1 / x."""
-    return 1 / x  # type: ignore[operator, return-value]  # that is of the type of x
-
-
-@in_float32()
-def rsqrt(x: Values) -> Values:
-    """1 / sqrt(x)."""
-    return reciprocal(sqrt(x))
 
 
 def abs(x: Values) -> Values:
@@ -358,6 +348,11 @@ def sin(x: Values) -> Values:
 def cos(x: Values) -> Values:
     """Cosine, x in radians."""
     return Cos()(x)
+
+
+def _check_divisor(name: str, a: Any, b: Any) -> None:
+    integers = has_integers(a) or has_integers(b)
+    demand(not integers or on_gpu(b) or np.all(b), f"{name}: integers divided by 0")
 
 
 def _check_exponent(b: int, dtype: np.dtype) -> None:

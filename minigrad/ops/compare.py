@@ -10,10 +10,10 @@ import numpy as np
 
 from minigrad.backend import Array
 from minigrad.dtypes import has_integers
-from minigrad.engine import Operand, Tensor, Values
+from minigrad.engine import Operand, Tensor, Values, data_of
 from minigrad.function import Function
 from minigrad.ops.cost import Count, elements
-from minigrad.ops.operands import align, binary
+from minigrad.ops.operands import align, binary, demand
 
 
 class Elementwise(Function):
@@ -27,11 +27,12 @@ class Elementwise(Function):
 
     def cost(self, y: Tensor, *inputs: Tensor) -> Count | None:
         """By the function f; None, which `profile` refuses, for one that is not listed here."""
-        if self.f in (np.argmax, np.argmin):
+        if self.f in (np.argmax, np.argmin, np.all, np.any):
             return Count(compare=elements(inputs[0]) - elements(y))
         if self.f in (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal):
             return Count(compare=elements(y))
-        if self.f in (np.logical_and, np.logical_or, np.logical_not, np.bitwise_and, np.bitwise_or,
+        if self.f in (np.logical_and, np.logical_or, np.logical_not, np.logical_xor, np.isnan,
+                      np.isinf, np.isfinite, np.isclose, np.bitwise_and, np.bitwise_or,
                       np.bitwise_xor, np.invert, np.left_shift, np.right_shift):
             return Count(other=elements(y))
         return None
@@ -77,9 +78,50 @@ def logical_or(a: Operand[Values], b: Operand[Values]) -> Values:
     return binary(Elementwise(np.logical_or), a, b)
 
 
+def logical_xor(a: Operand[Values], b: Operand[Values]) -> Values:
+    """Exactly one of a and b, element by element, as booleans."""
+    return binary(Elementwise(np.logical_xor), a, b)
+
+
 def logical_not(x: Values) -> Values:
     """not x, element by element, as booleans."""
     return Elementwise(np.logical_not)(x)
+
+
+def isnan(x: Values) -> Values:
+    """Which elements are NaN."""
+    return Elementwise(np.isnan)(x)
+
+
+def isinf(x: Values) -> Values:
+    """Which elements are infinity or -infinity."""
+    return Elementwise(np.isinf)(x)
+
+
+def isfinite(x: Values) -> Values:
+    """Which elements are neither NaN nor infinite."""
+    return Elementwise(np.isfinite)(x)
+
+
+def isclose(a: Values, b: Values, rtol: float = 1e-5, atol: float = 1e-8,
+            equal_nan: bool = False) -> Values:
+    """|a - b| <= atol + rtol |b|, element by element; equal infinities are close.
+
+    Raises RuntimeError for two dtypes.
+    """
+    demand(a.dtype == b.dtype, f"isclose: dtypes {a.dtype} and {b.dtype} differ; use .to(dtype)")
+    return binary(Elementwise(np.isclose, rtol=rtol, atol=atol, equal_nan=equal_nan), a, b)
+
+
+def allclose(a: Values, b: Values, rtol: float = 1e-5, atol: float = 1e-8,
+             equal_nan: bool = False) -> bool:
+    """Whether all elements are close, as True or False. See `isclose`."""
+    return bool(data_of(isclose(a, b, rtol, atol, equal_nan)).all())
+
+
+def equal(a: Values, b: Values) -> bool:
+    """Whether a and b have one shape and the same elements, as True or False."""
+    return a.shape == b.shape and bool(data_of(a == b).all())
 
 
 def bitwise_and(a: Operand[Values], b: Operand[Values]) -> Values:

@@ -14,12 +14,12 @@ from minigrad.dtypes import has_integers
 from minigrad.engine import Tensor, Values, data_of
 from minigrad.function import Function
 from minigrad.kernels.reduce import cpu as kernel
-from minigrad.ops.arithmetic import exp
+from minigrad.ops.arithmetic import abs, exp, pow, sign, sqrt
 from minigrad.ops.compare import Elementwise, logical_or
 from minigrad.ops.cost import Count, elements, reduced
-from minigrad.ops.operands import in_float32
-from minigrad.ops.select import masked, maximum, minimum
-from minigrad.ops.shape import Dims, _axis, expand, getitem, reshape
+from minigrad.ops.operands import demand, in_float32, wide
+from minigrad.ops.select import masked, maximum, minimum, where
+from minigrad.ops.shape import Dims, _axis, cast, expand, getitem, reshape
 
 
 class Reduction(Function):
@@ -127,19 +127,26 @@ class MaxResult(NamedTuple):
     indices: Any
 
 
-def sum(x: Values, dim: Dims = None, keepdim: bool = False) -> Values:
-    """Sum over `dim`; of integers and booleans as int64.
+def sum(x: Values, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Values:
+    """Sum over `dim`; of integers and booleans as int64. `dtype`: of the terms and of the sum.
 
     Raises IndexError for an axis that x does not have, RuntimeError for one that is named twice.
     """
+    if dtype is not None:
+        return cast(sum(cast(x, dtype), dim, keepdim), dtype)
     return Sum(_dims("sum", x, dim), keepdim)(x)
 
 
-@in_float32()
-def mean(x: Values, dim: Dims = None, keepdim: bool = False) -> Values:
-    """Mean over `dim`. Raises TypeError for integers, whose mean would need another dtype."""
+def mean(x: Values, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Values:
+    """Mean over `dim`. Raises TypeError for integers, whose mean needs another dtype: `dtype`."""
+    if dtype is not None:
+        x = cast(x, dtype)
     check_floating("mean", x)
-    dim = _dims("mean", x, dim)
+    return _mean(x, _dims("mean", x, dim), keepdim)
+
+
+@in_float32()
+def _mean(x: Values, dim: tuple[int, ...] | None, keepdim: bool) -> Values:
     return _over(Sum(dim, keepdim)(x), _count(x, dim))
 
 
@@ -163,6 +170,67 @@ def var(x: Values, dim: Dims = None, correction: float | None = None, keepdim: b
     dim, correction = _dims("var", x, dim), 1 if correction is None else correction
     n, d = _count(x, dim), x - mean(x, dim, keepdim=True)
     return _over(Sum(dim, keepdim)(d * d), n - correction if n > correction else 0)
+
+
+@in_float32()
+def std(x: Values, dim: Dims = None, correction: float | None = None, keepdim: bool = False,
+        unbiased: bool | None = None) -> Values:
+    """Standard deviation over `dim`, the square root of `var`; its derivative is 0 where it is 0.
+
+    The parameters are those of `var`.
+    """
+    return _root(var(x, dim, correction, keepdim, unbiased))
+
+
+def std_mean(x: Values, dim: Dims = None, correction: float | None = None, keepdim: bool = False,
+             unbiased: bool | None = None) -> tuple[Values, Values]:
+    """(std, mean) over `dim`."""
+    return _with_mean(std, x, dim, correction, keepdim, unbiased)
+
+
+def var_mean(x: Values, dim: Dims = None, correction: float | None = None, keepdim: bool = False,
+             unbiased: bool | None = None) -> tuple[Values, Values]:
+    """(var, mean) over `dim`."""
+    return _with_mean(var, x, dim, correction, keepdim, unbiased)
+
+
+def _with_mean(f: Callable, x: Any, dim: Any, correction: Any, keepdim: bool, unbiased: Any) -> Any:
+    """f and the mean, whose gradients are added before they are rounded to 16 bits."""
+    w, dims = wide(x), None if isinstance(dim, bool) else dim
+    found = f(w, dim, correction, keepdim, unbiased), mean(w, dims, keepdim)
+    return tuple(cast(y, x.dtype) for y in found)
+
+
+@in_float32()
+def norm(x: Values, p: float | str | None = "fro", dim: Dims = None, keepdim: bool = False,
+         dtype: Any = None) -> Values:
+    """(sum |x_i|^p)^(1/p) over `dim`: for infinity the largest |x_i|, for 0 how many are not 0.
+
+    p="fro" is 2. Where the norm is 0, so is its derivative. Raises RuntimeError for integers.
+    """
+    x = x if dtype is None else cast(x, dtype)
+    demand(not has_integers(x), f"norm: needs a floating-point input, got {x.dtype}")
+    p = 2.0 if p in ("fro", None) else float(p)  # type: ignore[arg-type]  # None is none here
+    if p == 2:
+        return _root(sum(x * x, dim, keepdim))
+    if p == 0:
+        return sum(abs(sign(x)), dim, keepdim)
+    if math.isinf(p):
+        return (amax if p > 0 else amin)(abs(x), dim, keepdim)
+    return _power(sum(_power(abs(x), p), dim, keepdim), 1 / p)
+
+
+def _root(x: Values) -> Values:
+    return _power(x, 0.5)
+
+
+def _power(x: Values, p: float) -> Values:
+    """x^p, where x is 0 with the derivative 0 in place of an infinite one."""
+    if p == 1:
+        return x
+    zero = data_of(x) == 0
+    y = where(zero, 1, x)
+    return where(zero, 0 if p > 0 else math.inf, sqrt(y) if p == 0.5 else pow(y, p))
 
 
 def amax(x: Values, dim: Dims = None, keepdim: bool = False) -> Values:

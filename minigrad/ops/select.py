@@ -4,7 +4,7 @@ The gradients of such ops are selected too, never multiplied by 0, which would m
 """
 
 import math
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from minigrad.kernels.dropout import cpu as random
 from minigrad.kernels.elementwise import cpu as kernel
 from minigrad.ops.cost import Count, elements, free, per_element
 from minigrad.ops.operands import FLOATING, NUMBERS, align, batch_of_one, binary
-from minigrad.ops.shape import expand
+from minigrad.ops.shape import expand, stack
 
 LIMITS = *NUMBERS, type(None)
 
@@ -131,11 +131,32 @@ def clip(x: Values, min: Operand[Values] | None = None,
     return op(x, None if min is None else limits[0], None if max is None else limits[-1])
 
 
-def where(condition: Any, a: Operand[Values], b: Operand[Values]) -> Values:
+def nonzero(x: Values, as_tuple: bool = False) -> Any:
+    """Where the elements are that are not 0: one row of places for each, (n, axes), as int64.
+
+    With as_tuple one vector of places per axis, which together are an index. Not differentiable.
+    """
+    places: Any = np.nonzero(np.atleast_1d(data_of(x)))
+    places = tuple(map(Tensor, places)) if isinstance(x, Tensor) else places
+    return places if as_tuple else stack(places, 1)[:, :x.ndim]
+
+
+@overload
+def where(condition: Values) -> tuple[Values, ...]: ...
+
+
+@overload
+def where(condition: Any, a: Operand[Values], b: Operand[Values]) -> Values: ...
+
+
+def where(condition: Any, a: Any = None, b: Any = None) -> Any:
     """a where `condition` (booleans), b elsewhere; all three broadcast.
 
-    Raises TypeError for a condition of numbers.
+    where(condition) alone is nonzero(condition, as_tuple=True). Raises TypeError for a condition of
+    numbers.
     """
+    if a is None and b is None:
+        return nonzero(condition, as_tuple=True)
     values: list[Any] = [a, b]
     if not hasattr(condition, "dtype"):  # True, or a list
         condition = np.array(condition)

@@ -18,6 +18,7 @@ import torch
 from torch.testing._comparison import default_tolerances
 from torch.utils._pytree import tree_leaves
 
+import minigrad as mg
 from tests.ops.op_db_differences import reason_for
 from tests.ops.op_db_mapping import MAPPED
 from tests.ops.op_db_not_offered import form_of
@@ -94,11 +95,10 @@ class Case:
             gradients = gradients_of(self.outputs, self.tensors)
         except RuntimeError as error:
             return self.differ(Wrong("gradient", f"PyTorch's backward raises {error}"))
-        (i,) = differentiable
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
             try:
-                self.our_outputs[i].backward(ours(cotangent(self.outputs[i])))
+                self.run_backward(differentiable)
             except Exception as error:
                 raise Wrong("gradient", f"backward raises {type(error).__name__}: {error}")
         for i, (x, theirs) in enumerate(zip(self.our_tensors, gradients)):
@@ -110,6 +110,16 @@ class Case:
             else:
                 self.same(mine, theirs, "gradient", f"of argument {i}",
                           lambda i=i: self.exact[1][i])
+
+    def run_backward(self, differentiable):
+        """From one output by its method, from several by one pass that adds the gradients up."""
+        outputs = [self.our_outputs[i] for i in differentiable]
+        vs = [ours(cotangent(self.outputs[i])) for i in differentiable]
+        if len(outputs) == 1:
+            return outputs[0].backward(vs[0])
+        leaves = [x for x in self.our_tensors if x.requires_grad]
+        for x, g in zip(leaves, mg.grad(outputs, leaves, vs, allow_unused=True)):
+            x.grad = g
 
     def same(self, mine, theirs, kind, where, exact):
         """The two agree, NaN with NaN, within assert_close's tolerance, or differ acceptably."""

@@ -41,13 +41,28 @@ NUMBERS = {"double": "float64", "float": "float32", "half": "float16", "bfloat16
 
 SAME_NAME = """
     abs add amax amin argmax argmin bitwise_and bitwise_left_shift bitwise_not bitwise_or
-    bitwise_right_shift bitwise_xor cos div/no_rounding_mode div/floor_rounding
-    div/trunc_rounding eq exp expand expm1 flatten ge gt le
+    bitwise_right_shift bitwise_xor cos div/no_rounding_mode eq exp expand expm1 flatten ge gt le
     log log1p log_softmax log_softmax/with_dtype logical_and logical_not logical_or logsumexp lt
     matmul max/reduction_no_dim max/reduction_with_dim maximum mean min/reduction_no_dim
-    min/reduction_with_dim minimum mul ne neg permute pow ravel reciprocal reshape rsqrt sigmoid
+    min/reduction_with_dim minimum mul ne neg permute pow ravel reshape sigmoid
     sign sin softmax softmax/with_dtype sqrt squeeze squeeze/multiple stack sub sum tanh to
     transpose unsqueeze var var/unbiased cat clamp clone
+""".split()
+
+ARRAYS = """
+    acos acosh addbmm addcdiv addcmul addmm addmm/decomposed addmv all allclose aminmax any argsort
+    asin asinh atan atan2 atanh atleast_1d atleast_2d atleast_3d baddbmm bincount bmm
+    bmm/triton_optimized broadcast_tensors broadcast_to ceil chunk clamp_max clamp_min
+    column_stack cosh count_nonzero cumprod cumsum diag diagonal div/floor_rounding
+    div/trunc_rounding dot dstack equal erf exp2 flip fliplr flipud floor floor_divide fmod
+    frac gather hstack index_add index_copy index_fill index_select isclose isfinite isinf isnan
+    kthvalue lerp log10 log2 logical_xor masked_fill masked_scatter masked_select max/binary median
+    min/binary mm movedim multinomial mv nan_to_num nansum narrow nonzero norm norm/fro norm/inf
+    outer prod reciprocal remainder repeat repeat_interleave roll rot90 round round/decimals_0
+    round/decimals_3 round/decimals_neg_3 rsqrt scatter scatter_add select sinh sort
+    split split/list_args square std std/unbiased std_mean std_mean/unbiased take take_along_dim tan
+    tensor_split tensordot tile topk trace tril triu trunc unbind unique var_mean
+    var_mean/unbiased vstack
 """.split()
 
 FUNCTIONAL = """
@@ -60,14 +75,15 @@ FUNCTIONAL = """
 """.split()
 
 METHODS = """
-    T H mH mT __getitem__ __radd__ __rand__ __rmatmul__ __rmul__ __ror__ __rpow__ __rsub__ __rxor__
-    contiguous expand_as item movedim new_full new_ones new_zeros reshape_as square t unflatten view
+    T H mH mT __getitem__ __radd__ __rand__ __rmatmul__ __rmod__ __rmul__ __ror__ __rpow__ __rsub__
+    __rxor__ contiguous expand_as item new_full new_ones new_zeros reshape_as t unflatten view
     view_as
 """.split()
 PROPERTIES = {"T", "H", "mH", "mT"}
 
 MAPPED = {
-    **{name: Ours(name.split("/")[0], getattr(mg, name.split("/")[0])) for name in SAME_NAME},
+    **{name: Ours(name.split("/")[0], getattr(mg, name.split("/")[0]))
+       for name in SAME_NAME + ARRAYS},
     **{f"nn.functional.{name}": Ours(f"nn.functional.{name.split('/')[0]}",
                                      getattr(F, name.split("/")[0])) for name in FUNCTIONAL},
     **{name: Ours(f"Tensor.{name}", getattr(Tensor, name)) for name in METHODS
@@ -76,15 +92,8 @@ MAPPED = {
     **{name: Ours("cast", lambda x, dtype=dtype, **options: mg.cast(x, dtype, **options))
        for name, dtype in NUMBERS.items()},
     "__rdiv__": Ours("Tensor.__rtruediv__", Tensor.__rtruediv__),
-    "bmm": Ours("matmul", mg.matmul),
-    "bmm/triton_optimized": Ours("matmul", mg.matmul),
-    "broadcast_to": Ours("expand", mg.expand),
-    "clamp_max": Ours("clip", lambda x, limit: mg.clip(x, max=limit)),
-    "clamp_min": Ours("clip", lambda x, limit: mg.clip(x, min=limit)),
+    "einsum": Ours("einsum", lambda operands, equation: mg.einsum(equation, operands)),
     "constant_pad_nd": Ours("pad", lambda x, pad, value=0: mg.pad(x, pad, value=value)),
-    "dot": Ours("matmul", mg.matmul),
-    "mm": Ours("matmul", mg.matmul),
-    "mv": Ours("matmul", mg.matmul),
     "nn.functional.batch_norm": Ours("nn.functional.batch_norm", batch_norm),
     "nn.functional.upsample_nearest": Ours("upsample_nearest2d", mg.upsample_nearest2d),
     "rsub": Ours("sub", lambda x, other, **options: mg.sub(other, x, **options)),
@@ -119,7 +128,5 @@ NOTHING_COMPARED = {"log_softmax/with_dtype", "nn.functional.upsample_nearest",
 
 # Entries of a name of ours all of whose samples use what is not offered.
 VARIANTS_NOT_OFFERED = {
-    "max/binary": "two Tensors: maximum",
-    "min/binary": "two Tensors: minimum",
     "nn.functional.batch_norm/without_cudnn": "the samples of nn.functional.batch_norm, for a GPU",
 }

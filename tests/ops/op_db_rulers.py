@@ -30,4 +30,49 @@ def clamp(case):
     return formula
 
 
-RULERS = {"nn.functional.dropout": dropout, "nn.functional.dropout2d": dropout, "clamp": clamp}
+def multinomial(case):
+    """Our draw itself, if it has PyTorch's shape: its distribution is for another test."""
+    def formula(x, *args, **options):
+        theirs = torch.multinomial(x, *args, **options)
+        mine = to_torch(case.our_outputs[0])
+        return mine if mine.shape == theirs.shape and mine.dtype == theirs.dtype else theirs
+    return formula
+
+
+def remainder(case):
+    """Of tensors: PyTorch's backward raises an error for a number as the first operand."""
+    return lambda a, b: torch.remainder(a if hasattr(a, "dtype") else torch.full_like(b, a), b)
+
+
+def rmod(case):
+    return lambda a, b: torch.remainder(b if hasattr(b, "dtype") else torch.full_like(a, b), a)
+
+
+def stable(case):
+    """Equal elements in their order, which PyTorch leaves open otherwise."""
+    def formula(x, *args, **options):
+        given = dict(zip(("dim", "descending"), args)) | options | {"stable": True}
+        return getattr(torch, case.name)(x, **given)
+    return formula
+
+
+def topk(case):
+    def formula(x, k, dim=-1, largest=True, sorted=True):
+        found = torch.sort(x, dim=dim, descending=largest, stable=True)
+        return tuple(y.narrow(dim, 0, k) if x.ndim else y for y in found)
+    return formula
+
+
+def kthvalue(case):
+    def formula(x, k, dim=-1, keepdim=False):
+        found = torch.sort(x, dim=dim, stable=True)
+        picked = [y.narrow(dim, k - 1, 1) if x.ndim else y for y in found]
+        return tuple(y if keepdim or not x.ndim else y.squeeze(dim) for y in picked)
+    return formula
+
+
+RULERS = {"argsort": stable, "sort": stable, "topk": topk, "kthvalue": kthvalue,
+          "multinomial": multinomial, "remainder": remainder,
+          "__rmod__": rmod,
+          "nn.functional.dropout": dropout, "nn.functional.dropout2d": dropout,
+          "clamp": clamp}

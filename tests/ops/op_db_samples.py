@@ -71,7 +71,7 @@ def _without_indices(sample):
 
 
 # Entries that cannot make samples that require gradients: here all floats in them do.
-MARKED = {"clamp", "where"}
+MARKED = {"addcmul", "clamp", "where"}
 
 # Samples that all use an option that is not offered are compared without it.
 EDITED = {"nn.functional.softplus": _without_options, "to": _without_layout,

@@ -12,6 +12,7 @@ import minigrad as mg
 from minigrad import Function, ops
 from minigrad.function import trace
 from minigrad.ops.shape import ToDevice
+from tests.ops.array_table import ARRAYS
 from tests.ops.op_checks import (check_float32, check_gradients, check_manners,
                                  check_second_derivatives, check_values, leaves, upstream)
 from tests.ops.op_table import BINARY, DIFFERENTIABLE, TABLE
@@ -102,9 +103,9 @@ def test_the_same_operand_twice(name, data):
 # modules of ops.arrays whose functions make or name Tensors and record nothing
 NO_OPS = {"creation", "methods", "random"}
 # what ops modules lend each other
-HELPERS = {"align", "binary", "check_floating", "check_images", "check_same_dtype", "elements",
-           "for_loss", "for_product", "free", "in_float32", "masked", "operator_of", "per_element",
-           "products", "reduced", "spread", "wide"}
+HELPERS = {"align", "binary", "check_floating", "check_images", "check_same_dtype", "demand",
+           "elements", "for_loss", "for_product", "free", "in_float32", "masked", "operator_of",
+           "per_element", "products", "reduced", "spread", "wide"}
 
 
 def public_functions(module):
@@ -118,13 +119,13 @@ def test_every_public_function_is_registered_and_has_a_line():
                if m.name.rpartition(".")[2] not in NO_OPS]
     found = set().union(*map(public_functions, modules)) - HELPERS
     assert found == set(ops.REGISTRY)
-    assert found == {name.partition(":")[0] for name in TABLE}
+    assert found == {name.partition(":")[0] for name in {**TABLE, **ARRAYS}}
 
 
 def test_the_table_runs_every_function():
     """Forward, backward and the backward of the backward of all lines reach every Function."""
     reached = set()
-    for op in TABLE.values():
+    for op in (*TABLE.values(), *ARRAYS.values()):
         @settings(max_examples=10, phases=[Phase.generate])
         @given(op.samples)
         def run(sample):

@@ -15,8 +15,8 @@ from minigrad.engine import Tensor, wrap
 from minigrad.ops.arrays import creation, random
 from minigrad.ops.in_place import operator_of, view_of
 from minigrad.ops.select import where
-from minigrad.ops.shape import (_axis, _ints, cast, expand, getitem, permute, reshape, squeeze,
-                                to, transpose, unsqueeze)
+from minigrad.ops.shape import (_axis, cast, expand, getitem, reshape, squeeze, to, transpose,
+                                unsqueeze)
 
 
 def size(x: Tensor, dim: int | None = None) -> Any:
@@ -49,21 +49,6 @@ def unflatten(x: Tensor, dim: int, sizes: Any) -> Tensor:
     """x with the axis `dim` split into several. Raises ArgumentError if the sizes do not fit."""
     dim = _axis("unflatten", dim, x.ndim)
     return reshape(x, *x.shape[:dim], *sizes, *x.shape[dim + 1:])
-
-
-def movedim(x: Tensor, source: Any, destination: Any) -> Tensor:
-    """x with the axes `source` at the places `destination`, and the others in their order.
-
-    Raises ArgumentError for an axis that comes twice, and for different numbers of axes.
-    """
-    source, destination = ([_axis("movedim", d, x.ndim) for d in _ints((dims,))]
-                           for dims in (source, destination))
-    if not len(set(source)) == len(source) == len(destination) == len(set(destination)):
-        raise ArgumentError(f"movedim: axes {source} cannot move to {destination}")
-    order = [d for d in range(x.ndim) if d not in source]
-    for place, d in sorted(zip(destination, source)):
-        order.insert(place, d)
-    return permute(x, order)
 
 
 def matrix_transpose(name: str, ranks: range, x: Tensor) -> Tensor:
@@ -155,11 +140,6 @@ def bernoulli_(x: Tensor, p: Any = 0.5, *, generator: Any = None) -> Tensor:
     return x.copy_(random.bernoulli(x, p, generator=generator))
 
 
-def square(x: Tensor) -> Tensor:
-    """x^2."""
-    return x**2
-
-
 def contains(x: Tensor, element: Any) -> bool:
     """Whether an element of x is `element`, a number or one of the elements of a Tensor."""
     if not isinstance(element, (Tensor, bool, int, float, complex, np.generic)):
@@ -180,15 +160,14 @@ def _new(f: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 ATTRIBUTES: dict[str, Any] = {
-    **{f.__name__: f for f in (size, stride, view, contiguous, unflatten, movedim, tolist,
-                               requires_grad_, detach_, retain_grad, normal_, uniform_,
-                               bernoulli_, square, t)},
+    **{f.__name__: f for f in (size, stride, view, contiguous, unflatten, tolist, requires_grad_,
+                               detach_, retain_grad, normal_, uniform_, bernoulli_, t)},
     **{name: lambda x, dtype=dtype: cast(x, dtype) for name, dtype in {
         "float": "float32", "double": "float64", "half": "float16", "bfloat16": "bfloat16",
         "long": "int64", "int": "int32", "short": "int16", "bool": "bool"}.items()},
     **{f"new_{f.__name__}": _new(f) for f in (creation.zeros, creation.ones, creation.full,
                                               creation.tensor)},
-    "type": type_, "new_empty": _new(creation.empty), "moveaxis": movedim,
+    "type": type_, "new_empty": _new(creation.empty),
     "cpu": lambda x: to(x, "cpu"),
     "cuda": lambda x, device="cuda", non_blocking=False: to(x, device),
     "view_as": lambda x, other: reshape(x, other.shape),
@@ -206,7 +185,6 @@ ATTRIBUTES: dict[str, Any] = {
     "is_cuda": property(lambda x: x.device == "cuda"),
     "grad_fn": property(lambda x: x.node),
     "zero_": operator_of(zero), "fill_": operator_of(fill),
-    "square_": operator_of(square),
     **{f"{f.__name__}_": view_of(f) for f in (squeeze, t, transpose, unsqueeze)},
     "__contains__": contains, "__pos__": positive,
     "__reversed__": lambda x: getitem(x, slice(None, None, -1)) if x.ndim else x,
