@@ -24,8 +24,10 @@ PLACES = {
 def public_names(place: str) -> list[str]:
     """What a user of the place can write: what it lists as public, or what is defined in it."""
     owner = PLACES[place][1]
+    holders = [c for c in reversed(getattr(owner, "__mro__", [owner])) if c is not object]
+    members = {name: value for holder in holders for name, value in vars(holder).items()}
     names = getattr(owner, "__all__", None) or [
-        name for name, value in vars(owner).items()
+        name for name, value in members.items()
         if isinstance(owner, type) and not isinstance(value, hints.Missing)
         or getattr(value, "__module__", "").startswith("minigrad.")
         and (place == "minigrad" or value.__module__ == place)]

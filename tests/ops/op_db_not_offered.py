@@ -34,8 +34,6 @@ FORMS = [
         max_pool2d=2304, upsample_nearest=40)),
     Form("images of integers", lambda case: not case.sample.input.is_floating_point(), images(
         max_pool2d=4608, avg_pool2d=7, upsample_nearest=4)),
-    Form("scores (C) that are no batch", lambda case: case.sample.input.ndim == 1, images(
-        nll_loss=80)),
     Form("x (C) that is no batch", lambda case: case.sample.input.ndim == 1, images(
         batch_norm=8)),
     Form("a size, or a scale that is no integer", lambda case: "size" in case.options

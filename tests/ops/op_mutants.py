@@ -7,12 +7,13 @@
 import numpy as np
 
 from minigrad.kernels.runtime.window import Window
-from minigrad.ops import (concatenate, cos, exp, expand, getitem, log, mean, permute, reshape, sum,
-                          sum_to, transpose, var, where)
+from minigrad.ops import (concatenate, cos, exp, expand, getitem, log, mean, minimum, permute,
+                          reshape, sign, sum, sum_to, transpose, var, where)
 from minigrad.ops.activation import LogSoftmax, ReLU, Sigmoid, Softmax
 from minigrad.ops.arithmetic import Div, Mul, Pow, Sin, Sqrt
 from minigrad.ops.conv import Conv2d, ConvInputGradient, ConvWeightGradient
 from minigrad.ops.linear import Linear, MatMul
+from minigrad.ops.loss.elements import BinaryCrossEntropy, Huber
 from minigrad.ops.norm import BatchNorm
 from minigrad.ops.pool import AvgPool2d, AvgPoolTranspose, Gather, MaxPool2d, Scatter
 from minigrad.ops.reduce import Amax, Sum
@@ -66,6 +67,18 @@ MUTANTS = {
         "divided once": ("grad_b", lambda self, gy, a, b: -gy * a / b),
         "output for input": ("grad_b", lambda self, gy, b, y: -gy * y / b**2),
         "divisor for dividend": ("grad_b", lambda self, gy, b: -gy / b),
+    }),
+    BinaryCrossEntropy: ("binary_cross_entropy", {
+        "sign": ("grad_p", lambda self, gy, p, t: gy * (t - p) / (p * (1 - p))),
+        "variance forgotten": ("grad_p", lambda self, gy, p, t: gy * (p - t)),
+        "one term": ("grad_t", lambda self, gy, p: -gy * log(p)),
+        "terms exchanged": ("grad_t", lambda self, gy, p: gy * (log(p) - log(1 - p))),
+    }),
+    Huber: ("huber_loss", {
+        "without the limit": ("backward", lambda self, gy, x: gy * x),
+        "the sign of the distance": ("backward", lambda self, gy, x: gy * self.delta * sign(x)),
+        "one limit": ("backward", lambda self, gy, x: gy * minimum(x, self.delta)),
+        "the limit alone": ("backward", lambda self, gy, x: gy * self.delta),
     }),
     Pow: ("pow", {
         "exponent forgotten": ("grad_a", lambda self, gy, a, b: gy * a**(b - 1)),
