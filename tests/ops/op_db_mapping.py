@@ -29,6 +29,11 @@ def sizes(given):
     return given[0] if given and not isinstance(given[0], int) else given
 
 
+def instance_norm(x, running_mean=None, running_var=None, *args, **options):
+    mean, var = (None if v is None else v.data for v in (running_mean, running_var))
+    return F.instance_norm(x, mean, var, *args, **options)
+
+
 def batch_norm(x, running_mean, running_var, weight=None, bias=None, **options):
     """Running statistics are plain arrays here."""
     mean, var = (None if v is None else v.data for v in (running_mean, running_var))
@@ -66,6 +71,13 @@ ARRAYS = """
 """.split()
 
 FUNCTIONAL = """
+    adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout avg_pool1d celu channel_shuffle conv1d
+    conv_transpose1d dropout3d elu embedding gelu glu group_norm hardshrink hardsigmoid
+    hardswish hardtanh instance_norm interpolate/area interpolate/bicubic interpolate/bilinear
+    interpolate/linear interpolate/nearest interpolate/nearest-exact interpolate/trilinear
+    layer_norm local_response_norm logsigmoid max_pool1d mish normalize pixel_shuffle
+    pixel_unshuffle prelu relu6 rms_norm scaled_dot_product_attention selu silu softmin
+    softmin/with_dtype softshrink softsign tanhshrink threshold unfold
     adaptive_avg_pool2d adaptive_max_pool2d avg_pool2d binary_cross_entropy_with_logits conv2d
     conv_transpose2d cross_entropy dropout dropout2d leaky_relu linear max_pool2d mse_loss nll_loss
     pad/circular pad/constant pad/reflect pad/replicate pad/replicate_negative relu softplus
@@ -95,6 +107,7 @@ MAPPED = {
     "einsum": Ours("einsum", lambda operands, equation: mg.einsum(equation, operands)),
     "constant_pad_nd": Ours("pad", lambda x, pad, value=0: mg.pad(x, pad, value=value)),
     "nn.functional.batch_norm": Ours("nn.functional.batch_norm", batch_norm),
+    "nn.functional.instance_norm": Ours("nn.functional.instance_norm", instance_norm),
     "nn.functional.upsample_nearest": Ours("upsample_nearest2d", mg.upsample_nearest2d),
     "rsub": Ours("sub", lambda x, other, **options: mg.sub(other, x, **options)),
     "sum_to_size": Ours("sum_to", lambda x, *shape: mg.sum_to(x, sizes(shape))),

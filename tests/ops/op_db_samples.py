@@ -74,7 +74,7 @@ def _without_indices(sample):
 MARKED = {"addcmul", "clamp", "where"}
 
 # Samples that all use an option that is not offered are compared without it.
-EDITED = {"nn.functional.softplus": _without_options, "to": _without_layout,
+EDITED = {"to": _without_layout,
           "nn.functional.adaptive_max_pool2d": _without_indices}
 
 

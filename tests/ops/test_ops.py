@@ -103,9 +103,10 @@ def test_the_same_operand_twice(name, data):
 # modules of ops.arrays whose functions make or name Tensors and record nothing
 NO_OPS = {"creation", "methods", "random"}
 # what ops modules lend each other
-HELPERS = {"align", "binary", "check_floating", "check_images", "check_same_dtype", "demand",
-           "elements", "for_loss", "for_product", "free", "in_float32", "masked", "operator_of",
-           "per_element", "products", "reduced", "spread", "wide"}
+HELPERS = {"across", "align", "batch_of_one", "binary", "check_floating", "check_images",
+           "check_same_dtype", "demand", "elements", "for_loss", "for_product", "free",
+           "in_float32", "masked", "operator_of", "per_element", "products", "reduced", "spread",
+           "wide"}
 
 
 def public_functions(module):

@@ -1,5 +1,6 @@
 """Windows of images side by side, and channels that become pixels."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -127,5 +128,5 @@ def channel_shuffle(x: Values, groups: int) -> Values:
     n, c, *rest = x.shape
     if groups < 1 or c % groups:
         raise RuntimeError(f"channel_shuffle: {groups} groups of the {c} channels of {x.shape}")
-    y = reshape(x, (n, groups, c // groups, -1))
+    y = reshape(x, (n, groups, c // groups, math.prod(rest)))
     return reshape(permute(y, (0, 2, 1, 3)), x.shape)
