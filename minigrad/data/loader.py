@@ -50,8 +50,7 @@ class DataLoader:
     """The batches [x, y] of a data set; iterating runs from `position` to the end of an epoch.
 
     dataset: see above. An object that is no data set of minigrad is wrapped in an `Items`, which is
-    then the attribute `dataset`. The samples of an `IterableDataset` come as it gives them, and the
-    loader has no `position` in it.
+    then the attribute `dataset`. In an `IterableDataset` the loader has no `position`.
 
     workers: threads that fetch, or processes if `processes` (started by the start method of
     `multiprocessing`, at every epoch; under "spawn" the data set must be one that can be pickled,
@@ -60,14 +59,11 @@ class DataLoader:
 
     sampler: which samples an epoch has, instead of each of them once: an iterable of indices. What
     those of minigrad draw without a generator of their own is a function of (seed, epoch) as well.
-    It cannot be combined with `shuffle`. batch_sampler: the indices of each batch as a list; it
-    cannot be combined with `batch_size`, `shuffle`, `sampler` or `drop_last`.
+    batch_sampler: the indices of each batch as a list. What they set cannot be set beside them.
 
-    collate_fn: makes a batch of a list of samples, which are left as they are then.
-
-    generator: the seed is drawn from it. worker_init_fn(k) is called by each worker when it begins.
-    pin_memory, persistent_workers, prefetch_factor and pin_memory_device of torch are taken, and
-    change nothing: `minigrad.train.fit` pins batches, and workers are two batches ahead.
+    collate_fn: makes a batch of a list of samples, which are left as they are then. generator: the
+    seed is drawn from it. worker_init_fn(k) is called by each worker when it begins. pin_memory,
+    persistent_workers, prefetch_factor and pin_memory_device are taken, and change nothing.
 
     timeout: the seconds that a piece of a batch, at most 8 samples, may take once it is needed. A
     process that hangs is then ended; a thread cannot be, and stays until it returns.
@@ -109,11 +105,10 @@ class DataLoader:
                  batch_sampler: Iterable[Sequence[int]] | None = None,
                  collate_fn: Callable[[list], Any] | None = None, generator: Any = None,
                  worker_init_fn: Callable[[int], object] | None = None, **other: Any) -> None:
-        """Raises TypeError for what is no data set, ValueError for numbers that cannot be."""
+        """Raises TypeError for what is no data set, ValueError for options that cannot be."""
         dataset = _dataset(dataset)
         _check_sampler(sampler, shuffle, dataset)
-        if batch_sampler is not None and (
-                batch_size != 1 or shuffle or sampler is not None or drop_last):
+        if batch_sampler and (batch_size != 1 or shuffle or sampler is not None or drop_last):
             raise ValueError("DataLoader: batch_sampler excludes batch_size, shuffle, sampler and "
                              "drop_last")
         for name in other.keys() - _NO_EFFECT:
@@ -174,7 +169,8 @@ class DataLoader:
         workers = Workers(self._fetch(), self.workers, self.processes, self.worker_init_fn)
         try:
             for position in range(self.position, len(self)):
-                while batch < len(self) and len(waiting) * self.batch_size < samples_ahead:
+                while batch < len(self) and samples_ahead > sum(
+                        len(piece.indices) for pieces in waiting for piece in pieces):
                     indices = self._indices(order, batch)
                     waiting.append([Piece(indices[i:i + PIECE])
                                     for i in range(0, len(indices), PIECE)])

@@ -67,23 +67,18 @@ class RandomSampler(DrawnSampler):
             raise TypeError("RandomSampler: replacement must be True or False, got "
                             f"{replacement!r}")
         self.replacement, self.generator = replacement, generator
-        self._samples = None if num_samples is None else (
+        self.num_samples = len(data_source) if num_samples is None else (
             integer("RandomSampler", "num_samples", num_samples))
-
-    @property
-    def num_samples(self) -> int:
-        return len(self.data_source) if self._samples is None else (  # type: ignore[arg-type]
-            self._samples)
 
     def __len__(self) -> int:
         return self.num_samples
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
-        n, wanted = len(self.data_source), len(self)  # type: ignore[arg-type]
+        n = len(self.data_source)  # type: ignore[arg-type]
         if self.replacement:
-            return rng.integers(n, size=wanted)
-        rounds = [rng.permutation(n) for _ in range(-(-wanted // max(n, 1)))]
-        return np.concatenate([np.arange(0), *rounds])[:wanted]
+            return rng.integers(n, size=len(self))
+        return np.concatenate([rng.permutation(n) for _ in range(0, len(self) or 1, n or 1)])[
+            :len(self)]
 
 
 class SubsetRandomSampler(DrawnSampler):

@@ -1,5 +1,7 @@
 """Adam and AdamW, as in torch.optim."""
 
+from typing import Any
+
 import numpy as np
 
 from minigrad.arguments import plain
@@ -12,7 +14,15 @@ _NOT_NEGATIVE = ("eps", "weight_decay", "momentum", "alpha", "lr_decay",
 
 
 class Adaptive(Optimizer):
-    """Base of the optimizers that scale the step of each element by its gradients so far."""
+    """Base of the optimizers that scale the step of each element by its gradients so far.
+
+    options: those of the constructor, as its `locals()`, which are the defaults of the groups.
+    """
+
+    def __init__(self, params: Params, options: dict[str, Any]) -> None:
+        super().__init__(params, {name: value for name, value in options.items()
+                                  if name not in ("self", "params", "chosen", "__class__")},
+                         **options["chosen"])
 
     def check(self, group: Group) -> None:
         super().check(group)
@@ -38,9 +48,7 @@ class Adam(Adaptive):
                  eps: float = 1e-8, weight_decay: float = 0.0, amsgrad: bool = False, *,
                  maximize: bool = False, decoupled_weight_decay: bool = False,
                  **chosen: bool | None) -> None:
-        super().__init__(params, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
-                                      amsgrad=amsgrad, maximize=maximize,
-                                      decoupled_weight_decay=decoupled_weight_decay), **chosen)
+        super().__init__(params, locals())
 
     def update_together(self, items: list[Item], group: Group) -> None:
         kernel.adam(items, group)

@@ -23,9 +23,7 @@ class RMSprop(Adaptive):
     def __init__(self, params: Params, lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8,
                  weight_decay: float = 0.0, momentum: float = 0.0, centered: bool = False, *,
                  maximize: bool = False, **chosen: bool | None) -> None:
-        super().__init__(params, dict(lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay,
-                                      momentum=momentum, centered=centered, maximize=maximize),
-                         **chosen)
+        super().__init__(params, locals())
 
     def update(self, p: np.ndarray, g: np.ndarray, state: State, group: Group) -> None:
         names = ["square_avg"] + ["momentum_buffer"] * (group["momentum"] > 0) + (
@@ -52,9 +50,7 @@ class Adagrad(Adaptive):
     def __init__(self, params: Params, lr: float = 1e-2, lr_decay: float = 0.0,
                  weight_decay: float = 0.0, initial_accumulator_value: float = 0.0,
                  eps: float = 1e-10, *, maximize: bool = False, **chosen: bool | None) -> None:
-        super().__init__(params, dict(lr=lr, lr_decay=lr_decay, eps=eps, weight_decay=weight_decay,
-                                      initial_accumulator_value=initial_accumulator_value,
-                                      maximize=maximize), **chosen)
+        super().__init__(params, locals())
 
     def update(self, p: np.ndarray, g: np.ndarray, state: State, group: Group) -> None:
         g = _begin(p, g, state, group, ["sum"], group["initial_accumulator_value"])
@@ -72,8 +68,7 @@ class Adadelta(Adaptive):
     def __init__(self, params: Params, lr: float = 1.0, rho: float = 0.9, eps: float = 1e-6,
                  weight_decay: float = 0.0, *, maximize: bool = False,
                  **chosen: bool | None) -> None:
-        super().__init__(params, dict(lr=lr, rho=rho, eps=eps, weight_decay=weight_decay,
-                                      maximize=maximize), **chosen)
+        super().__init__(params, locals())
 
     def check(self, group: Group) -> None:
         super().check(group)
@@ -96,8 +91,7 @@ class Adamax(Adaptive):
     def __init__(self, params: Params, lr: float = 2e-3, betas: Betas = (0.9, 0.999),
                  eps: float = 1e-8, weight_decay: float = 0.0, *, maximize: bool = False,
                  **chosen: bool | None) -> None:
-        super().__init__(params, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
-                                      maximize=maximize), **chosen)
+        super().__init__(params, locals())
 
     def update(self, p: np.ndarray, g: np.ndarray, state: State, group: Group) -> None:
         g, (b1, b2) = _begin(p, g, state, group, ["exp_avg", "exp_inf"]), group["betas"]
@@ -118,9 +112,7 @@ class NAdam(Adaptive):
                  eps: float = 1e-8, weight_decay: float = 0.0, momentum_decay: float = 4e-3,
                  decoupled_weight_decay: bool = False, *, maximize: bool = False,
                  **chosen: bool | None) -> None:
-        super().__init__(params, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
-                                      momentum_decay=momentum_decay, maximize=maximize,
-                                      decoupled_weight_decay=decoupled_weight_decay), **chosen)
+        super().__init__(params, locals())
 
     def update(self, p: np.ndarray, g: np.ndarray, state: State, group: Group) -> None:
         g, (b1, b2) = _begin(p, g, state, group, ["exp_avg", "exp_avg_sq"]), group["betas"]
@@ -147,9 +139,7 @@ class RAdam(Adaptive):
                  eps: float = 1e-8, weight_decay: float = 0.0,
                  decoupled_weight_decay: bool = False, *, maximize: bool = False,
                  **chosen: bool | None) -> None:
-        super().__init__(params, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
-                                      decoupled_weight_decay=decoupled_weight_decay,
-                                      maximize=maximize), **chosen)
+        super().__init__(params, locals())
 
     def update(self, p: np.ndarray, g: np.ndarray, state: State, group: Group) -> None:
         g, (b1, b2) = _begin(p, g, state, group, ["exp_avg", "exp_avg_sq"]), group["betas"]

@@ -102,7 +102,8 @@ def pytorch_accuracy(torch, model, loader, test_photos):
     for _ in range(EPOCHS):
         for x, y in loader:
             optimizer.zero_grad()
-            torch.nn.functional.cross_entropy(model(torch.tensor(x.data)), torch.tensor(y.data)).backward()
+            x, y = torch.tensor(x.data), torch.tensor(y.data)
+            torch.nn.functional.cross_entropy(model(x), y).backward()
             torch.nn.utils.clip_grad_value_(model.parameters(), CLIP)
             optimizer.step()
             scheduler.step()

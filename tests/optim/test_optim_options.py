@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from minigrad import Tensor, nn, optim
-from tests.gpu.cuda_devices import open_device
+from minigrad.backend import device_of
+from tests.gpu.cuda_devices import DEVICES, open_device
 from tests.one_line import one_line
 from tests.optim.test_optim import START, every_kind, trained
 
@@ -241,3 +242,23 @@ def test_an_optimizer_of_the_users_with_its_own_step():
     optimizer = Counting([p])
     give_gradient(p), optimizer.step(), optimizer.step()
     assert p.item() == 0 and optimizer.state_dict()["state"] == {0: {"step": 2}}
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@every_kind
+def test_the_steps_on_a_gpu_are_those_on_the_cpu(build, device, monkeypatch):
+    """And the state stays there, for the next step or another optimizer."""
+    open_device(device, monkeypatch)
+    results = []
+    for place in ("cpu", "cuda"):
+        p = Tensor(np.linspace(-1, 1, 6, dtype=np.float32).reshape(2, 3)).to(place).detach()
+        p.requires_grad, optimizer = True, build([p])
+        for step in range(7):
+            p.grad = Tensor(np.cos(np.arange(6, dtype=np.float32) + step).reshape(2, 3)).to(place)
+            optimizer.step()
+            state, optimizer = optimizer.state_dict(), build([p])
+            optimizer.load_state_dict(state)
+        results.append(p.to("cpu").data)
+        homes = {device_of(x) for x in state["state"][0].values() if hasattr(x, "ndim")}
+        assert homes == {place}
+    np.testing.assert_allclose(*results, rtol=1e-5)

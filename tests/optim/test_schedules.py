@@ -146,7 +146,7 @@ def test_a_scheduler_of_the_users():
     (lambda o: schedules.ConstantLR(o, 2), ValueError, ["ConstantLR: factor must be in [0, 1]"]),
     (lambda o: schedules.CyclicLR(o, 1, 2, mode="x"), ValueError, ["CyclicLR: mode", "'x'"]),
     (lambda o: schedules.LambdaLR(o, [abs, abs]), ValueError, ["2 functions for 1 groups"]),
-    (lambda o: schedules.LambdaLR(o, 3), TypeError, ["LambdaLR: lr_lambda", "got a int"]),
+    (lambda o: schedules.LambdaLR(o, 3), TypeError, ["LambdaLR: lr_lambda must be a", "got 3"]),
     (lambda o: schedules.SequentialLR(o, [schedules.StepLR(sgd(), 1)], []), ValueError,
      ["SequentialLR: number 0 of the schedulers has another optimizer"]),
     (lambda o: schedules.ChainedScheduler([schedules.ReduceLROnPlateau(o)]), ValueError,

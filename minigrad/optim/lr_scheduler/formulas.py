@@ -1,12 +1,17 @@
-"""Schedules that multiply the rates that the groups have, by themselves a curve from lr_0."""
+"""Schedules of one formula: those that multiply the rates that the groups have, by themselves a
+curve from lr_0, and those that compute the rates from lr_0, whatever the groups have.
+"""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
-from minigrad.arguments import plain
-from minigrad.optim.lr_scheduler.base import ChainableLR, count, number
-from minigrad.optim.lr_scheduler.curves import Functions, OfFunctions
+from minigrad.arguments import is_integer, plain
+from minigrad.optim.lr_scheduler.base import (ChainableLR, LRScheduler, Options, RatesLR,
+                                              check_optimizer, count, number)
 from minigrad.optim.optimizer import Optimizer
+
+Functions = Callable[[int], float] | Sequence[Callable[[int], float]]
 
 
 class StepLR(ChainableLR):
@@ -131,6 +136,34 @@ class CosineAnnealingLR(ChainableLR):
         return (1 + math.cos(math.pi * epoch / self.T_max)) / 2
 
 
+class OfFunctions(LRScheduler):
+    """Mixed into schedules with a function of the epoch for each group. A state has the attributes
+    of those that are objects, and nothing of plain functions, as in torch."""
+
+    def _take_functions(self, optimizer: Optimizer, functions: Any) -> None:
+        groups = check_optimizer(optimizer).param_groups
+        one = not isinstance(functions, (list, tuple))
+        self._functions: Any = [functions] * len(groups) if one else functions
+        if not all(map(callable, self._functions)):
+            raise TypeError(f"{type(self).__name__}: lr_lambda must be a function, or several, got "
+                            f"{functions!r}")
+        if len(self._functions) != len(groups):
+            raise ValueError(f"{type(self).__name__}: lr_lambda has {len(self._functions)} "
+                             f"functions for {len(groups)} groups")
+
+    def state_dict(self) -> dict[str, Any]:
+        state = super().state_dict()
+        del state["_functions"]
+        return {**state, "lr_lambdas": [dict(vars(f)) or None if hasattr(f, "__dict__") else None
+                                        for f in self._functions]}
+
+    def _take(self, state: Mapping[str, Any]) -> None:
+        state = dict(state)
+        for f, attributes in zip(self._functions, state.pop("lr_lambdas")):
+            vars(f).update(attributes or {})
+        super()._take(state)
+
+
 class MultiplicativeLR(OfFunctions, ChainableLR):
     """lr *= lr_lambda(epoch) at each step but the first."""
 
@@ -143,6 +176,45 @@ class MultiplicativeLR(OfFunctions, ChainableLR):
 
     def at(self, epoch: int, i: int) -> dict:
         return self.options(epoch, i)       # torch has no other way
+
+
+class LambdaLR(OfFunctions, RatesLR):
+    """lr = lr_0 lr_lambda(epoch); lr_lambda is a function, or a list with one for each group."""
+
+    def __init__(self, optimizer: Optimizer, lr_lambda: Functions, last_epoch: int = -1) -> None:
+        self._take_functions(optimizer, lr_lambda)
+        super().__init__(optimizer, last_epoch)
+
+    def options(self, epoch: int, i: int) -> Options:
+        return {"lr": self.base_lrs[i] * self._functions[i](epoch)}
+
+
+class CosineAnnealingWarmRestarts(RatesLR):
+    """lr = lr_min + (lr_0 - lr_min) (1 + cos(pi t / T)) / 2, lr_min = eta_min: t counts from 0 to
+    T, which is T_0 at first and T_mult times as much after each restart.
+
+    Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017.
+    `step(epoch + batch / batches)` sets the rate within an epoch.
+    """
+
+    def __init__(self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0,
+                 last_epoch: int = -1) -> None:
+        for name, value in (("T_0", T_0), ("T_mult", T_mult)):
+            if not is_integer(value, 1):
+                raise ValueError(f"CosineAnnealingWarmRestarts: {name} must be a positive integer, "
+                                 f"got {value!r}")
+        self.T_0, self.T_mult, self.eta_min = int(T_0), int(T_mult), number("eta_min", eta_min)
+        super().__init__(optimizer, last_epoch)
+
+    def options(self, epoch: float, i: int) -> Options:
+        if epoch < 0:
+            raise ValueError("CosineAnnealingWarmRestarts: the step must not be negative, got "
+                             f"{epoch}")
+        t, period = epoch % self.T_0 if self.T_mult == 1 else epoch, self.T_0
+        while t >= period:
+            t, period = t - period, period * self.T_mult
+        share = (1 + math.cos(math.pi * t / period)) / 2
+        return {"lr": self.eta_min + (self.base_lrs[i] - self.eta_min) * share}
 
 
 def _share(who: str, name: str, value: float) -> float:
