@@ -24,7 +24,8 @@ PREPARATIONS = [
     USUAL, ToArray(), ToTensor(), Resize(40), Resize((20, 30)), CenterCrop((99, 5)), Grayscale(),
     Compose([]), Compose([Resize((9, 8)), Compose([Grayscale(3), Compose([ToTensor()])])]),
     Preprocess(40, 32), Preprocess((9, 8)), Preprocess(40, None, (0.5,), (0.25,)),
-    preprocess("resnet50"), preprocess("efficientnet_lite0"), Compose([Grayscale(), Preprocess(20, 16)]),
+    preprocess("resnet50"), preprocess("efficientnet_lite0"),
+    Compose([Grayscale(), Preprocess(20, 16)]),
     *(Compose([Resize(40), ToArray(), normal]) for normal in NORMALS)]
 
 
