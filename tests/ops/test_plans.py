@@ -8,7 +8,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.kernels import conv
-from minigrad.kernels.conv import columns, winograd
+from minigrad.kernels.conv import columns, depthwise, winograd
 from minigrad.kernels.norm import cpu as norm
 from minigrad.kernels.pool import cpu as pool
 from minigrad.kernels.runtime import threads
@@ -109,6 +109,43 @@ def test_groups_merge_until_each_has_enough_channels(groups, channels, few):
     np.testing.assert_array_equal(conv.unmerged(wide, groups, few), w)
 
 
+@pytest.mark.parametrize("window", [
+    Window(3, 3, 1, 1, 1, 1), Window(5, 5, 2, 2, 2, 2), Window(3, 2, 2, 1, 0, 3), Window(
+        2, 3, 1, 3, 1, 0, 2, 2, 1, 2)], ids=["3x3", "5x5, stride 2", "wide padding", "dilated"])
+@pytest.mark.parametrize("run_bytes", [0, 200, 2**20])
+def test_depthwise_is_direct_convolution(monkeypatch, window, run_bytes):
+    """Runs of one pixel, of some and of a row; blocks of images and of rows; any memory layout."""
+    rng = np.random.default_rng(0)
+    monkeypatch.setattr(depthwise, "RUN_BYTES", run_bytes)
+    x, x2 = rng.standard_normal((2, 3, 5, 10, 12))
+    w, w2 = rng.standard_normal((2, 5, 1, *window[:2]))
+    b = rng.standard_normal(5)
+    expected = conv.direct(x, w, window, 5)
+    g = rng.standard_normal(expected.shape)
+    for block_bytes in (0, 1000, 2**20):
+        monkeypatch.setattr(depthwise, "BLOCK_BYTES", block_bytes)
+        for order in ((0, 1, 2, 3), (0, 2, 3, 1), (3, 2, 1, 0)):
+            back = np.argsort(order)
+            like = x.transpose(order).copy().transpose(back)
+            np.testing.assert_allclose(conv.forward(like, w, window, 5, b),
+                                       expected + b.reshape(-1, 1, 1), 1e-12, 1e-12)
+            gw = conv.weight_gradient(like, g, window, 5)
+            np.testing.assert_allclose(
+                (w2 * gw).sum(), (conv.direct(x, w2, window, 5) * g).sum(), 1e-11)
+        gx = conv.input_gradient(g, w, window, (10, 12), 5)
+        np.testing.assert_allclose((x2 * gx).sum(), (conv.direct(x2, w, window, 5) * g).sum(),
+                                   1e-11)
+
+
+def test_depthwise_of_no_images():
+    window = Window(3, 3, 2, 2, 1, 1)
+    x, w = np.zeros((0, 5, 8, 8), np.float32), np.ones((5, 1, 3, 3), np.float32)
+    y = conv.forward(x, w, window, 5)
+    assert y.shape == (0, 5, 4, 4)
+    assert conv.input_gradient(y, w, window, (8, 8), 5).shape == x.shape
+    np.testing.assert_array_equal(conv.weight_gradient(x, y, window, 5), 0 * w)
+
+
 @pytest.mark.parametrize("value", [np.inf, np.nan])
 @pytest.mark.parametrize("shape, channels, groups, stride", [
     ((8, 48, 16, 16), 48, 1, 1), ((1, 8, 9, 9), 12, 4, 1), ((1, 8, 9, 9), 8, 8, 2)],
@@ -168,7 +205,8 @@ def everything():
     rng = np.random.default_rng(0)
     for c, o, groups, size, k, stride in [(3, 16, 1, 64, 3, 1), (16, 16, 1, 40, 3, 1),
                                           (64, 64, 1, 16, 3, 1), (64, 256, 1, 12, 3, 2),
-                                          (64, 64, 16, 14, 3, 1), (64, 256, 1, 8, 1, 1)]:
+                                          (64, 64, 16, 14, 3, 1), (64, 64, 64, 30, 3, 1),
+                                          (64, 64, 64, 30, 5, 2), (64, 256, 1, 8, 1, 1)]:
         window = Window(k, k, stride, stride, k // 2, k // 2)
         x, b = images(rng, 16, c, size, size), rng.standard_normal(o).astype("f")
         w = rng.standard_normal((o, c // groups, k, k)).astype("f")

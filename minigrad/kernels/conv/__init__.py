@@ -8,24 +8,27 @@ only the input channels of the same group. `direct` is the equation as it stands
 each map is in this folder:
 
     map                 CPU: the first plan that fits                 GPU
-    forward             winograd.forward: 3x3, stride 1, one group,   gpu.forward
+    forward             depthwise.forward: one filter per channel     gpu.forward
+                        winograd.forward: 3x3, stride 1, one group,
                             float32, 48 channels or more
                         columns.forward
     input_gradient      `forward` of gy and turned filters: stride 1  gpu.input_gradient
+                            or, with zeros between, depthwise
                         columns.input_gradient
-    weight_gradient     columns.weight_gradient                       gpu.weight_gradient
+    weight_gradient     depthwise.weight_gradient                     gpu.weight_gradient
+                        columns.weight_gradient
 
 gpu.py says which kernels of conv.cu and gemm.cu its functions launch. On the CPU, groups of fewer
-than 32 channels are merged first, with zeros between them. Merged groups and Winograd's transforms
-multiply pixels by zeros that are not in the equation: an infinity or NaN would become a NaN in
-outputs whose windows do not see it. So images that hold one take the columns, group by group. Only
-the weight gradient may always merge: what mixes two groups is dropped. Beside the letters of
-minigrad/ops, shapes in this folder have n, which stands for some of the N images.
+than 32 channels are merged for the columns, with zeros between them. Merged groups and Winograd's
+transforms multiply pixels by zeros that are not in the equation: an infinity or NaN would become a
+NaN in outputs whose windows do not see it. So images that hold one take the columns, group by
+group. Only the weight gradient may always merge: what mixes two groups is dropped. Beside the
+letters of minigrad/ops, shapes in this folder have n, which stands for some of the N images.
 """
 
 import numpy as np
 
-from minigrad.kernels.conv import columns, gpu, winograd
+from minigrad.kernels.conv import columns, depthwise, gpu, winograd
 from minigrad.kernels.runtime.cuda import gpu_form
 from minigrad.kernels.runtime.window import Window, direct_windows, empty
 
@@ -49,6 +52,8 @@ def direct(x, w, window: Window, groups=1):
 @gpu_form(gpu.forward)
 def forward(x, w, window: Window, groups=1, b=None):
     """x (N, C, H, W), w (O, C/G, kh, kw), b (O) or None -> y (N, O, oh, ow)."""
+    if depthwise.fits(w, groups):
+        return depthwise.forward(x, w, b, window)
     if winograd.fits(x, w, window, groups) and _all_finite(x):
         return winograd.forward(x, w, b, window)
     w, groups = _merged_for(x, w, groups)
@@ -61,7 +66,10 @@ def input_gradient(gy, w, window: Window, size, groups=1):
 
     At stride 1 it is the convolution of gy with the filters turned by 180 degrees.
     """
-    w, groups = _merged_for(gy, w, groups)
+    if depthwise.fits(w, groups):
+        gy, window = depthwise.spread(gy, window)
+    else:
+        w, groups = _merged_for(gy, w, groups)
     back = mirrored(window, gy.shape[2:], size)
     if back is None:
         return columns.input_gradient(gy, w, window, size, groups)
@@ -71,6 +79,8 @@ def input_gradient(gy, w, window: Window, size, groups=1):
 @gpu_form(gpu.weight_gradient)
 def weight_gradient(x, gy, window: Window, groups=1):
     """The transpose of w -> y.  x (N, C, H, W), gy (N, O, oh, ow) -> gw (O, C/G, kh, kw)."""
+    if x.shape[1] == gy.shape[1] == groups > 1:
+        return depthwise.weight_gradient(x, gy, window)
     few = merged_groups(x.shape[1] // groups, groups)
     return unmerged(columns.weight_gradient(x, gy, window, few), groups, few)
 
