@@ -1,24 +1,19 @@
 """`classify` without weights, by EfficientNet-Lite0; and `--saliency`: where a network looked."""
 
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-import minigrad as mg
 from experiments.cli import main
 from experiments.commands import classify
 from experiments.options import imagenet
 from experiments.report import seen
 from experiments.report.cards import Card
-from minigrad.files import file_sha256
-from minigrad.models import efficientnet_lite0
-from minigrad.weights import load, official, save
+from minigrad.weights import load, save
+from tests.experiments import lite0
 from tests.experiments.test_classify import OWN, make, own, record, said
-
-LITE = official.FILES["efficientnet_lite0"]["V1"]
 
 
 @pytest.fixture(autouse=True)
@@ -30,23 +25,7 @@ def folder(monkeypatch, tmp_path):
 def extra(monkeypatch, tmp_path):
     """The extra `imagenet` in place: its file has random weights that always answer a tabby."""
     make()
-    mg.manual_seed(0)
-    state = efficientnet_lite0().state_dict()
-    state["_fc.weight"] *= 0.01
-    state["_fc.bias"][281] = 5
-    save("lite.safetensors", state)
-    file = tmp_path / "lite.safetensors"
-
-    class Installed:
-        def locate_file(self, inside):
-            return file
-
-    monkeypatch.setattr(metadata, "distribution", lambda name: Installed())
-    monkeypatch.setitem(official.SHA256, LITE, file_sha256(file))
-
-
-def no_package(name):
-    raise metadata.PackageNotFoundError(name)
+    lite0.install(monkeypatch, tmp_path / "lite.safetensors")
 
 
 def test_names_of_imagenet():
@@ -86,7 +65,7 @@ def test_photographs_are_prepared_as_lite0_wants_them(extra, monkeypatch):
                                   ["--arch", "efficientnet_lite0", "--weights", "imagenet"]])
 def test_without_the_extra_one_line_says_how_to_get_it(more, monkeypatch, capsys):
     make()
-    monkeypatch.setattr(metadata, "distribution", no_package)
+    lite0.remove(monkeypatch)
     assert main(["classify", "photo.png", *more]) == 2
     out, err = capsys.readouterr()
     assert out == "" and err == (
