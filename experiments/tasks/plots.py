@@ -36,7 +36,8 @@ def curves(runs: Mapping[str, Sequence[History]]):
     handles, labels = ax.get_legend_handles_labels()
     names = set(map(literal, runs))
     named = [h for h, label in zip(handles, labels) if label in names]
-    figure.legend(handles=[*named, *lines], loc="outside upper center", ncols=len(named) + 2)
+    columns = len(named) + 2 if len(named) < 4 else len(named)      # more are as wide as the figure
+    figure.legend(handles=[*named, *lines], loc="outside upper center", ncols=columns)
     return figure
 
 

@@ -26,11 +26,13 @@ from experiments.tasks.recipe import RECIPES, Recipe
 from experiments.tasks.training import Training
 from minigrad.data import ImageFolder, random_split
 from minigrad.files import cache_folder, writable
-from minigrad.models import MODELS, recognise
-from minigrad.nn import Module
+from minigrad.models import MODELS, preprocess, recognise
+from minigrad.nn import Linear, Module
 from minigrad.weights import fetch, load, save
 
 NETWORKS = {"ResNet-18": "resnet18", "ResNet-34": "resnet34", "ResNeXt-50": "resnext50_32x4d"}
+LITE0, _LITE0 = "EfficientNet-Lite0", "efficientnet_lite0"
+REAL = "real ImageNet weights"
 WORDS = ("imagenet", "standin")
 _WORDS = {(word,) for word in WORDS}        # each stands alone
 DRAWN = "pretrained on drawn pictures, not on ImageNet"
@@ -90,6 +92,43 @@ def download(settings: Settings) -> None:
         except (OSError, ValueError) as error:
             raise UserError(f"weights of ImageNet: {one_line(error)}; or use "
                             "--weights standin, which pretrains on drawn pictures") from error
+
+
+class Scaled(Module):
+    """A network that takes photographs from 0 to 1, as the recipe leaves them, and scales them as
+    its weights of ImageNet expect: x -> network((x - mean) / std)."""
+
+    def __init__(self, network: Module, mean: float, std: float):
+        self.network, self.mean, self.std = network, mean, std
+
+    def forward(self, x):
+        return self.network((x - self.mean) / self.std)
+
+
+def real_start() -> Start:
+    """EfficientNet-Lite0 with ImageNet's weights, which the extra `imagenet` brings."""
+    prepare = preprocess(_LITE0)
+
+    def build(classes):
+        try:
+            network = MODELS[_LITE0](weights="imagenet")
+        except (OSError, ValueError) as error:      # WeightsError too
+            raise UserError(f"weights of {LITE0}: {one_line(error)}") from error
+        network._fc = Linear(network._fc.weight.shape[1], classes)
+        return Scaled(network, prepare.mean[0], prepare.std[0])
+
+    return Start(LITE0, _LITE0, REAL, 64, build)
+
+
+def has_real() -> bool:
+    """Whether `real_start` has its weights. Raises UserError if they are damaged."""
+    try:
+        fetch(_LITE0)
+        return True
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError) as error:      # WeightsError too
+        raise UserError(f"weights of {LITE0}: {one_line(error)}") from error
 
 
 def by_network(files: Sequence[str], options: Mapping[str, object] = {}) -> dict[str, str]:

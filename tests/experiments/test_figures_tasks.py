@@ -177,13 +177,13 @@ def photos_of(*folders):
 def drawn(monkeypatch):
     """A function that gives the figures of a task, in which nothing is trained, as what was asked
     of plots and sheets; drawings of the task's own are figures."""
-    def of(module, **instead):
+    def of(module, settings=Settings(), **instead):
         for name, value in instead.items():
             monkeypatch.setattr(module, name, value)
         for name in ("curves", "confusions", "by_class", "accuracies"):
             monkeypatch.setattr(plots, name, lambda panels, name=name: Asked(name, panels))
         monkeypatch.setattr(sheets, "mistakes", lambda score: Asked("mistakes", score))
-        answer = module.verify(Settings(), QUICK)
+        answer = module.verify(settings, QUICK)
         return {name: draw() for name, draw in answer.figures.items()}
     return of
 
