@@ -39,15 +39,16 @@ def target_sides(size: Size, image: Image.Image) -> tuple[int, int]:
     return int(size * image.height / short), int(size * image.width / short)
 
 
-def resize_image(who: str, image: Image.Image, width: int, height: int) -> Image.Image:
-    """The image, bilinear and antialiased, in another size.
+def resize_image(who: str, image: Image.Image, width: int, height: int,
+                 filter: Image.Resampling = Image.Resampling.BILINEAR) -> Image.Image:
+    """The image in another size: bilinear, or by another filter, and antialiased.
 
     ValueError if that has more than MAX_PIXELS pixels, as a line of 1 x 65000 made 256 wide has.
     """
     if width * height > MAX_PIXELS:
         raise ValueError(f"{who}: {image.width:,} x {image.height:,} pixels would become "
                          f"{width:,} x {height:,}, more than the limit of {MAX_PIXELS:,}")
-    return image.resize((width, height), Image.Resampling.BILINEAR)
+    return image.resize((width, height), filter)
 
 
 def height_and_width(who: str, size: object) -> tuple[int, int]:

@@ -22,7 +22,8 @@ from minigrad.data.transforms import (CenterCrop, Compose, Grayscale, Normalize,
 _PARAMETERS: tuple[tuple[type, tuple[str, ...]], ...] = (
     (Compose, ("transforms",)), (Resize, ("size",)), (CenterCrop, ("size",)), (ToArray, ()),
     (ToTensor, ()), (Normalize, ("mean", "std")), (Grayscale, ("num_output_channels",)),
-    (Preprocess, ("resize", "crop", "mean", "std")))
+    (Preprocess, ("resize", "crop", "mean", "std", "interpolation")))
+_USUAL = {"interpolation": "bilinear"}      # what is not written, as it was the only choice once
 KINDS = {kind.__name__: (kind, parameters) for kind, parameters in _PARAMETERS}
 DEEPEST = 20            # Compose in Compose in ...
 LARGEST = 16_384        # pixels of a side, which a hostile file may ask for
@@ -75,11 +76,13 @@ def _write(transform: Any, depth: int = 1) -> list:
         raise _Foreign
     if isinstance(transform, Compose):
         return [name, {"transforms": [_write(step, depth + 1) for step in transform.transforms]}]
-    return [name, {parameter: _value(getattr(transform, parameter)) for parameter in parameters}]
+    values = {parameter: getattr(transform, parameter) for parameter in parameters}
+    return [name, {parameter: _value(value) for parameter, value in values.items()
+                   if not (parameter in _USUAL and value == _USUAL[parameter])}]
 
 
 def _value(value: object) -> object:
-    if value is None or type(value) in (int, float):
+    if value is None or type(value) in (int, float, str):
         return value
     if type(value) is tuple:
         return [_value(item) for item in value]
@@ -102,7 +105,7 @@ def _make(spec: object, depth: int) -> Callable:
     if name not in KINDS:
         raise ValueError(f"preparation: no transform {_short(name)}; there are {' '.join(KINDS)}")
     kind, parameters = KINDS[name]
-    if set(values) != set(parameters):
+    if set(values) | set(_USUAL) & set(parameters) != set(parameters):
         raise ValueError(f"preparation: {name} has the parameters ({', '.join(parameters)}), not "
                          f"{_short(sorted(map(str, values)))}")
     if kind is Compose:
@@ -112,7 +115,8 @@ def _make(spec: object, depth: int) -> Callable:
         return Compose([_make(step, depth + 1) for step in steps])
     try:
         with np.errstate(over="ignore"):        # what is too large becomes infinite: refused
-            read: dict[str, Any] = {parameter: _read(value) for parameter, value in values.items()}
+            read: dict[str, Any] = {parameter: value if parameter in _USUAL else _read(value)
+                                    for parameter, value in values.items()}
             for side in map(read.get, _SIDES):
                 if isinstance(side, (int, float, tuple)) and np.max(side) > LARGEST:
                     raise ValueError(f"{_short(side)} pixels are more than {LARGEST}")

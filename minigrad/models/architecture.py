@@ -21,6 +21,8 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from minigrad import nn
 from minigrad.backend import random_state, set_random_state
+from minigrad.models.known import KNOWN
+from minigrad.nn.init import undrawn
 from minigrad.weights.errors import quote
 
 MAX_NUMBERS = 1 << 30           # in a network: 4 GiB, eight times the largest of `MODELS`
@@ -101,7 +103,8 @@ def _fits(spec: dict[str, Any], model: nn.Module) -> bool:
     """Whether `build` makes such a network; minigrad's random state stays as it is."""
     before = random_state()
     try:
-        return _form(build(spec)) == _form(model)
+        with undrawn():
+            return _form(build(spec)) == _form(model)
     except ValueError:
         return False
     finally:
@@ -242,13 +245,16 @@ def _numbers(arguments: Mapping[str, Any]) -> int:
 
 
 def _numbers_of(name: str, num_classes: int, size: int = 0, width: int = _PUBLISHED,
-                **_: Any) -> int:
+                image_size: int = 0, **_: Any) -> int:
     """An upper bound of the numbers that a network has more than the published one.
 
     A ResNet's layers grow with the square of the width, or more slowly.
     """
-    if not all(type(value) is int and value >= 0 for value in (num_classes, size, width)):
-        raise TypeError("num_classes, size and width must be integers")
+    if not all(type(value) is int and value >= 0 for value in (
+            num_classes, size, width, image_size)):
+        raise TypeError("num_classes, size, width and image_size must be integers")
+    if name in KNOWN:           # the embeddings of 16x16 patches are 768 numbers each
+        return (KNOWN[name].inputs + 1) * num_classes + 3 * image_size**2
     last = 33 * width * num_classes + 16 * size**2
     if width <= _PUBLISHED:
         return last

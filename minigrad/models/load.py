@@ -9,6 +9,7 @@
 are prepared. Other files lack some of that or all of it; `about` says what, and what to do.
 """
 
+import inspect
 import json
 import logging
 import math
@@ -23,8 +24,9 @@ import numpy as np
 from minigrad import weights
 from minigrad.data.specs import from_spec, spec_text
 from minigrad.models.architecture import architecture, build, num_outputs
-from minigrad.models.pretrained import recognise
+from minigrad.models.known import current_names, head_of, recognise
 from minigrad.nn import Module
+from minigrad.nn.init import undrawn
 from minigrad.weights import WeightsError
 from minigrad.weights.errors import quote
 
@@ -32,7 +34,6 @@ _BEST, _STEP = "best.safetensors", re.compile(r"step-(\d{8,})\.safetensors")
 _RECORDED = "classes", "preprocessing", "architecture"
 _TRAINING, _PREFIX = "training", "model."       # of a step file: its metadata, its weights' names
 _SLACK = 10_000                 # numbers that a file may lack: old ones have no counts of batches
-_HEADS = {"lenet5": "output", "small_cnn": "17"}
 _log = logging.getLogger(__name__)
 
 
@@ -63,8 +64,8 @@ def load(path: str | os.PathLike,
          entry: str | None = None, strip_prefix: bool | str = True) -> Loaded:
     """The network whose weights are in a file, or in the folder of a run (see `locate`).
 
-    model None: the network is built as the file records, and without a record as the ResNet, of
-    torchvision's or for CIFAR, that has such tensors. Otherwise `model` is a network; or a function
+    model None: the network is built as the file records, and without a record as the one of
+    `MODELS` that has such tensors (see `recognise`). Otherwise `model` is a network; or a function
     that makes one from the number of recorded class names (None if there are none); or the name of
     one in `MODELS`, whose sizes are then those of the tensors.
 
@@ -84,7 +85,8 @@ def load(path: str | os.PathLike,
         if callable(model) and not isinstance(model, Module):
             network = model(None if classes is None else len(classes))
         if not isinstance(network, Module):
-            network = _build(network, facts.get("architecture"), arrays)
+            with undrawn():
+                network = _build(network, facts.get("architecture"), arrays)
         network.load_state_dict(arrays)
         spec = architecture(network)
         outputs = None if spec is None else num_outputs(network)
@@ -143,7 +145,7 @@ def contents(path: str | os.PathLike, *, entry: str | None = None,
     """
     path = locate(path)
     state = weights.load(path, entry=entry, strip_prefix=strip_prefix)
-    arrays = dict(state)
+    arrays = current_names(state)
     if _TRAINING in state.metadata:
         arrays = {name.removeprefix(_PREFIX): array for name, array in state.items()
                   if name.startswith(_PREFIX)}
@@ -202,17 +204,20 @@ def describe(name: str, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
     network = recognise(arrays)
     if network not in (name, None):
         raise WeightsError(f"these are weights of {network}, not of {name}")
-    family = "linear" if name.startswith("cifar") else "fc"
-    head = _HEADS.get(name, family)
+    head = head_of(name)
+    arguments: dict[str, Any] = {key: parameter.default for key, parameter in inspect.signature(
+        MODELS[name]).parameters.items() if key != "weights"}
     try:
         last = arrays[f"{head}.codes" if f"{head}.codes" in arrays else f"{head}.weight"]
-        arguments: dict[str, Any] = {"num_classes": len(last)}
+        arguments["num_classes"] = len(last)
         if name == "lenet5":
             arguments["variant"] = "1998" if "s2.weight" in arrays else "modern"
         elif name == "small_cnn":
-            arguments |= {"dropout": 0.5, "size": 4 * math.isqrt(arrays["14.weight"].shape[1] // 8)}
-        elif family == "fc":
+            arguments["size"] = 4 * math.isqrt(arrays["14.weight"].shape[1] // 8)
+        elif "width" in arguments:
             arguments["width"] = len(arrays["conv1.weight"])
+        elif "image_size" in arguments:
+            arguments["image_size"] = 16 * math.isqrt(arrays["encoder.pos_embedding"].shape[1] - 1)
     except (KeyError, TypeError, IndexError):
         some = ", ".join(quote(tensor) for tensor in list(arrays)[:3])
         raise WeightsError(f"these are no weights of {name}; its tensors are {some}, ..."

@@ -13,14 +13,14 @@ module says what else happens, and which errors there are.
 
 import logging
 import os
-from collections.abc import Callable, Mapping
-from typing import TypeVar
-
-import numpy as np
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from minigrad.arguments import integer
 from minigrad.data.transforms import Preprocess
+from minigrad.models.known import current_names, recognise
 from minigrad.nn import Module
+from minigrad.nn.init import undrawn
 from minigrad.weights import Weights, WeightsError, fetch, load, official
 
 Source = str | os.PathLike | Weights | None     # where weights come from
@@ -48,13 +48,17 @@ def pretrained(architecture: str, build: Callable[[int], _M], head: str, num_cla
         return build(default if num_classes is None else num_classes)
     if not isinstance(weights, Weights):
         weights = load(fetch(architecture) if weights == "imagenet" else weights)
-    path, state = weights.path, dict(weights)
+    path, state = weights.path, current_names(weights)
     network = recognise(state)
     if network not in (architecture, None):
         raise WeightsError(f"{path}: these are weights of {network}, not of {architecture}")
     in_file = next((len(array) for name, array in state.items()
                     if name.startswith(f"{head}.") and array.ndim), None)
-    model = build(num_classes or in_file or default)
+    if num_classes in (in_file, None):
+        with undrawn():
+            model = build(in_file or default)
+    else:
+        model = build(num_classes)
     own = model.state_dict()
     if 2 * len(own.keys() & state.keys()) < len(own):
         raise WeightsError(f"{path}: these are no weights of {architecture}; its tensors are "
@@ -70,15 +74,25 @@ def pretrained(architecture: str, build: Callable[[int], _M], head: str, num_cla
     return model
 
 
-def preprocess(architecture: str, weights: str | os.PathLike | None = "imagenet") -> Preprocess:
-    """The preparation that belongs to a ResNet's weights; `weights` is what its builder is given.
+# How images are prepared for the weights of a network, or of a file, that differ from others.
+_PREPARATIONS: dict[str, dict[str, Any]] = {
+    "resnext101_64x4d": {"resize": 232}, "convnext_tiny": {"resize": 236},
+    "efficientnet_b0": {"interpolation": "bicubic"},
+    "efficientnet_lite0": {"interpolation": "bicubic", "mean": (127 / 255,) * 3,
+                           "std": (128 / 255,) * 3},
+    "vit_b_16_swag-9ac1b537.pth": {"resize": 384, "crop": 384, "interpolation": "bicubic"},
+    "vit_b_16_lc_swag-4e70ced5.pth": {"resize": 224, "interpolation": "bicubic"}}
 
-    architecture: a name in `MODELS`. For the official ImageNet files the shorter side becomes 232
-    pixels (files of 2021 and later) or 256, and 224x224 are cut out of the middle; any other file
-    counts as one of the older ones. For CIFAR the image becomes 32x32. The result takes a
-    photograph and gives an array (3, H, W). Raises ValueError for an architecture without a rule.
-    Sizes, means and deviations are those of torchvision's weights (torchvision/models/resnet.py and
-    torchvision/transforms/_presets.py) and of the CIFAR ResNets.
+
+def preprocess(architecture: str, weights: str | os.PathLike | None = "imagenet") -> Preprocess:
+    """The preparation that belongs to a network's weights; `weights` is what its builder is given.
+
+    architecture: a name in `MODELS`. For most official ImageNet files the shorter side becomes 256
+    pixels, or 232 (those called V2), and 224x224 are cut out of the middle; any file that is not
+    official counts as the oldest. For CIFAR the image becomes 32x32. The result takes a photograph
+    and gives an array (3, H, W). Raises ValueError for an architecture without a rule. Sizes,
+    interpolations, means and deviations are those of torchvision's weights (torchvision/models and
+    torchvision/transforms/_presets.py), of EfficientNet-Lite and of the CIFAR ResNets.
     """
     if architecture.startswith("cifar_resnet"):
         return Preprocess((32, 32))
@@ -89,37 +103,6 @@ def preprocess(architecture: str, weights: str | os.PathLike | None = "imagenet"
         name = files[max(files)]
     else:
         name = os.path.basename(os.fsdecode(weights)) if weights else files["V1"]
-    newer = architecture == "resnext101_64x4d" or name == files.get("V2")
-    return Preprocess(232 if newer else 256, 224)
-
-
-def recognise(state: Mapping[str, np.ndarray]) -> str | None:
-    """The name in `MODELS` of the ResNet that has these arrays {name: array}; None if none has.
-
-    It is told from the names and two of the shapes. The width need not be the published one.
-    """
-    blocks = {tuple(name.split(".")[:2]) for name in state if name.startswith("layer")}
-    stages = tuple(sum(stage == f"layer{i}" for stage, _ in blocks) for i in range(1, 5))
-    first, middle = state.get("conv1.weight"), state.get("layer1.0.conv2.weight")
-    if first is None or middle is None or not first.size or first.ndim != 4 or middle.ndim != 4:
-        return None
-    channels = tuple(n * 64 // len(first) for n in middle.shape[:2])
-    shape = stages, "layer1.0.conv3.weight" in state, channels
-    return next((name for name, known in RESNETS.items() if known == shape), None)
-
-
-# Of each ResNet: blocks per stage; whether a block has three convolutions; channels out and per
-# group in of the second one in the first stage, where the network's first convolution has 64.
-RESNETS: dict[str, tuple[tuple[int, ...], bool, tuple[int, ...]]] = {
-    "resnet18": ((2, 2, 2, 2), False, (64, 64)),
-    "resnet34": ((3, 4, 6, 3), False, (64, 64)),
-    "resnet50": ((3, 4, 6, 3), True, (64, 64)),
-    "resnet101": ((3, 4, 23, 3), True, (64, 64)),
-    "resnet152": ((3, 8, 36, 3), True, (64, 64)),
-    "resnext50_32x4d": ((3, 4, 6, 3), True, (128, 4)),
-    "resnext101_32x8d": ((3, 4, 23, 3), True, (256, 8)),
-    "resnext101_64x4d": ((3, 4, 23, 3), True, (256, 4)),
-    "wide_resnet50_2": ((3, 4, 6, 3), True, (128, 128)),
-    "wide_resnet101_2": ((3, 4, 23, 3), True, (128, 128)),
-    **{f"cifar_resnet{6 * n + 2}": ((n, n, n, 0), False, (64, 64)) for n in (3, 5, 7, 9, 18)},
-}
+    settings = {"resize": 232 if name == files.get("V2") else 256, "crop": 224}
+    return Preprocess(**(settings | _PREPARATIONS.get(architecture, {})
+                         | _PREPARATIONS.get(name, {})))

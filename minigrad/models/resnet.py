@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from minigrad import nn
 from minigrad.engine import Tensor
 from minigrad.models.architecture import record_call
-from minigrad.models.pretrained import RESNETS, Count, Source, pretrained
+from minigrad.models.known import RESNETS
+from minigrad.models.pretrained import Count, Source, pretrained
 from minigrad.nn.fuse import run_layers
 from minigrad.ops import relu
 

@@ -8,7 +8,9 @@ product of the sizes after it, the number of inputs that one output sees; fan_ou
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,6 +23,7 @@ from minigrad.hints import module_getattr
 __getattr__ = module_getattr(__name__)
 
 _T = TypeVar("_T", bound=Tensor)
+_draws = ContextVar("_draws", default=True)
 _GAINS = {"linear": 1.0, "conv2d": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2)}
 
 
@@ -100,7 +103,20 @@ def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> floa
     return calculate_gain(nonlinearity, a) / math.sqrt(fan)
 
 
+@contextmanager
+def undrawn() -> Iterator[None]:
+    """Inside this block the functions above leave every tensor as it is, for networks whose weights
+    are read from a file next. What is drawn after it is the same as if they had not."""
+    token = _draws.set(False)
+    try:
+        yield
+    finally:
+        _draws.reset(token)
+
+
 def _fill(tensor: _T, draw: Callable[[np.random.Generator], Any]) -> _T:
-    with no_grad():
-        tensor[...] = draw(generator("init"))
+    rng = generator("init")
+    if _draws.get():
+        with no_grad():
+            tensor[...] = draw(rng)
     return tensor

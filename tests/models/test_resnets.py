@@ -29,9 +29,10 @@ def photos(n, size, seed=0):
 
 # --- sizes ---------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", PARAMETERS)
 def test_parameters_as_published_and_recognised(name):
-    model = MODELS[name]()
+    with mg.nn.init.undrawn():
+        model = MODELS[name]()
     assert sum(p.numel() for p in model.parameters()) == PARAMETERS[name]
     assert recognise(model.state_dict()) == (name if "resne" in name else None)
 

