@@ -16,6 +16,7 @@ from minigrad.nn.norm import (BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm1
                               LayerNorm, LocalResponseNorm, RMSNorm)
 from minigrad.nn.sequence.attention import MultiheadAttention
 from minigrad.nn.sequence.embedding import Embedding
+from minigrad.nn.sequence.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from minigrad.nn.sequence.transformer import (Transformer, TransformerDecoder,
                                               TransformerDecoderLayer, TransformerEncoder,
                                               TransformerEncoderLayer)
@@ -28,6 +29,7 @@ __all__ = ["CELU", "ELU", "GELU", "GLU", "SELU", "Hardshrink", "Hardsigmoid", "H
            "GroupNorm", "InstanceNorm1d", "InstanceNorm2d", "LayerNorm", "LocalResponseNorm",
            "RMSNorm", "Embedding", "MultiheadAttention", "Transformer", "TransformerDecoder",
            "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer",
+           "GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNCell",
            "AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "AvgPool2d", "BCEWithLogitsLoss",
            "BatchNorm1d", "BatchNorm2d", "Conv2d", "ConvTranspose2d", "CrossEntropyLoss",
            "Dropout", "Dropout2d", "Flatten", "Identity", "LeakyReLU", "Linear", "MSELoss",
