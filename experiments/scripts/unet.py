@@ -83,8 +83,8 @@ def train(model, steps, batch_size=8, size=37):
     dtype = next(model.parameters()).dtype
     images, masks = discs(56, size)
     criterion = nn.BCEWithLogitsLoss()
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=300)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=800)
     model.train()
     for _, chosen in zip(range(steps), batches(len(images), batch_size)):
         x = torch.tensor(images[chosen], dtype=dtype)
@@ -99,8 +99,8 @@ def train(model, steps, batch_size=8, size=37):
 
 def main():
     model = build()
-    for step, loss in enumerate(train(model, 150), 1):
-        if step == 1 or step % 50 == 0:
+    for step, loss in enumerate(train(model, 400), 1):
+        if step == 1 or step % 100 == 0:
             print(f"step {step:3d}  loss {loss:.3f}")
     images, masks = discs(16, 37, seed=1)
     with torch.no_grad():

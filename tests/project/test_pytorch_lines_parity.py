@@ -76,12 +76,19 @@ def plain(result, numbers=True):
                 None if grad is None else plain(grad.detach(), numbers))
     if isinstance(result, np.ndarray):
         return result.shape, result.dtype.name, result if numbers else None
-    if isinstance(result, (tuple, list)) or type(result).__name__ == "dict_keys":
+    if isinstance(result, (tuple, list)) or type(result).__name__.endswith("dict_keys"):
         return [plain(item, numbers) for item in result]
-    if isinstance(result, (bool, int, float, str, type(None))):
+    if isinstance(result, np.generic):
+        return result.item()
+    if isinstance(result, (bool, int, float, type(None))):
         return float(result) if isinstance(result, float) else result
-    return re.sub(r"^(torch|minigrad)\.", "", repr(result) if not hasattr(result, "__enter__")
-                  else type(result).__name__.strip("_"))
+    if hasattr(result, "state_dict") and hasattr(result, "parameters"):
+        return type(result).__name__, {name: tuple(value.shape)
+                                       for name, value in result.state_dict().items()}
+    if hasattr(result, "param_groups"):
+        return [[plain(list(group["params"])), group["lr"]] for group in result.param_groups]
+    is_context = hasattr(result, "__enter__") and not hasattr(result, "type")
+    return "a context" if is_context else str(result)
 
 
 def same(mine, other):
@@ -97,8 +104,6 @@ def same(mine, other):
             same(mine[name], other[name])
     elif isinstance(other, float):
         assert mine == pytest.approx(other, rel=2e-6)
-    elif isinstance(other, str) and ("ContextDecorator" in other or "grad" in other.lower()):
-        assert isinstance(mine, str)
     else:
         assert mine == other
 
