@@ -61,7 +61,7 @@ METHODS = """
     contiguous expand_as item movedim new_full new_ones new_zeros reshape_as square t unflatten view
     view_as
 """.split()
-PROPERTIES = {"T", "H", "mH", "mT"}
+PROPERTIES = "T", "H", "mH", "mT"
 
 MAPPED = {
     **{name: Ours(name.split("/")[0], getattr(mg, name.split("/")[0])) for name in SAME_NAME},

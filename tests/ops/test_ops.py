@@ -104,7 +104,7 @@ NO_OPS = {"creation", "methods", "random"}
 # what ops modules lend each other
 HELPERS = {"align", "binary", "check_floating", "check_images", "check_same_dtype", "elements",
            "for_loss", "for_product", "free", "in_float32", "masked", "operator_of", "per_element",
-           "products", "reduced", "spread", "wide"}
+           "products", "reduced", "spread", "view_of", "wide"}
 
 
 def public_functions(module):
