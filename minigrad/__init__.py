@@ -42,3 +42,7 @@ def __getattr__(name: str) -> Any:
     if name in ("load", "save"):
         return getattr(importlib.import_module("minigrad.weights.objects"), name)
     return _told(name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *NAMES, *TYPES, "load", "save"]

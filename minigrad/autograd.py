@@ -10,7 +10,7 @@ from minigrad.engine import Tensor, accumulate, data_of, propagate, wrap
 
 
 def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor],
-         grad_outputs: Any = None, create_graph: bool = False, retain_graph: bool | None = None,
+         grad_outputs: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
          allow_unused: bool = False) -> tuple[Tensor, ...]:
     """d sum <grad_outputs, outputs> / d inputs, as a tuple of Tensors; touches no `.grad`.
 

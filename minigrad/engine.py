@@ -262,8 +262,8 @@ class Tensor(Base):
         hooks.append(hook)
         return Hook(hooks, hook)
 
-    def backward(self, gradient: Any = None, create_graph: bool = False,
-                 retain_graph: bool = False) -> None:
+    def backward(self, gradient: Any = None, retain_graph: bool | None = None,
+                 create_graph: bool = False) -> None:
         """Add dL/dleaf to the `.grad` of every leaf that this Tensor depends on.
 
         gradient (self.shape): dL/dself; 1 if it is left out, which a single element allows.
@@ -272,7 +272,8 @@ class Tensor(Base):
         backward freed it, if a saved value was changed in place, and if several elements come
         without a gradient; ValueError for a gradient of another shape or with NaN.
         """
-        accumulate([self], [gradient], create_graph, retain_graph or create_graph)
+        retain = create_graph if retain_graph is None else retain_graph
+        accumulate([self], [gradient], create_graph, retain)
 
 
 hints.attach(Tensor, "Tensor")

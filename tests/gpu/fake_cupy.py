@@ -22,7 +22,7 @@ UFUNCS = """
     absolute add arctan2 bitwise_and bitwise_or bitwise_xor cos divide equal exp expm1 floor
     floor_divide left_shift greater greater_equal isfinite isinf isnan less less_equal log log1p
     log2 logical_and logical_not logical_or maximum minimum multiply negative not_equal power
-    remainder right_shift rint sign sin sqrt square subtract tanh true_divide invert
+    remainder right_shift rint sign sin sqrt square subtract tanh true_divide trunc invert
 """.split()
 
 # name: the parameters in CuPy's order

@@ -66,6 +66,7 @@ def not_a_number(case, difference):
 REASONS = [
     Reason("PyTorch rounds to 16 bits more than once", ("float16", "bfloat16"), right_in_float64, {
         "div/no_rounding_mode": 40, "div/trunc_rounding": 32, "reciprocal": 11, "rsqrt": 33,
+        "add": 2, "sub": 2, "div/floor_rounding": 3,
         "log_softmax": 6, "logsumexp": 7, "mul": 22, "pow": 70,
         "sigmoid": 7, "softmax": 1, "var": 17, "var/unbiased": 2,
         "nn.functional.adaptive_avg_pool2d": 4, "nn.functional.batch_norm": 2,

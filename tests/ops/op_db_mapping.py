@@ -91,7 +91,7 @@ METHODS = """
     __rxor__ contiguous expand_as item new_full new_ones new_zeros reshape_as t unflatten view
     view_as
 """.split()
-PROPERTIES = {"T", "H", "mH", "mT"}
+PROPERTIES = "T", "H", "mH", "mT"
 
 MAPPED = {
     **{name: Ours(name.split("/")[0], getattr(mg, name.split("/")[0]))

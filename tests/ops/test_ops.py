@@ -106,7 +106,7 @@ NO_OPS = {"creation", "methods", "random"}
 HELPERS = {"across", "align", "batch_of_one", "binary", "check_floating", "check_images",
            "check_same_dtype", "demand", "elements", "for_loss", "for_product", "free",
            "in_float32", "masked", "operator_of", "per_element", "products", "reduced", "spread",
-           "wide"}
+           "view_of", "wide"}
 
 
 def public_functions(module):
