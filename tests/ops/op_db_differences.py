@@ -75,8 +75,11 @@ REASONS = [
     }, by_value=True),
     Reason("PyTorch sums in float32 in another order", ("float32",), right_in_float64, {
         "pow": 2, "nn.functional.conv2d": 1}, by_value=True),
+    Reason("PyTorch rounds products of operands of 16 bits to 16 bits", ("float64", "float32"),
+           right_in_float64, {"addcdiv": 8, "addcmul": 8}, by_value=True),
     Reason("Python numbers alone give a Python number", ALL, numbers_only, {
-        "add": 18, "div/no_rounding_mode": 18, "mul": 18, "sub": 16, "true_divide": 18}),
+        "add": 18, "div/floor_rounding": 16, "div/no_rounding_mode": 18, "div/trunc_rounding": 16,
+        "floor_divide": 16, "mul": 18, "sub": 16, "true_divide": 18}),
     Reason("Tensor.__rsub__ with a number as self, which Python never calls", ALL, number_as_self, {
         "__rsub__": 16}),
     Reason("complex numbers are for derivatives by the complex step, and NumPy has no complex32",
