@@ -11,11 +11,11 @@ from minigrad.hints import module_getattr
 from minigrad.ops import (adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, batch_norm,
                           binary_cross_entropy_with_logits, conv2d, conv_transpose2d,
                           cross_entropy, dropout, dropout2d, leaky_relu, linear, log_softmax,
-                          max_pool2d, mse_loss, nll_loss, pad, relu, sigmoid, softmax, softplus,
-                          tanh)
+                          max_pool2d, mse_loss, nll_loss, one_hot, pad, relu, sigmoid, softmax,
+                          softplus, tanh)
 
 __all__ = ["adaptive_avg_pool2d", "adaptive_max_pool2d", "avg_pool2d", "batch_norm",
            "binary_cross_entropy_with_logits", "conv2d", "conv_transpose2d", "cross_entropy",
            "dropout", "dropout2d", "leaky_relu", "linear", "log_softmax", "max_pool2d", "mse_loss",
-           "nll_loss", "pad", "relu", "sigmoid", "softmax", "softplus", "tanh"]
+           "nll_loss", "one_hot", "pad", "relu", "sigmoid", "softmax", "softplus", "tanh"]
 __getattr__ = module_getattr(__name__)

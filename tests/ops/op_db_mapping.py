@@ -67,7 +67,7 @@ ARRAYS = """
 FUNCTIONAL = """
     adaptive_avg_pool2d adaptive_max_pool2d avg_pool2d binary_cross_entropy_with_logits conv2d
     conv_transpose2d cross_entropy dropout dropout2d leaky_relu linear max_pool2d mse_loss nll_loss
-    pad/circular pad/constant pad/reflect pad/replicate pad/replicate_negative relu softplus
+    one_hot pad/circular pad/constant pad/reflect pad/replicate pad/replicate_negative relu softplus
 """.split()
 
 METHODS = """
@@ -96,7 +96,7 @@ MAPPED = {
 }
 
 # How many samples there are, in all dtypes.
-SAMPLES = 54460
+SAMPLES = 85304
 
 # Public names that no entry above reaches.
 NO_ENTRY = {"getitem": "compared as Tensor.__getitem__"}
@@ -105,7 +105,8 @@ NO_ENTRY = {"getitem": "compared as Tensor.__getitem__"}
 METHODS_NOT_COMPARED = set("""
     __array__ __bool__ __copy__ __float__ __index__ __int__ __len__ __iter__ __setitem__ _parts
     backward copy_ version_counter detach numel numpy register_hook __rlshift__ __rrshift__ __iadd__
-    __iand__ __ilshift__ __imul__ __ior__ __ipow__ __irshift__ __isub__ __itruediv__ __ixor__
+    __iand__ __ifloordiv__ __ilshift__ __imod__ __imul__ __ior__ __ipow__ __irshift__ __isub__
+    __itruediv__ __ixor__ __rfloordiv__
 """.split())
 
 # Entries all of whose samples are of a form that is not offered.
@@ -114,5 +115,6 @@ NOTHING_COMPARED = {"log_softmax/with_dtype", "nn.functional.upsample_nearest",
 
 # Entries of a name of ours all of whose samples use what is not offered.
 VARIANTS_NOT_OFFERED = {
+    "norm/nuc": "singular values",
     "nn.functional.batch_norm/without_cudnn": "the samples of nn.functional.batch_norm, for a GPU",
 }

@@ -30,6 +30,7 @@ CALLS = {
     "softplus": ([X], {}),
     "sigmoid": ([X], {}),
     "tanh": ([X], {}),
+    "one_hot": ([TARGET, 5], {}),
     "linear": ([X, RNG.normal(size=(4, 5)), RNG.normal(size=4)], {}),
     "conv2d": ([IMAGES, FILTERS, RNG.normal(size=4), 2, 1, 1, 1], {}),
     "conv_transpose2d": ([IMAGES, RNG.normal(size=(3, 2, 3, 3)), RNG.normal(size=2), 2, 1, 1, 1, 2],
