@@ -12,8 +12,8 @@ from minigrad.hints import module_getattr
 from minigrad.ops import (adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, batch_norm,
                           binary_cross_entropy_with_logits, conv2d, conv_transpose2d,
                           cross_entropy, dropout, dropout2d, leaky_relu, linear, log_softmax,
-                          max_pool2d, mse_loss, nll_loss, pad, relu, sigmoid, softmax, softplus,
-                          tanh)
+                          max_pool2d, mse_loss, nll_loss, one_hot, pad, relu, sigmoid, softmax,
+                          softplus, tanh)
 from minigrad.ops import (binary_cross_entropy, cosine_embedding_loss, cosine_similarity,
                           gaussian_nll_loss, hinge_embedding_loss, huber_loss, kl_div, l1_loss,
                           margin_ranking_loss, pairwise_distance, poisson_nll_loss, smooth_l1_loss,
@@ -31,7 +31,7 @@ from minigrad.ops import (group_norm, instance_norm, layer_norm, local_response_
 __all__ = ["adaptive_avg_pool2d", "adaptive_max_pool2d", "avg_pool2d", "batch_norm",
            "binary_cross_entropy_with_logits", "conv2d", "conv_transpose2d", "cross_entropy",
            "dropout", "dropout2d", "leaky_relu", "linear", "log_softmax", "max_pool2d", "mse_loss",
-           "nll_loss", "pad", "relu", "sigmoid", "softmax", "softplus", "tanh"]
+           "nll_loss", "one_hot", "pad", "relu", "sigmoid", "softmax", "softplus", "tanh"]
 __all__ += ["binary_cross_entropy", "cosine_embedding_loss", "cosine_similarity",
             "gaussian_nll_loss", "hinge_embedding_loss", "huber_loss", "kl_div", "l1_loss",
             "margin_ranking_loss", "pairwise_distance", "poisson_nll_loss", "smooth_l1_loss",

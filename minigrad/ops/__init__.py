@@ -106,8 +106,10 @@ METHODS += (acos, acosh, addbmm, addcdiv, addcmul, addmm, addmv, all, allclose, 
             triu, trunc, unbind, unique)
 
 IN_PLACE = """
-    abs add clamp clip cos div divide exp expm1 log log1p mul multiply neg pow reciprocal relu rsqrt
-    sigmoid sign sin sqrt square sub subtract tanh
+    abs add addcdiv addcmul addmm ceil clamp clamp_max clamp_min clip cos cumsum div divide erf exp
+    expm1 floor floor_divide fmod index_add index_copy index_fill lerp log log10 log1p log2
+    masked_fill masked_scatter mul multiply nan_to_num neg pow reciprocal relu remainder round rsqrt
+    scatter scatter_add sigmoid sign sin sqrt square sub subtract tan tanh tril triu trunc
 """.split()  # the names f whose methods f_ change a Tensor in place
 
 OPERATORS = {"add": add, "sub": sub, "mul": mul, "truediv": div, "floordiv": floor_divide,

@@ -134,7 +134,7 @@ class LayerNorm(Function):
         return Count(multiply=3 * n, add=2 * (n - rows) + 2 * n + rows, other=4 * rows)
 
 
-def batch_norm(x: Values, running_mean: Any, running_var: Any, weight: Any, bias: Any,
+def batch_norm(x: Values, running_mean: Any, running_var: Any, weight: Any = None, bias: Any = None,
                training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
                relu: bool = False) -> Values:
     """y = weight (x - mean) / sqrt(var + eps) + bias, channel by channel.

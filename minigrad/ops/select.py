@@ -183,7 +183,9 @@ def where(condition: Any, a: Any = None, b: Any = None) -> Any:
 
 def masked(x: Values, mask: Any) -> Values:
     """x where the mask holds, 0 elsewhere: also where x is infinite, which times 0 is NaN."""
-    return where(mask, x, 0) if isinstance(x, Tensor) else kernel.masked(x, mask)
+    if not isinstance(x, Tensor):
+        return kernel.masked(x, mask)
+    return where(mask if mask.dtype == bool else mask != 0, x, 0)  # a GPU's hold ones and zeros
 
 
 def dropout(x: Values, p: float = 0.5, training: bool = True, inplace: bool = False) -> Values:

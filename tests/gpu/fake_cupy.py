@@ -19,10 +19,11 @@ from minigrad.kernels.testing.emulator import HostModule, allocate
 from tests.gpu import fake_cublas, fake_streams
 
 UFUNCS = """
-    absolute add arctan2 bitwise_and bitwise_or bitwise_xor cos divide equal exp expm1 floor
-    floor_divide left_shift greater greater_equal isfinite isinf isnan less less_equal log log1p
-    log2 logical_and logical_not logical_or maximum minimum multiply negative not_equal power
-    remainder right_shift rint sign sin sqrt square subtract tanh true_divide trunc invert
+    absolute add arccos arccosh arcsin arcsinh arctan arctan2 arctanh bitwise_and bitwise_or
+    bitwise_xor ceil cos cosh divide equal exp exp2 expm1 floor floor_divide fmod left_shift greater
+    greater_equal isfinite isinf isnan less less_equal log log10 log1p log2 logical_and logical_not
+    logical_or logical_xor maximum minimum multiply negative not_equal power remainder right_shift
+    rint sign sin sinh sqrt square subtract tan tanh true_divide trunc invert
 """.split()
 
 # name: the parameters in CuPy's order
@@ -40,6 +41,9 @@ FUNCTIONS = {
     "ones_like": "a dtype order subok shape", "zeros_like": "a dtype order subok shape",
     "arange": "start stop step dtype", "full": "shape fill_value dtype order",
     "ones": "shape dtype order", "zeros": "shape dtype order",
+    "around": "a decimals out", "atleast_1d": None, "bincount": "x weights minlength",
+    "cumsum": "a axis dtype out", "isclose": "a b rtol atol equal_nan", "nonzero": "a",
+    "argsort": "a axis kind", "sort": "a axis kind",
     "stack": "tup axis out dtype casting", "moveaxis": "a source destination",
     "unique": "ar return_index return_inverse return_counts axis equal_nan",
 }

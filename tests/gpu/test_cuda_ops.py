@@ -9,6 +9,7 @@ import minigrad as mg
 from minigrad.backend import to_device
 from tests.gpu import fake_cupy
 from tests.gpu.cuda_devices import DEVICES, host
+from tests.ops.array_table import ARRAYS
 from tests.ops.op_checks import upstream
 from tests.ops.op_table import TABLE
 
@@ -56,11 +57,11 @@ def no_reductions_of_floats(monkeypatch):
 
 
 @pytest.mark.parametrize("xp", DEVICES, indirect=True)
-@pytest.mark.parametrize("name", sorted(TABLE.keys() - {"to: where it is"}))
+@pytest.mark.parametrize("name", [*sorted(TABLE.keys() - {"to: where it is"}), *ARRAYS])
 def test_an_op_gives_on_the_gpu_what_it_gives_on_the_cpu(xp, name):
-    op = TABLE[name]
+    op = {**TABLE, **ARRAYS}[name]
 
-    @settings(max_examples=3, phases=[Phase.generate])
+    @settings(max_examples=3 if name in TABLE else 1, phases=[Phase.generate])
     @given(st.data())
     def compare(data):
         sample = data.draw(op.samples)

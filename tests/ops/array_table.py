@@ -32,7 +32,8 @@ def as_truth(f, arrays, options):
     result = f(*arrays, **options)
     if not isinstance(result, bool):
         return result
-    return mg.Tensor(result) if isinstance(arrays[0], mg.Tensor) else np.array(result)
+    x = arrays[0]
+    return mg.Tensor(result).to(x.device) if isinstance(x, mg.Tensor) else np.array(result)
 
 
 def equation_first(f, arrays, options):
@@ -152,9 +153,9 @@ def vector_put(add):
     return f
 
 
-def filled_places(x, dim, index):
+def filled_places(x, dim, index, value):
     y = np.moveaxis(x.copy(), dim, 0)
-    y[index] = 0.5
+    y[index] = value
     return np.moveaxis(y, 0, dim)
 
 
@@ -296,10 +297,8 @@ ORDER = {
 
 INDEXED = {
     "gather": Op(with_index("twice"), lambda x, dim, index: x[place(index, dim, x.shape)]),
-    "take_along_dim": Op(with_index(), lambda x, dim, index: np.take_along_axis(x, index, dim),
-                         call=lambda f, arrays, options: f(
-                             arrays[0], options["index"], options["dim"])
-                         if f is mg.take_along_dim else f(*arrays, **options)),
+    "take_along_dim": Op(with_index(), np.take_along_axis, call=lambda f, arrays, options: f(
+        *arrays, options["index"], options["dim"])),
     "take": Op(sampled(lambda shape, rng, draw: (
         [shape], {"index": rng.integers(0, math.prod(shape), (2, 2))})),
         lambda x, index: x.reshape(-1)[index]),
@@ -313,7 +312,7 @@ INDEXED = {
     "index_add": Op(with_vector("source"), vector_put(1), call=dim_then_array),
     "index_copy": Op(with_vector("source"), vector_put(0), "smooth", dim_then_array),
     "index_fill": Op(with_vector(), filled_places, call=lambda f, arrays, options: f(
-        *arrays, **options, **({"value": 0.5} if f is mg.index_fill else {}))),
+        *arrays, **options, value=0.5)),
 }
 
 rows_and_columns = {"min_dims": 2, "max_dims": 3}

@@ -80,12 +80,6 @@ def slice_of(x, starts, ends, axes=None, steps=None):
     return x
 
 
-def split(x, split=None, axis=0, num_outputs=None):
-    unless(split is not None, "split into a number of parts")
-    ends = [0, *itertools.accumulate(numbers(split))]
-    return tuple(along(x, axis, slice(start, end)) for start, end in zip(ends, ends[1:]))
-
-
 def gather(x, indices, axis=0):
     return along(x, axis, indices)
 
@@ -94,25 +88,6 @@ def compress(x, condition, axis=None):
     if axis is None:
         return mg.flatten(x)[: condition.numel()][condition]
     return along(along(x, axis, slice(condition.numel())), axis, condition)
-
-
-def element_index(shape, indices, axis):
-    """The index of one element per element of `indices`, which says where it lies along `axis`."""
-    places = [mg.reshape(mg.Tensor(list(range(n))), [n if e == d else 1 for e in range(len(shape))])
-              for d, n in enumerate(indices.shape)]
-    places[axis] = indices
-    return tuple(places)
-
-
-def gather_elements(x, indices, axis=0):
-    return x[element_index(x.shape, indices, axis)]
-
-
-def scatter_elements(x, indices, updates, axis=0, reduction="none"):
-    unless(reduction == "none", "scattered elements that add up")
-    y = mg.clone(x)
-    y[element_index(x.shape, indices, axis)] = updates
-    return y
 
 
 def row_index(indices):

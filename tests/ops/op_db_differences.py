@@ -70,9 +70,8 @@ REASONS = [
         "log_softmax": 6, "logsumexp": 7, "mul": 22, "pow": 70,
         "sigmoid": 7, "softmax": 1, "var": 17, "var/unbiased": 2,
         "nn.functional.adaptive_avg_pool2d": 4, "nn.functional.batch_norm": 2,
-        "nn.functional.avg_pool2d": 5, "nn.functional.pad/circular": 2,
-        "nn.functional.pad/reflect": 6, "nn.functional.pad/replicate": 6,
-        "nn.functional.pad/replicate_negative": 5,
+        "nn.functional.avg_pool2d": 5, "nn.functional.pad/circular": 2, "nn.functional.pad/reflect":
+        6, "nn.functional.pad/replicate": 6, "nn.functional.pad/replicate_negative": 5,
         "nn.functional.binary_cross_entropy_with_logits": 41, "nn.functional.conv2d": 12,
         "nn.functional.conv_transpose2d": 7, "nn.functional.cross_entropy": 15,
         "nn.functional.max_pool2d": 232, "nn.functional.mse_loss": 2,
@@ -83,12 +82,18 @@ REASONS = [
         "nn.functional.huber_loss": 1, "nn.functional.kl_div": 11,
         "nn.functional.poisson_nll_loss": 92, "nn.functional.soft_margin_loss": 5,
         "nn.functional.triplet_margin_loss": 13,
+        "acos": 11, "acosh": 18,
+        "addbmm": 12, "addcdiv": 35, "addcmul": 40, "asin": 13, "asinh": 7, "atan": 8, "atan2": 69,
+        "atanh": 25, "cumprod": 14, "erf": 20, "exp2": 10, "fmod": 29, "lerp": 12, "norm": 14,
+        "remainder": 15, "std": 10, "std_mean": 20, "tan": 12, "var_mean": 15, "__rmod__": 12,
     }, by_value=True),
     Reason("PyTorch sums in float32 in another order", ("float32",), right_in_float64, {
         "pow": 2, "nn.functional.conv2d": 1}, by_value=True),
+    Reason("PyTorch rounds products of operands of 16 bits to 16 bits", ("float64", "float32"),
+           right_in_float64, {"addcdiv": 8, "addcmul": 8}, by_value=True),
     Reason("Python numbers alone give a Python number", ALL, numbers_only, {
-        "add": 18, "div/no_rounding_mode": 18, "div/floor_rounding": 16,
-        "div/trunc_rounding": 16, "mul": 18, "sub": 16, "true_divide": 18}),
+        "add": 18, "div/floor_rounding": 16, "div/no_rounding_mode": 18, "div/trunc_rounding": 16,
+        "floor_divide": 16, "mul": 18, "sub": 16, "true_divide": 18}),
     Reason("Tensor.__rsub__ with a number as self, which Python never calls", ALL, number_as_self, {
         "__rsub__": 16}),
     Reason("the gradient of a term that counts nothing is NaN in PyTorch", ("bfloat16",),

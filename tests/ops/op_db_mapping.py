@@ -80,7 +80,8 @@ FUNCTIONAL = """
     softmin/with_dtype softshrink softsign tanhshrink threshold unfold
     adaptive_avg_pool2d adaptive_max_pool2d avg_pool2d binary_cross_entropy_with_logits conv2d
     conv_transpose2d cross_entropy dropout dropout2d leaky_relu linear max_pool2d mse_loss nll_loss
-    pad/circular pad/constant pad/reflect pad/replicate pad/replicate_negative relu softplus
+    one_hot pad/circular pad/constant pad/reflect pad/replicate pad/replicate_negative relu
+    softplus
     binary_cross_entropy cosine_embedding_loss cosine_similarity gaussian_nll_loss
     hinge_embedding_loss huber_loss kl_div l1_loss margin_ranking_loss pairwise_distance
     poisson_nll_loss smooth_l1_loss soft_margin_loss triplet_margin_loss
@@ -116,7 +117,7 @@ MAPPED = {
 }
 
 # How many samples there are, in all dtypes.
-SAMPLES = 59256
+SAMPLES = 85304
 
 # Public names that no entry above reaches.
 NO_ENTRY = {"getitem": "compared as Tensor.__getitem__"}
@@ -133,6 +134,7 @@ METHODS_NOT_COMPARED = set("""
     nelement new_empty new_tensor normal_ pow_ reciprocal_ relu_ requires_grad_ retain_grad rsqrt_
     short sigmoid_ sign_ sin_ size sqrt_ square_ squeeze_ stride sub_ subtract_ t_ tanh_ tolist
     transpose_ type type_as uniform_ unsqueeze_ zero_
+    __ifloordiv__ __imod__ __rfloordiv__
 """.split())
 
 # Entries all of whose samples are of a form that is not offered.
@@ -141,5 +143,6 @@ NOTHING_COMPARED = {"log_softmax/with_dtype", "nn.functional.upsample_nearest",
 
 # Entries of a name of ours all of whose samples use what is not offered.
 VARIANTS_NOT_OFFERED = {
+    "norm/nuc": "singular values",
     "nn.functional.batch_norm/without_cudnn": "the samples of nn.functional.batch_norm, for a GPU",
 }

@@ -44,6 +44,9 @@ FORMS = [
     Form("16-bit running statistics in training", lambda case: case.options.get("training")
          and case.dtype in ("float16", "bfloat16"), images(batch_norm=8)),
     Form("memory_format", option("memory_format"), {"clone": 306, **dict.fromkeys(NUMBERS, 54)}),
+    Form("scattered values that are added or multiplied", option("reduce"), {"scatter": 45}),
+    Form("complex numbers that require gradients", lambda case: any(
+        getattr(x, "is_complex", bool)() for x in case.arguments), {"addcdiv": 44}),
     Form("dtype, that of the result", option("dtype"), {
         "softmax/with_dtype": 63, "log_softmax/with_dtype": 63}),
 ]

@@ -56,6 +56,7 @@ CALLS = {
     "group_norm": ([IMAGES, 3, *STATISTICS[:2], 0.5], {}),
     "instance_norm": ([IMAGES, *STATISTICS, False, 0.1, 0.5], {}),
     "local_response_norm": ([IMAGES, 2, 0.1, 0.5, 2.0], {}), "normalize": ([X, 3.0, 0, 0.1], {}),
+    "one_hot": ([TARGET, 5], {}),
     "linear": ([X, RNG.normal(size=(4, 5)), RNG.normal(size=4)], {}),
     "conv2d": ([IMAGES, FILTERS, RNG.normal(size=4), 2, 1, 1, 1], {}),
     "conv_transpose2d": ([IMAGES, RNG.normal(size=(3, 2, 3, 3)), RNG.normal(size=2), 2, 1, 1, 1, 2],

@@ -12,12 +12,17 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from tests.ops import onnx_moves, onnx_operators
+from tests.engine.halves import EPS
+from tests.ops import onnx_arrays, onnx_moves, onnx_operators
 from tests.ops.onnx_left import LEFT, MAPPED
 from tests.ops.onnx_operators import OPERATORS
 
 VERSION = "1.23.2"
-COUNTS = {"run": 840, "left": 289, "not mapped": 755}
+COUNTS = {"run": 1104, "left": 242, "not mapped": 538}
+# The softmax of 16-bit numbers is rounded once by us, and after each step by ONNX: one unit apart.
+ROUNDED_ELSEWHERE = {f"test_attention_{name}_expanded" for name in [
+    "4d_causal_bf16", "4d_causal_fp16", "4d_padded_kv_bf16", "4d_causal_padded_kv_bf16",
+    "4d_attn_mask_causal_bf16", "3d_causal_bf16"]}
 RTOL, ATOL = 1e-3, 1e-7  # those of onnx.backend.test.runner
 
 
@@ -43,17 +48,18 @@ def outcome(case):
             with np.errstate(all="ignore"):  # ln 0 is asked for
                 outputs = run(case.model.graph, inputs)
             for mine, theirs in zip(outputs, expected, strict=True):
-                assert_same(mine.numpy(), array(theirs))
+                assert_same(mine.numpy(), array(theirs), case.name in ROUNDED_ELSEWHERE)
     except Exception as error:  # which one it may be is for the tests below to say
         return error
     return None
 
 
-def assert_same(mine, theirs):
+def assert_same(mine, theirs, rounded_elsewhere=False):
     assert mine.dtype == theirs.dtype and mine.shape == theirs.shape
+    atol = EPS[mine.dtype.name] if rounded_elsewhere else ATOL
     if mine.dtype.char in "eE":  # ml_dtypes' bfloat16 as well
         mine, theirs = mine.astype(np.float32), theirs.astype(np.float32)
-    np.testing.assert_allclose(mine, theirs, RTOL, ATOL)
+    np.testing.assert_allclose(mine, theirs, RTOL, atol)
 
 
 def test_no_value_is_wrong(outcomes):
@@ -94,13 +100,14 @@ def test_the_interpreter_notices_a_wrong_operator(cases, monkeypatch):
     assert isinstance(outcome(case), AssertionError)
 
 
-@pytest.mark.parametrize("adapter", [onnx_operators, onnx_moves])
+@pytest.mark.parametrize("adapter", [onnx_arrays, onnx_moves, onnx_operators])
 def test_the_adapter_computes_nothing(adapter):
     """It imports no NumPy and has no arithmetic operator; a sign before a number is part of it."""
     nodes = list(ast.walk(ast.parse(inspect.getsource(adapter))))
     imported = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
     imported |= {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
-    assert imported <= {"functools", "itertools", "math", "minigrad", "tests.ops.onnx_moves"}
+    assert imported <= {"functools", "itertools", "math", "minigrad", "tests.ops.onnx_arrays",
+                        "tests.ops.onnx_moves"}
     assert not [ast.unparse(node) for node in nodes if isinstance(node, (ast.BinOp, ast.AugAssign))]
     assert all(isinstance(node.operand, (ast.Constant, ast.Attribute))
                for node in nodes if isinstance(node, ast.UnaryOp)

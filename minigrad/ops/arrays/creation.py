@@ -205,6 +205,11 @@ def is_tensor(x: Any) -> bool:
     return isinstance(x, Tensor)
 
 
+def numel(x: Tensor) -> int:
+    """Number of elements."""
+    return x.numel()
+
+
 def is_floating_point(x: Tensor) -> bool:
     """Whether the Tensor holds floating-point numbers: neither integers, booleans nor complex."""
     return kind(x.dtype) == "f"

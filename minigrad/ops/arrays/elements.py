@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.backend import Array
-from minigrad.dtypes import has_integers
+from minigrad.dtypes import has_integers, result_type
 from minigrad.engine import Operand, Tensor, Values, data_of
 from minigrad.function import Function
 from minigrad.kernels.elementwise import cpu as kernel
@@ -16,7 +16,7 @@ from minigrad.ops.compare import isnan
 from minigrad.ops.cost import per_element
 from minigrad.ops.operands import binary, demand, in_float32
 from minigrad.ops.select import clip, where
-from minigrad.ops.shape import clone
+from minigrad.ops.shape import cast, clone
 
 
 class Erf(Function):
@@ -129,7 +129,7 @@ def round(x: Values, *, decimals: int = 0) -> Values:
     Raises RuntimeError for decimals of integers.
     """
     demand(not decimals or not has_integers(x), f"round: {x.dtype} has no decimals")
-    return Step(np.round, decimals=decimals)(x)
+    return Step(np.around, decimals=decimals)(x)
 
 
 def tan(x: Values) -> Values:
@@ -252,14 +252,14 @@ def lerp(start: Values, end: Values, weight: Any) -> Values:
 @in_float32()
 def addcmul(x: Values, a: Values, b: Values, *, value: float = 1) -> Values:
     """x + value a b, element by element."""
-    return x + mul(value, a) * b
+    return x + mul(value, cast(a, result_type(x, a, b))) * b
 
 
 @in_float32()
 def addcdiv(x: Values, a: Values, b: Values, *, value: float = 1) -> Values:
     """x + value a / b, element by element. Raises RuntimeError if a and b are integers."""
     demand(not (has_integers(a) and has_integers(b)), "addcdiv: not for a and b of integers")
-    return x + mul(value, a) / b
+    return x + mul(value, cast(a, result_type(x, a, b))) / b
 
 
 def nan_to_num(x: Values, nan: float = 0.0, posinf: float | None = None,

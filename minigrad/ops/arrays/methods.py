@@ -13,7 +13,9 @@ from minigrad.arguments import ArgumentError, DtypeError
 from minigrad.dtypes import kind, number_type
 from minigrad.engine import Tensor, wrap
 from minigrad.ops.arrays import creation, random
+from minigrad.ops.arrays.moves import movedim
 from minigrad.ops.in_place import operator_of, view_of
+from minigrad.ops.operands import demand
 from minigrad.ops.select import where
 from minigrad.ops.shape import (_axis, cast, expand, getitem, reshape, squeeze, to, transpose,
                                 unsqueeze)
@@ -49,6 +51,19 @@ def unflatten(x: Tensor, dim: int, sizes: Any) -> Tensor:
     """x with the axis `dim` split into several. Raises ArgumentError if the sizes do not fit."""
     dim = _axis("unflatten", dim, x.ndim)
     return reshape(x, *x.shape[:dim], *sizes, *x.shape[dim + 1:])
+
+
+def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
+    """All parts of `size` along an axis, `step` apart, with their elements along a new last axis.
+
+    Unlike PyTorch's, it copies.
+    """
+    d = _axis("unfold", dimension, x.ndim)
+    demand(0 < step and 0 <= size <= x.shape[d], f"unfold: parts of {size} elements, {step} apart, "
+           f"do not fit into an axis of {x.shape[d]}")
+    starts = np.arange(0, x.shape[d] - size + 1, step)
+    parts = getitem(x, (slice(None),) * d + (starts[:, None] + np.arange(size),))
+    return movedim(parts, d + 1, -1)
 
 
 def matrix_transpose(name: str, ranks: range, x: Tensor) -> Tensor:
@@ -160,7 +175,7 @@ def _new(f: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 ATTRIBUTES: dict[str, Any] = {
-    **{f.__name__: f for f in (size, stride, view, contiguous, unflatten, tolist, requires_grad_,
+    **{f.__name__: f for f in (size, stride, view, contiguous, unflatten, unfold, tolist, requires_grad_,
                                detach_, retain_grad, normal_, uniform_, bernoulli_, t)},
     **{name: lambda x, dtype=dtype: cast(x, dtype) for name, dtype in {
         "float": "float32", "double": "float64", "half": "float16", "bfloat16": "bfloat16",
