@@ -9,6 +9,7 @@ from minigrad import Tensor, nn
 from tests.nn.test_module_tree import Counts, Tied, names
 from tests.one_line import one_line
 
+
 # ---- parts by name -------------------------------------------------------------------------------
 
 def test_modules_are_visited_from_the_inside():
