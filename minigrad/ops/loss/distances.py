@@ -10,7 +10,7 @@ from minigrad.engine import Values
 from minigrad.ops.arithmetic import abs, pow, sqrt
 from minigrad.ops.loss.elements import _at_least, _reduce
 from minigrad.ops.operands import in_float32
-from minigrad.ops.reduce import amax, sum
+from minigrad.ops.reduce import amax, amin, sum
 from minigrad.ops.select import clip, minimum, where
 from minigrad.ops.shape import expand
 
@@ -29,7 +29,7 @@ def pairwise_distance(x1: Values, x2: Values, p: float = 2.0, eps: float = 1e-6,
                       keepdim: bool = False) -> Values:
     """(sum |x1 - x2 + eps|^p)^{1/p} over the last axis. The shapes broadcast.
 
-    Raises ValueError unless p is positive.
+    Raises ValueError for p = 0.
     """
     return _norm(x1 - x2 + plain(eps), plain(p), -1, keepdim)
 
@@ -86,11 +86,11 @@ def _check_axes(name: str, *inputs: Any) -> None:
 
 
 def _norm(x: Values, p: float, dim: int, keepdim: bool) -> Values:
-    """The p-norm over an axis; its gradient is 0 where it is 0. ValueError unless p > 0."""
-    if not p > 0:
-        raise ValueError(f"pairwise_distance: p must be positive, got {p}")
-    if p == math.inf:
-        return amax(abs(x), dim, keepdim)
+    """The p-norm over an axis; its gradient is 0 where it is 0. Raises ValueError for p = 0."""
+    if not p:
+        raise ValueError("pairwise_distance: p must not be 0")
+    if math.isinf(p):
+        return (amax if p > 0 else amin)(abs(x), dim, keepdim)
     total = sum(x * x if p == 2 else pow(abs(x), p), dim, keepdim)
     some = where(total == 0, 1, total)
     return where(total == 0, 0, sqrt(some) if p == 2 else pow(some, 1 / p))
