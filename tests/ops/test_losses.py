@@ -104,7 +104,11 @@ def test_squares_and_reductions():
     (lambda x: mg.gaussian_nll_loss(x, x, -1.0), ValueError, ["var has negative"]),
     (lambda x: mg.gaussian_nll_loss(x, x, x[0, :2] * 0), ValueError, ["var", "(2,)", "(3, 3)"]),
     (lambda x: mg.triplet_margin_loss(x, x, x, 0), ValueError, ["margin", "0"]),
-    (lambda x: mg.cosine_embedding_loss(x, x, x), ValueError, ["cosine_embedding_loss", "(3, 3)"]),
+    (lambda x: mg.cosine_embedding_loss(x, x, x), RuntimeError, ["cosine_embedding", "(3, 3)"]),
+    (lambda x: mg.binary_cross_entropy(x * 0, x), RuntimeError, ["target", "between 0 and 1"]),
+    (lambda x: mg.margin_ranking_loss(x, x[0], x), RuntimeError, ["(3, 3), (3,), (3, 3)"]),
+    (lambda x: mg.triplet_margin_loss(x, x[0], x), RuntimeError, ["(3, 3), (3,), (3, 3)"]),
+    (lambda x: mg.pairwise_distance(x, x, 0), ValueError, ["p must not be 0"]),
     (lambda x: mg.binary_cross_entropy_with_logits(x, x[:1]), ValueError, ["(3, 3)", "(1, 3)"])])
 def test_what_does_not_fit_is_named(act, error, words):
     with one_line(error, *words):

@@ -10,7 +10,7 @@ from minigrad.engine import Values
 from minigrad.ops.arithmetic import abs, pow, sqrt
 from minigrad.ops.loss.elements import _at_least, _reduce
 from minigrad.ops.operands import in_float32
-from minigrad.ops.reduce import amax, sum
+from minigrad.ops.reduce import amax, amin, sum
 from minigrad.ops.select import clip, minimum, where
 from minigrad.ops.shape import expand
 
@@ -27,20 +27,24 @@ def cosine_similarity(x1: Values, x2: Values, dim: int = 1, eps: float = 1e-8) -
 @in_float32()
 def pairwise_distance(x1: Values, x2: Values, p: float = 2.0, eps: float = 1e-6,
                       keepdim: bool = False) -> Values:
-    """(sum |x1 - x2 + eps|^p)^{1/p} over the last axis. The shapes broadcast."""
+    """(sum |x1 - x2 + eps|^p)^{1/p} over the last axis. The shapes broadcast.
+
+    Raises ValueError for p = 0.
+    """
     return _norm(x1 - x2 + plain(eps), plain(p), -1, keepdim)
 
 
 @in_float32(loss=True)
-def cosine_embedding_loss(input1: Values, input2: Values, target: Any,
-                          margin: float = 0.0, reduction: str = "mean") -> Values:
+def cosine_embedding_loss(input1: Values, input2: Values, target: Any, margin: float = 0.0,
+                          reduction: str = "mean") -> Values:
     """1 - c where the target is 1, max(0, c - margin) where it is -1, c the cosine of both inputs.
 
-    input1, input2 (N, D), target (N); or (D) and one number. Raises ValueError for other shapes.
+    input1, input2 (N, D), target (N) or (1); or (D) and one number without axes. Raises
+    RuntimeError for other numbers of axes.
     """
     if input1.ndim != input2.ndim or input1.ndim != target.ndim + 1 or target.ndim > 1:
-        raise ValueError(f"cosine_embedding_loss: inputs {input1.shape} and {input2.shape} need a "
-                         f"target with one axis less, and at most one, not {target.shape}")
+        raise RuntimeError(f"cosine_embedding_loss: inputs {input1.shape} and {input2.shape} need "
+                           f"a target with one axis less, and at most one, not {target.shape}")
     squares = [sum(x * x, -1) + 1e-12 for x in (input1, input2)]    # torch's number
     c = sum(input1 * input2, -1) / sqrt(squares[0] * squares[1])
     return _reduce(where(target == 1, 1 - c, 0)
@@ -50,7 +54,11 @@ def cosine_embedding_loss(input1: Values, input2: Values, target: Any,
 @in_float32(loss=True)
 def margin_ranking_loss(input1: Values, input2: Values, target: Any, margin: float = 0.0,
                         reduction: str = "mean") -> Values:
-    """max(0, -t (x1 - x2) + margin): x1 should be larger where t is 1, smaller where it is -1."""
+    """max(0, -t (x1 - x2) + margin): x1 should be larger where t is 1, smaller where it is -1.
+
+    Raises RuntimeError for different numbers of axes.
+    """
+    _check_axes("margin_ranking_loss", input1, input2, target)
     return _reduce(clip(-target * (input1 - input2) + plain(margin), min=0), reduction)
 
 
@@ -60,7 +68,8 @@ def triplet_margin_loss(anchor: Values, positive: Values, negative: Values, marg
                         reduction: str = "mean") -> Values:
     """max(0, d(a, p) - d(a, n) + margin), d the `pairwise_distance`; swap: d(p, n) in the place of
     d(a, n) where it is smaller (Balntas et al., BMVC 2016). Raises ValueError for a margin that is
-    not positive."""
+    not positive, RuntimeError for different numbers of axes."""
+    _check_axes("triplet_margin_loss", anchor, positive, negative)
     if not margin > 0:
         raise ValueError(f"triplet_margin_loss: margin must be positive, got {margin}")
     far = pairwise_distance(anchor, negative, p, eps)
@@ -70,10 +79,18 @@ def triplet_margin_loss(anchor: Values, positive: Values, negative: Values, marg
                    reduction)
 
 
+def _check_axes(name: str, *inputs: Any) -> None:
+    if len({x.ndim for x in inputs}) > 1:
+        raise RuntimeError(f"{name}: the inputs have different numbers of axes: "
+                           + ", ".join(str(x.shape) for x in inputs))
+
+
 def _norm(x: Values, p: float, dim: int, keepdim: bool) -> Values:
-    """The p-norm over an axis; its gradient is 0 where it is 0."""
-    if p == math.inf:
-        return amax(abs(x), dim, keepdim)
+    """The p-norm over an axis; its gradient is 0 where it is 0. Raises ValueError for p = 0."""
+    if not p:
+        raise ValueError("pairwise_distance: p must not be 0")
+    if math.isinf(p):
+        return (amax if p > 0 else amin)(abs(x), dim, keepdim)
     total = sum(x * x if p == 2 else pow(abs(x), p), dim, keepdim)
     some = where(total == 0, 1, total)
     return where(total == 0, 0, sqrt(some) if p == 2 else pow(some, 1 / p))

@@ -107,12 +107,14 @@ def binary_cross_entropy(input: Values, target: Any, weight: Any = None,
     """w (-t ln x - (1 - t) ln(1 - x)) for probabilities x, each logarithm at least -100.
 
     weight broadcasts to their shape. Raises ValueError for shapes that do not fit, RuntimeError for
-    an x outside [0, 1]. On the outputs of a network binary_cross_entropy_with_logits is more exact.
+    an x or t outside [0, 1]. Of the outputs of a network binary_cross_entropy_with_logits is the
+    more exact loss.
     """
-    target, x = _target("binary_cross_entropy", target, input), _array(input)
-    _check_weight("binary_cross_entropy", "weight", weight, x)
-    if not bool(((x >= 0) & (x <= 1)).all()):
-        raise RuntimeError("binary_cross_entropy: the input must lie between 0 and 1")
+    target = _target("binary_cross_entropy", target, input)
+    _check_weight("binary_cross_entropy", "weight", weight, input)
+    for what, x in {"input": _array(input), "target": _array(target)}.items():
+        if not bool(((x >= 0) & (x <= 1)).all()):
+            raise RuntimeError(f"binary_cross_entropy: the {what} must lie between 0 and 1")
     loss = BinaryCrossEntropy()(input, target)
     return _reduce(loss if weight is None else loss * _like(weight, input), reduction)
 
@@ -157,7 +159,7 @@ def kl_div(input: Values, target: Any, reduction: str = "mean",
     the size of the first axis; "mean" divides by the number of elements, as in torch.
     """
     loss = exp(target) * (target - input) if log_target else (
-        target * (log(where(target == 0, 1, target)) - input))
+        target * log(where(target == 0, 1, target)) - target * input)
     if reduction == "batchmean":
         return sum(loss) / input.shape[0] if input.ndim else loss
     return _reduce(loss, reduction)
