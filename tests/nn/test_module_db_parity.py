@@ -93,7 +93,8 @@ def close(mine, theirs, name=""):
     mine = mine.detach()
     mine = (torch.from_numpy(mine.to("float32").numpy()).bfloat16() if mine.dtype == "bfloat16"
             else torch.from_numpy(mine.numpy()))
-    tolerance = ALONG.get(name, {}) if mine.dtype == torch.float32 else TOLERANCE.get(mine.dtype, {})
+    tolerance = (ALONG.get(name, {}) if mine.dtype == torch.float32
+                 else TOLERANCE.get(mine.dtype, {}))
     torch.testing.assert_close(mine, theirs.detach().to(mine.dtype), equal_nan=True, **tolerance)
 
 
