@@ -29,6 +29,11 @@ def sizes(given):
     return given[0] if given and not isinstance(given[0], int) else given
 
 
+def embedding(weight, x, **options):
+    """The samples have the weight first."""
+    return F.embedding(x, weight, **options)
+
+
 def instance_norm(x, running_mean=None, running_var=None, *args, **options):
     mean, var = (None if v is None else v.data for v in (running_mean, running_var))
     return F.instance_norm(x, mean, var, *args, **options)
@@ -71,8 +76,8 @@ ARRAYS = """
 """.split()
 
 FUNCTIONAL = """
-    adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout avg_pool1d celu channel_shuffle conv1d
-    conv_transpose1d dropout3d elu embedding gelu glu group_norm hardshrink hardsigmoid
+    adaptive_avg_pool1d adaptive_max_pool1d avg_pool1d celu channel_shuffle conv1d
+    conv_transpose1d elu gelu glu group_norm hardshrink hardsigmoid
     hardswish hardtanh instance_norm interpolate/area interpolate/bicubic interpolate/bilinear
     interpolate/linear interpolate/nearest interpolate/nearest-exact interpolate/trilinear
     layer_norm local_response_norm logsigmoid max_pool1d mish normalize pixel_shuffle
@@ -108,6 +113,7 @@ MAPPED = {
     "einsum": Ours("einsum", lambda operands, equation: mg.einsum(equation, operands)),
     "constant_pad_nd": Ours("pad", lambda x, pad, value=0: mg.pad(x, pad, value=value)),
     "nn.functional.batch_norm": Ours("nn.functional.batch_norm", batch_norm),
+    "nn.functional.embedding": Ours("nn.functional.embedding", embedding),
     "nn.functional.instance_norm": Ours("nn.functional.instance_norm", instance_norm),
     "nn.functional.upsample_nearest": Ours("upsample_nearest2d", mg.upsample_nearest2d),
     "rsub": Ours("sub", lambda x, other, **options: mg.sub(other, x, **options)),
@@ -120,7 +126,10 @@ MAPPED = {
 SAMPLES = 85304
 
 # Public names that no entry above reaches.
-NO_ENTRY = {"getitem": "compared as Tensor.__getitem__"}
+NO_ENTRY = {"getitem": "compared as Tensor.__getitem__",
+            **{f"nn.functional.{name}": "random" for name in (
+                "alpha_dropout", "dropout1d", "dropout3d")},
+            "nn.functional.fold": "PyTorch has no samples"}
 
 # What else a Tensor has: what is no op, and operators that have no entry or are those above; and
 # methods that tests/engine/test_torch_lines_parity.py compares.
@@ -138,11 +147,11 @@ METHODS_NOT_COMPARED = set("""
 """.split())
 
 # Entries all of whose samples are of a form that is not offered.
-NOTHING_COMPARED = {"log_softmax/with_dtype", "nn.functional.upsample_nearest",
-                    "softmax/with_dtype"}
+NOTHING_COMPARED = {"nn.functional.upsample_nearest"}
 
 # Entries of a name of ours all of whose samples use what is not offered.
 VARIANTS_NOT_OFFERED = {
+    "nn.functional.silu/complex": "complex numbers",
     "norm/nuc": "singular values",
     "nn.functional.batch_norm/without_cudnn": "the samples of nn.functional.batch_norm, for a GPU",
 }

@@ -75,6 +75,7 @@ MARKED = {"addcmul", "clamp", "where"}
 
 # Samples that all use an option that is not offered are compared without it.
 EDITED = {"to": _without_layout,
+          "nn.functional.adaptive_max_pool1d": _without_indices,
           "nn.functional.adaptive_max_pool2d": _without_indices}
 
 

@@ -175,7 +175,8 @@ def _new(f: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 ATTRIBUTES: dict[str, Any] = {
-    **{f.__name__: f for f in (size, stride, view, contiguous, unflatten, unfold, tolist, requires_grad_,
+    **{f.__name__: f for f in (size, stride, view, contiguous, unflatten, unfold, tolist,
+                               requires_grad_,
                                detach_, retain_grad, normal_, uniform_, bernoulli_, t)},
     **{name: lambda x, dtype=dtype: cast(x, dtype) for name, dtype in {
         "float": "float32", "double": "float64", "half": "float16", "bfloat16": "bfloat16",

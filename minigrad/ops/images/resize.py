@@ -58,9 +58,13 @@ def interpolate(x: Values, size: Any = None, scale_factor: Any = None, mode: str
              for n, m, s in zip(old, new, given)]
     if smooth:
         return _smooth(x, new, steps, bool(align_corners), mode == "bicubic")
-    shift = 0.5 if mode == "nearest-exact" else 0
+    return _nearest(x, new, steps, 0.5 if mode == "nearest-exact" else 0.0)
+
+
+@in_float32()  # in which the gradients of a pixel's copies are added
+def _nearest(x: Values, new: tuple, steps: list, shift: float) -> Values:
     index: list[Any] = [slice(None), slice(None)]
-    for n, m, step in zip(old, new, steps):
+    for n, m, step in zip(x.shape[2:], new, steps):
         places = (np.arange(m, dtype=np.float32) + np.float32(shift)) * np.float32(step)
         index.append(places.astype(int).clip(0, n - 1))
         x = getitem(x, tuple(index))
