@@ -31,8 +31,10 @@ _PLAIN = int, float, str
 _PUBLISHED, _TRIAL = 64, 16     # widths of ResNets: the usual one, and one that costs little
 _LAYERS = {name: kind for name in nn.__all__ if inspect.isclass(kind := getattr(nn, name))
            and issubclass(kind, nn.Module) and kind not in (nn.Module, nn.Sequential)
-           and not name.endswith(("Loss", "List", "Dict"))}
-_SIZES = "in_features", "out_features", "in_channels", "out_channels", "num_features"
+           and not name.endswith(("Loss", "List", "Dict", "Attention"))
+           and not name.startswith("Transformer")}
+_SIZES = ("in_features", "out_features", "in_channels", "out_channels", "num_features",
+          "num_channels", "num_parameters", "num_embeddings", "embedding_dim")
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {}
 _Builder = TypeVar("_Builder", bound=Callable[..., nn.Module])
 
@@ -239,6 +241,11 @@ def _numbers(arguments: Mapping[str, Any]) -> int:
     if "in_channels" in arguments:
         kernel, groups = arguments["kernel_size"], arguments.get("groups", 1)
         sizes += kernel if isinstance(kernel, tuple) else [kernel, kernel]
+    if "hidden_size" in arguments:  # at most four gates, both ways, on what the layer before gave
+        h, layers = arguments["hidden_size"], arguments.get("num_layers", 1)
+        sizes += [h, layers, 8 * (arguments["input_size"] + 3 * h)]
+    shape = arguments.get("normalized_shape", ())
+    sizes += shape if isinstance(shape, tuple) else [shape]
     if not all(type(size) is int and size > 0 for size in (*sizes, groups)):
         raise TypeError("its sizes must be positive integers")
     return math.prod(sizes) // groups

@@ -9,7 +9,8 @@ from minigrad.nn.activation import (CELU, ELU, GELU, GLU, SELU, Hardshrink, Hard
 from minigrad.nn.containers import (ModuleDict, ModuleList, ParameterDict, ParameterList,
                                     Sequential)
 from minigrad.nn.fuse import batch_norm_relu
-from minigrad.nn.layers import Dropout, Dropout2d, Flatten, Identity, Linear
+from minigrad.nn.layers import (AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, Flatten,
+                                Identity, Linear, Unflatten)
 from minigrad.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss, NLLLoss
 from minigrad.nn.module import Module, Parameter
 from minigrad.nn.norm import (BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm1d, InstanceNorm2d,
@@ -22,6 +23,12 @@ from minigrad.nn.sequence.transformer import (Transformer, TransformerDecoder,
                                               TransformerEncoderLayer)
 from minigrad.nn.spatial import (AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, Conv2d,
                                  ConvTranspose2d, MaxPool2d, UpsamplingNearest2d)
+from minigrad.nn.spatial import (AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, ChannelShuffle,
+                                 CircularPad1d, CircularPad2d, ConstantPad1d, ConstantPad2d, Conv1d,
+                                 ConvTranspose1d, Fold, MaxPool1d, PixelShuffle, PixelUnshuffle,
+                                 ReflectionPad1d, ReflectionPad2d, ReplicationPad1d,
+                                 ReplicationPad2d, Unfold, Upsample, UpsamplingBilinear2d,
+                                 ZeroPad1d, ZeroPad2d)
 
 __all__ = ["CELU", "ELU", "GELU", "GLU", "SELU", "Hardshrink", "Hardsigmoid", "Hardswish",
            "Hardtanh", "LogSigmoid", "LogSoftmax", "Mish", "PReLU", "ReLU6", "SiLU", "Softmax",
@@ -29,6 +36,12 @@ __all__ = ["CELU", "ELU", "GELU", "GLU", "SELU", "Hardshrink", "Hardsigmoid", "H
            "GroupNorm", "InstanceNorm1d", "InstanceNorm2d", "LayerNorm", "LocalResponseNorm",
            "RMSNorm", "Embedding", "MultiheadAttention", "Transformer", "TransformerDecoder",
            "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer",
+           "AdaptiveAvgPool1d", "AdaptiveMaxPool1d", "AlphaDropout", "AvgPool1d",
+           "ChannelShuffle", "CircularPad1d", "CircularPad2d", "ConstantPad1d", "ConstantPad2d",
+           "Conv1d", "ConvTranspose1d", "Dropout1d", "Dropout3d", "Fold", "MaxPool1d",
+           "PixelShuffle", "PixelUnshuffle", "ReflectionPad1d", "ReflectionPad2d",
+           "ReplicationPad1d", "ReplicationPad2d", "Unflatten", "Unfold", "Upsample",
+           "UpsamplingBilinear2d", "ZeroPad1d", "ZeroPad2d",
            "GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNCell",
            "AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "AvgPool2d", "BCEWithLogitsLoss",
            "BatchNorm1d", "BatchNorm2d", "Conv2d", "ConvTranspose2d", "CrossEntropyLoss",

@@ -8,7 +8,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.engine import Tensor
 from minigrad.nn.layers import OpLayer
-from minigrad.nn.module import Module, Parameter
+from minigrad.nn.module import Module, Parameter, unusual
 
 
 class Sigmoid(OpLayer, op=ops.sigmoid):
@@ -93,6 +93,9 @@ class Softshrink(OpLayer, op=ops.softshrink):
 
 class Softplus(OpLayer, op=ops.softplus):
     """`ops.softplus` of each element."""
+
+    def extra_repr(self) -> str:
+        return ", ".join(unusual(self, beta=1.0, threshold=20.0))
 
 
 class Threshold(OpLayer, op=ops.threshold):

@@ -17,6 +17,9 @@ from minigrad.ops import (adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, 
 from minigrad.ops import (celu, elu, gelu, glu, hardshrink, hardsigmoid, hardswish, hardtanh,
                           logsigmoid, mish, prelu, relu6, selu, silu, softmin, softshrink, softsign,
                           tanhshrink, threshold)
+from minigrad.ops import (adaptive_avg_pool1d, adaptive_max_pool1d, alpha_dropout, avg_pool1d,
+                          channel_shuffle, conv1d, conv_transpose1d, dropout1d, dropout3d, fold,
+                          interpolate, max_pool1d, pixel_shuffle, pixel_unshuffle, unfold)
 from minigrad.ops import embedding, scaled_dot_product_attention
 from minigrad.ops import (group_norm, instance_norm, layer_norm, local_response_norm, normalize,
                           rms_norm)
@@ -28,6 +31,9 @@ __all__ = ["adaptive_avg_pool2d", "adaptive_max_pool2d", "avg_pool2d", "batch_no
 __all__ += ["celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
             "logsigmoid", "mish", "prelu", "relu6", "selu", "silu", "softmin", "softshrink",
             "softsign", "tanhshrink", "threshold"]
+__all__ += ["adaptive_avg_pool1d", "adaptive_max_pool1d", "alpha_dropout", "avg_pool1d",
+            "channel_shuffle", "conv1d", "conv_transpose1d", "dropout1d", "dropout3d", "fold",
+            "interpolate", "max_pool1d", "pixel_shuffle", "pixel_unshuffle", "unfold"]
 __all__ += ["embedding", "scaled_dot_product_attention"]
 __all__ += ["group_norm", "instance_norm", "layer_norm", "local_response_norm", "normalize",
             "rms_norm"]

@@ -5,7 +5,7 @@ What the op computes, its formula and its source stand at the op (`minigrad.ops`
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from minigrad import ops
 from minigrad.arguments import integer, plain
 from minigrad.engine import Tensor
 from minigrad.nn import init
-from minigrad.nn.module import Module, Parameter, unusual
+from minigrad.nn.module import Module, Parameter
 
 
 def weight_and_bias(shape: tuple[int, ...], n_bias: int) -> tuple[Parameter, Parameter | None]:
@@ -38,33 +38,33 @@ class OpLayer(Module):
     """
 
     op: Callable[..., Tensor]
-    __signature__ = inspect.Signature()
+    options = inspect.Signature()
 
     def __init_subclass__(cls, op: Callable[..., Tensor] | None = None) -> None:
         if op is not None:
             cls.op = staticmethod(op)
             _, *options = inspect.signature(op).parameters.values()
-            cls.__signature__ = inspect.Signature([
+            cls.options = inspect.Signature([
                 option for option in options if option.name not in ("dtype", "training")])
+            if "__init__" not in vars(cls):
+                cls.__signature__ = cls.options  # type: ignore[attr-defined]  # what help() shows
 
     def __init__(self, *args: Any, **named: Any) -> None:
         try:
-            given = self.__signature__.bind(*args, **named)
+            given = self.options.bind(*args, **named)
         except TypeError as error:
             raise TypeError(f"{type(self).__name__}: {error}") from None
         given.apply_defaults()
         for name, value in given.arguments.items():
             setattr(self, name, plain(value))
 
-    def options(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__signature__.parameters}
-
     def forward(self, input: Tensor) -> Tensor:
-        return self.op(input, **self.options())
+        return self.op(input, **{name: getattr(self, name) for name in self.options.parameters})
 
     def extra_repr(self) -> str:
-        return ", ".join(f"{name}={value!r}" for name, value in self.options().items()
-                         if name != "inplace" or value)
+        """All options but those that are None or False by default, and stayed so."""
+        return ", ".join(f"{name}={value!r}" for name, option in self.options.parameters.items()
+                         if (value := getattr(self, name)) or option.default not in (None, False))
 
 
 class Linear(Module):
@@ -101,29 +101,52 @@ class Flatten(Module):
         return "" if dims == (1, -1) else "start_dim={}, end_dim={}".format(*dims)
 
 
-class Dropout(Module):
+class Unflatten(Module):
+    """Splits the axis `dim` into axes of unflattened_size, of which one may be -1."""
+
+    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
+        self.dim, self.unflattened_size = plain(dim), tuple(plain(unflattened_size))
+
+    def forward(self, input: Tensor) -> Tensor:
+        dim = self.dim % input.ndim
+        return ops.reshape(input, (*input.shape[:dim], *self.unflattened_size,
+                                   *input.shape[dim + 1:]))
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
+
+
+class Dropout(OpLayer, op=ops.dropout):
     """`ops.dropout` with probability p in training; the identity in evaluation.
 
     x of any shape -> y of the same. inplace: as in `ReLU`. Raises ValueError for p outside [0, 1].
     """
 
+    p: float
+
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         if not 0 <= p <= 1:
             raise ValueError(f"{type(self).__name__}: p must lie in [0, 1], got {p}")
-        self.p, self.inplace = plain(p), bool(inplace)
+        super().__init__(p, bool(inplace))
 
     def forward(self, input: Tensor) -> Tensor:
-        return ops.dropout(input, self.p, self.training)
-
-    def extra_repr(self) -> str:
-        return ", ".join([f"p={self.p}", *unusual(self, inplace=False)])
+        return self.op(input, self.p, self.training)
 
 
-class Dropout2d(Dropout):
+class Dropout1d(Dropout, op=ops.dropout1d):
+    """`Dropout` of whole channels.  x (N, C, L) or (C, L)."""
+
+
+class Dropout2d(Dropout, op=ops.dropout2d):
     """`Dropout` of whole channels.  x (N, C, ...) (Tompson et al., CVPR 2015, section 3.2)."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return ops.dropout2d(input, self.p, self.training)
+
+class Dropout3d(Dropout, op=ops.dropout3d):
+    """`Dropout` of whole channels.  x (N, C, D, H, W) or (C, D, H, W)."""
+
+
+class AlphaDropout(Dropout, op=ops.alpha_dropout):
+    """`ops.alpha_dropout`, which goes with `SELU`."""
 
 
 class Identity(Module):

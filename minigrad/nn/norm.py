@@ -8,6 +8,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.arguments import integer, is_integer, plain
 from minigrad.engine import Tensor
+from minigrad.nn.layers import OpLayer
 from minigrad.nn.module import Module, Parameter, unusual
 
 
@@ -54,7 +55,7 @@ class _BatchNorm(Module):
     def extra_repr(self) -> str:
         return ", ".join([f"{self.num_features}, eps={self.eps}, momentum={self.momentum}",
                           *unusual(self, affine=True, track_running_stats=True),
-                          *(["bias=False"] if self.affine and self.bias is None else [])])
+                          *_no_bias(self, self.affine)])
 
 
 class BatchNorm1d(_BatchNorm):
@@ -97,6 +98,11 @@ class _InstanceNorm(_BatchNorm):
                               self.momentum, self.eps)
         return y[0] if alone else y
 
+    def extra_repr(self) -> str:
+        return ", ".join([f"{self.num_features}, eps={self.eps}, momentum={self.momentum}",
+                          *unusual(self, affine=False, track_running_stats=False),
+                          *_no_bias(self, self.affine)])
+
 
 class InstanceNorm1d(_InstanceNorm):
     """Normalises each channel of each sample of x (N, C, L) or (C, L). See `ops.instance_norm`.
@@ -135,8 +141,9 @@ class LayerNorm(Module):
         return ops.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return (f"{self.normalized_shape}, eps={self.eps}, "
-                f"elementwise_affine={self.elementwise_affine}")
+        return ", ".join([f"{self.normalized_shape}, eps={self.eps}, "
+                          f"elementwise_affine={self.elementwise_affine}",
+                          *_no_bias(self, self.elementwise_affine and type(self) is LayerNorm)])
 
 
 class RMSNorm(LayerNorm):
@@ -173,17 +180,13 @@ class GroupNorm(Module):
         return ops.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+        return ", ".join([f"{self.num_groups}, {self.num_channels}, eps={self.eps}, "
+                          f"affine={self.affine}", *_no_bias(self, self.affine)])
 
 
-class LocalResponseNorm(Module):
+class LocalResponseNorm(OpLayer, op=ops.local_response_norm):
     """Divides x (N, C, ...) by what neighbouring channels have. See `ops.local_response_norm`."""
 
-    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
-        self.size, self.alpha, self.beta, self.k = map(plain, (size, alpha, beta, k))
 
-    def forward(self, input: Tensor) -> Tensor:
-        return ops.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
-
-    def extra_repr(self) -> str:
-        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+def _no_bias(layer: Any, affine: bool) -> list[str]:
+    return ["bias=False"] if affine and layer.bias is None else []

@@ -1,15 +1,19 @@
-"""Layers that slide windows over images: convolution, its transpose, pooling, upsampling.
+"""Layers for images, and for lines: convolution and its transpose, pooling, padding, other sizes.
 
 Each holds its settings and calls the op of its name, where the output sizes oh, ow are said. Sizes
 of windows, strides, paddings and dilations are integers, or pairs (height, width).
 """
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from minigrad import ops
 from minigrad.arguments import integer, plain
 from minigrad.engine import Tensor
 from minigrad.kernels.runtime.window import Window
-from minigrad.nn.layers import weight_and_bias
+from minigrad.nn.layers import OpLayer, weight_and_bias
 from minigrad.nn.module import Module, unusual
+from minigrad.ops.images.lines import across
 from minigrad.ops.pad import MODES
 
 _Pair = int | tuple[int, int]
@@ -18,6 +22,7 @@ _Pair = int | tuple[int, int]
 class _Convolution(Module):
     """What `Conv2d` and `ConvTranspose2d` share: sizes that are checked, parameters, and repr."""
 
+    axes = 2  # of a filter; 1 for lines
     padding_mode = "zeros"  # the only one of a transposed convolution
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: _Pair, stride: _Pair,
@@ -30,19 +35,23 @@ class _Convolution(Module):
         if in_channels % groups or out_channels % groups:
             raise ValueError(f"{name}: groups={groups} does not divide in_channels={in_channels} "
                              f"and out_channels={out_channels}")
-        of = Window.of if transposed else Window.of_convolution
-        window = of(kernel_size, stride, padding, name, dilation)
+        of, sizes = Window.of if transposed else Window.of_convolution, (
+            kernel_size, stride, padding, dilation)
+        k, s, p, d = sizes if self.axes == 2 else map(across, sizes, (1, 1, 0, 1))
+        window = of(k, s, p, name, d)
+        self.around = (window.pw, window.pw + window.ew, window.ph,
+                       window.ph + window.eh)[:2 * self.axes]
         self.stride, self.padding = plain(stride), plain(padding)
         self.dilation, self.groups = plain(dilation), groups
         self.channels = c, o = in_channels, out_channels
         first, second = (c, o) if transposed else (o, c)
         self.weight, self.bias = weight_and_bias(
-            (first, second // groups, window.kh, window.kw), out_channels if bias else 0)
+            (first, second // groups, *window[2 - self.axes:2]), out_channels if bias else 0)
 
     def extra_repr(self) -> str:
         c, o = self.channels
-        kh, kw = self.weight.shape[2:]
-        return ", ".join([f"{c}, {o}, kernel_size=({kh}, {kw}), stride={self.stride}",
+        return ", ".join([f"{c}, {o}, kernel_size={tuple(self.weight.shape[2:])}, "
+                          f"stride={self.stride}",
                           *unusual(self, padding=0, dilation=1, groups=1),
                           *(["bias=False"] if self.bias is None else []),
                           *unusual(self, padding_mode="zeros")])
@@ -56,25 +65,32 @@ class Conv2d(_Convolution):
     ("reflect", "replicate", "circular"). Raises ValueError for settings that do not fit together.
     """
 
+    op: Callable[..., Tensor] = staticmethod(ops.conv2d)
+
     def __init__(self, in_channels: int, out_channels: int, kernel_size: _Pair, stride: _Pair = 1,
                  padding: _Pair | str = 0, dilation: _Pair = 1, groups: int = 1, bias: bool = True,
                  padding_mode: str = "zeros") -> None:
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups,
                          bias)
         if padding_mode not in ("zeros", *MODES):
-            raise ValueError(f"Conv2d: padding_mode must be 'zeros', "
+            raise ValueError(f"{type(self).__name__}: padding_mode must be 'zeros', "
                              f"{', '.join(map(repr, MODES))}, got {padding_mode!r}")
         self.padding_mode = padding_mode
 
     def forward(self, input: Tensor) -> Tensor:
+        padding = self.padding
         if self.padding_mode != "zeros":
-            window = Window.of_convolution(tuple(self.weight.shape[2:]), self.stride, self.padding,
-                                           "Conv2d", self.dilation)
-            around = (window.pw, window.pw + window.ew, window.ph, window.ph + window.eh)
-            return ops.conv2d(ops.pad(input, around, self.padding_mode), self.weight, self.bias,
-                              self.stride, 0, self.dilation, self.groups)
-        return ops.conv2d(input, self.weight, self.bias, self.stride, self.padding, self.dilation,
-                          self.groups)
+            input, padding = ops.pad(input, self.around, self.padding_mode), 0
+        return self.op(input, self.weight, self.bias, self.stride, padding, self.dilation,
+                       self.groups)
+
+
+class Conv1d(Conv2d):
+    """`Conv2d` of lines.  x (N, in_channels, L) -> (N, out_channels, ol); weight (out_channels,
+    in_channels/groups, k)."""
+
+    axes = 1
+    op = staticmethod(ops.conv1d)
 
 
 class ConvTranspose2d(_Convolution):
@@ -85,6 +101,8 @@ class ConvTranspose2d(_Convolution):
     Raises ValueError for settings that do not fit together.
     """
 
+    op: Callable[..., Tensor] = staticmethod(ops.conv_transpose2d)
+
     def __init__(self, in_channels: int, out_channels: int, kernel_size: _Pair, stride: _Pair = 1,
                  padding: _Pair = 0, output_padding: _Pair = 0, groups: int = 1, bias: bool = True,
                  dilation: _Pair = 1) -> None:
@@ -93,11 +111,18 @@ class ConvTranspose2d(_Convolution):
         self.output_padding = plain(output_padding)
 
     def forward(self, input: Tensor) -> Tensor:
-        return ops.conv_transpose2d(input, self.weight, self.bias, self.stride, self.padding,
-                                    self.output_padding, self.groups, self.dilation)
+        return self.op(input, self.weight, self.bias, self.stride, self.padding,
+                       self.output_padding, self.groups, self.dilation)
 
     def extra_repr(self) -> str:
         return ", ".join([super().extra_repr(), *unusual(self, output_padding=0)])
+
+
+class ConvTranspose1d(ConvTranspose2d):
+    """`ConvTranspose2d` of lines.  x (N, in_channels, L) -> (N, out_channels, ol)."""
+
+    axes = 1
+    op = staticmethod(ops.conv_transpose1d)
 
 
 class _Pool2d(Module):
@@ -123,8 +148,8 @@ class MaxPool2d(_Pool2d):
     """
 
     def __init__(self, kernel_size: _Pair, stride: _Pair | None = None, padding: _Pair = 0,
-                 dilation: _Pair = 1, ceil_mode: bool = False, *,
-                 return_indices: bool = False) -> None:
+                 dilation: _Pair = 1, return_indices: bool = False,
+                 ceil_mode: bool = False) -> None:
         self.dilation, self.return_indices = plain(dilation), bool(return_indices)
         super().__init__(kernel_size, stride, padding, self.dilation, ceil_mode)
 
@@ -160,41 +185,151 @@ class AvgPool2d(_Pool2d):
             self, ceil_mode=False, count_include_pad=True, divisor_override=None)])
 
 
-class AdaptiveAvgPool2d(Module):
+class AdaptiveAvgPool2d(OpLayer, op=ops.adaptive_avg_pool2d):
     """Mean of each bin, if the image is cut into output_size (rows, columns) of bins.
 
     x (N, C, H, W) -> (N, C, *output_size); see `ops.adaptive_avg_pool2d`. One integer stands for
     both sizes, None for as many bins as there are pixels; output_size=1 is the mean of the image.
     """
 
-    def __init__(self, output_size: int | tuple[int | None, int | None] | None) -> None:
-        self.output_size = plain(output_size)
 
-    def forward(self, input: Tensor) -> Tensor:
-        return ops.adaptive_avg_pool2d(input, self.output_size)
-
-    def extra_repr(self) -> str:
-        return f"output_size={self.output_size}"
-
-
-class AdaptiveMaxPool2d(AdaptiveAvgPool2d):
+class AdaptiveMaxPool2d(OpLayer, op=ops.adaptive_max_pool2d):
     """Largest element of each bin; sizes as in `AdaptiveAvgPool2d`."""
 
+
+class AdaptiveAvgPool1d(OpLayer, op=ops.adaptive_avg_pool1d):
+    """`AdaptiveAvgPool2d` of lines (N, C, L)."""
+
+
+class AdaptiveMaxPool1d(OpLayer, op=ops.adaptive_max_pool1d):
+    """`AdaptiveMaxPool2d` of lines (N, C, L)."""
+
+
+class AvgPool1d(OpLayer, op=ops.avg_pool1d):
+    """`AvgPool2d` of lines (N, C, L); see `ops.avg_pool1d`."""
+
+
+class MaxPool1d(OpLayer, op=ops.max_pool1d):
+    """`MaxPool2d` of lines (N, C, L); see `ops.max_pool1d`."""
+
+    def __init__(self, kernel_size: int, stride: int | None = None, padding: int = 0,
+                 dilation: int = 1, return_indices: bool = False, ceil_mode: bool = False) -> None:
+        super().__init__(kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+class Upsample(OpLayer, op=ops.interpolate):
+    """x in another size, or scale_factor times as large, by the nearest pixel or by sums of
+    neighbours; see `ops.interpolate`."""
+
+
+def _nearest(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+    return ops.interpolate(input, size, scale_factor)
+
+
+def _bilinear(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+    return ops.interpolate(input, size, scale_factor, "bilinear", True)
+
+
+class UpsamplingNearest2d(OpLayer, op=_nearest):
+    """`Upsample` of images with mode "nearest": each pixel repeated, for a whole scale_factor."""
+
+
+class UpsamplingBilinear2d(OpLayer, op=_bilinear):
+    """`Upsample` of images with mode "bilinear" and align_corners."""
+
+
+class PixelShuffle(OpLayer, op=ops.pixel_shuffle):
+    """`ops.pixel_shuffle`: channels as pixels, upscale_factor times as many each way."""
+
+
+class PixelUnshuffle(OpLayer, op=ops.pixel_unshuffle):
+    """`ops.pixel_unshuffle`: pixels as channels."""
+
+
+class ChannelShuffle(OpLayer, op=ops.channel_shuffle):
+    """`ops.channel_shuffle`: the channels of all groups by turns."""
+
+
+class Unfold(OpLayer, op=ops.unfold):
+    """`ops.unfold`: the windows of images side by side."""
+
+
+class Fold(OpLayer, op=ops.fold):
+    """`ops.fold`: windows added in their places."""
+
+
+class _Pad(Module):
+    """`ops.pad` of the last `axes` axes: padding is one width, or two for each axis, last first."""
+
+    axes, mode = 2, "constant"
+    value: float | None = None
+
+    def __init__(self, padding: int | Sequence[int]) -> None:
+        widths: Any = plain(padding)
+        self.padding = (widths,) * 2 * self.axes if isinstance(widths, int) else tuple(widths)
+
     def forward(self, input: Tensor) -> Tensor:
-        return ops.adaptive_max_pool2d(input, self.output_size)
-
-
-class UpsamplingNearest2d(Module):
-    """Each pixel repeated scale_factor times down and across, or as a pair (sh, sw) says.
-
-    x (N, C, H, W) -> (N, C, H sh, W sw); see `ops.upsample_nearest2d`.
-    """
-
-    def __init__(self, scale_factor: _Pair) -> None:
-        self.scale_factor = plain(scale_factor)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return ops.upsample_nearest2d(input, self.scale_factor)
+        return ops.pad(input, self.padding, self.mode, self.value)
 
     def extra_repr(self) -> str:
-        return f"scale_factor={self.scale_factor}"
+        return ", ".join([f"padding={self.padding}", *unusual(self, value=None)])
+
+
+class ZeroPad1d(_Pad):
+    """`ops.pad` of lines with zeros; padding is a width, or (left, right)."""
+
+    axes = 1
+
+
+class ZeroPad2d(_Pad):
+    """`ops.pad` of images with zeros; padding is a width, or (left, right, top, bottom)."""
+
+
+class ConstantPad2d(_Pad):
+    """`ops.pad` of images with a value; padding as in `ZeroPad2d`."""
+
+    def __init__(self, padding: int | Sequence[int], value: float) -> None:
+        super().__init__(padding)
+        self.value = plain(value)
+
+
+class ConstantPad1d(ConstantPad2d):
+    """`ops.pad` of lines with a value; padding as in `ZeroPad1d`."""
+
+    axes = 1
+
+
+class ReflectionPad2d(_Pad):
+    """`ops.pad` of images with mode "reflect"; padding as in `ZeroPad2d`."""
+
+    mode = "reflect"
+
+
+class ReflectionPad1d(ReflectionPad2d):
+    """`ops.pad` of lines with mode "reflect"; padding as in `ZeroPad1d`."""
+
+    axes = 1
+
+
+class ReplicationPad2d(_Pad):
+    """`ops.pad` of images with mode "replicate"; padding as in `ZeroPad2d`."""
+
+    mode = "replicate"
+
+
+class ReplicationPad1d(ReplicationPad2d):
+    """`ops.pad` of lines with mode "replicate"; padding as in `ZeroPad1d`."""
+
+    axes = 1
+
+
+class CircularPad2d(_Pad):
+    """`ops.pad` of images with mode "circular"; padding as in `ZeroPad2d`."""
+
+    mode = "circular"
+
+
+class CircularPad1d(CircularPad2d):
+    """`ops.pad` of lines with mode "circular"; padding as in `ZeroPad1d`."""
+
+    axes = 1

@@ -29,6 +29,11 @@ from minigrad.ops.compare import (bitwise_and, bitwise_left_shift, bitwise_not, 
                                   bitwise_right_shift, bitwise_xor, eq, ge, gt, le, logical_and,
                                   logical_not, logical_or, lt, ne)
 from minigrad.ops.conv import conv2d, conv_transpose2d
+from minigrad.ops.images.lines import (adaptive_avg_pool1d, adaptive_max_pool1d, avg_pool1d, conv1d,
+                                       conv_transpose1d, max_pool1d)
+from minigrad.ops.images.resize import interpolate
+from minigrad.ops.images.windows import (channel_shuffle, fold, pixel_shuffle, pixel_unshuffle,
+                                         unfold)
 from minigrad.ops.linear import linear, matmul
 from minigrad.ops.loss import binary_cross_entropy_with_logits, cross_entropy, mse_loss, nll_loss
 from minigrad.ops.norm import (batch_norm, group_norm, instance_norm, layer_norm,
@@ -37,7 +42,8 @@ from minigrad.ops.pad import pad
 from minigrad.ops.pool import (adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, max_pool2d,
                                upsample_nearest2d)
 from minigrad.ops.reduce import amax, amin, argmax, argmin, logsumexp, max, mean, min, sum, var
-from minigrad.ops.select import clip, dropout, dropout2d, maximum, minimum, where
+from minigrad.ops.select import (alpha_dropout, clip, dropout, dropout1d, dropout2d, dropout3d,
+                                 maximum, minimum, where)
 from minigrad.ops.sequence.attention import scaled_dot_product_attention
 from minigrad.ops.sequence.embedding import embedding
 from minigrad.ops.shape import (cast, clone, concatenate, expand, flatten, getitem, permute,

@@ -13,6 +13,7 @@ import numpy as np
 
 from minigrad.arguments import number
 from minigrad.backend import Array
+from minigrad.dtypes import has_integers
 from minigrad.engine import Tensor, Values
 from minigrad.function import Function
 from minigrad.kernels.elementwise import cpu as kernel
@@ -118,7 +119,7 @@ class ELU(Function):
 
     def backward(self, gy: Values, x: Values) -> Values:
         below = self.alpha * self.c * exp(self.c * clip(x, max=0))
-        return gy * (where(x > 0, 1.0, below) * self.scale)
+        return gy * (where(x <= 0, below, 1.0) * self.scale)  # where x is NaN, gy passes
 
 
 class Hardtanh(Function):
@@ -133,7 +134,7 @@ class Hardtanh(Function):
         return np.minimum(np.maximum(x, self.low), self.high)
 
     def backward(self, gy: Values, x: Values) -> Values:
-        return masked(gy, ~((x <= self.low) | (x >= self.high)))  # where x is NaN, gy passes
+        return masked(gy, (x > self.low) & (x < self.high))
 
 
 class ReLU6(Hardtanh):
@@ -277,7 +278,7 @@ def prelu(x: Values, weight: Values) -> Values:
     if tuple(weight.shape) not in ((), (1,), (channels,)):
         raise RuntimeError(f"prelu: weight of shape {weight.shape} for {channels} channels of x "
                            f"{x.shape}")
-    return _prelu(x, reshape(weight, (-1, *[1] * (x.ndim - 2))) if x.ndim else weight)
+    return _prelu(x, reshape(weight, (-1, *[1] * (x.ndim - 2)) if x.ndim else ()))
 
 
 @in_float32()
@@ -307,6 +308,8 @@ def hardtanh(x: Values, min_val: float = -1.0, max_val: float = 1.0,
     Raises ValueError if min_val is the larger one.
     """
     low, high = number(min_val), number(max_val)
+    if has_integers(x):
+        low, high = int(low), int(high)
     if low > high:
         raise ValueError(f"hardtanh: min_val {min_val} is larger than max_val {max_val}")
     return Hardtanh(low, high)(x)
@@ -433,7 +436,7 @@ def log_softmax(x: Values, dim: int | None = None, dtype: Any = None) -> Values:
 
 def softmin(x: Values, dim: int | None = None, dtype: Any = None) -> Values:
     """softmax(-x); arguments as in `softmax`."""
-    return softmax(-_softmax_operand(x, dtype), dim)
+    return softmax(-x, dim, dtype)
 
 
 def _softmax_axis(name: str, dim: int | None, x: Any) -> int:

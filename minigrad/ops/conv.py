@@ -18,7 +18,7 @@ from minigrad.function import Function
 from minigrad.kernels import conv as kernel
 from minigrad.kernels.runtime.window import Window, pair
 from minigrad.ops.cost import Count, elements, products
-from minigrad.ops.operands import for_product, in_float32
+from minigrad.ops.operands import batch_of_one, for_product, in_float32
 from minigrad.ops.reduce import sum
 
 Size = Union[int, tuple[int, int]]  # of windows and the like: for both axes, or for each
@@ -99,11 +99,12 @@ def _all_of(g: Any) -> tuple:
     return (..., slice(g.shape[2]), slice(g.shape[3]))
 
 
+@batch_of_one(4)
 def conv2d(x: Values, w: Values, b: Values | None = None, stride: Size = 1,
            padding: Size | str = 0, dilation: Size = 1, groups: int = 1) -> Values:
     """Cross-correlate images x with filters w, and add b.
 
-    x (N, C, H, W), w (O, C/groups, kh, kw), b (O) or None -> (N, O, oh, ow) with
+    x (N, C, H, W), w (O, C/groups, kh, kw), b (O) or None -> (N, O, oh, ow), or without N, with
     oh = floor((H + 2 padding - dilation (kh - 1) - 1) / stride) + 1
 
     stride, padding and dilation are an int or a pair (vertical, horizontal). padding can also be
@@ -124,12 +125,13 @@ def conv2d(x: Values, w: Values, b: Values | None = None, stride: Size = 1,
     return op(x, w) if b is None else op(x, w, b)
 
 
+@batch_of_one(4)
 def conv_transpose2d(x: Values, w: Values, b: Values | None = None, stride: Size = 1,
                      padding: Size = 0, output_padding: Size = 0, groups: int = 1,
                      dilation: Size = 1) -> Values:
     """The transpose of conv2d's map of the same window: each pixel of x spreads w over the output.
 
-    x (N, C, H, W), w (C, O/groups, kh, kw), b (O) or None -> (N, O, oh, ow) with
+    x (N, C, H, W), w (C, O/groups, kh, kw), b (O) or None -> (N, O, oh, ow), or without N, with
     oh = (H - 1) stride - 2 padding + dilation (kh - 1) + output_padding + 1
 
     stride, padding, output_padding and dilation are an int or a pair (vertical, horizontal);

@@ -291,7 +291,8 @@ def local_response_norm(x: Values, size: int, alpha: float = 1e-4, beta: float =
         raise ValueError(f"local_response_norm: needs (N, C, ...) with 3 axes or more, got "
                          f"{x.shape}")
     n, c = x.shape[:2]
-    squares = pad(reshape(x * x, (n, 1, c, -1)), (0, 0, size // 2, (size - 1) // 2))
+    squares = reshape(x * x, (n, 1, c, math.prod(x.shape[2:])))
+    squares = pad(squares, (0, 0, size // 2, (size - 1) // 2))
     return x / pow(reshape(avg_pool2d(squares, (size, 1), 1), x.shape) * alpha + k, beta)
 
 

@@ -19,7 +19,7 @@ from minigrad.dtypes import is_half, kind, result_type
 from minigrad.engine import Operand, Tensor, Values
 from minigrad.function import Function
 from minigrad.graph import context
-from minigrad.ops.shape import cast, spread
+from minigrad.ops.shape import cast, spread, squeeze, unsqueeze
 
 F = TypeVar("F", bound=Callable)
 NUMBERS = float, int  # by `type(x) in NUMBERS` without bool, which takes the longer way
@@ -151,6 +151,20 @@ def in_float32(loss: bool = False) -> Callable[[F], F]:
                             **{name: wide(x) for name, x in options.items()})
             return y if len(dtypes) > 1 or loss and context.autocast else cast(y, dtypes.pop())
         return rounded_once  # type: ignore[return-value]  # it has the same parameters
+    return decorate
+
+
+def batch_of_one(axes: int) -> Callable[[F], F]:
+    """Decorates an op on batches of `axes` axes: a single sample goes through it as a batch of one.
+    """
+    def decorate(op: F) -> F:
+        @functools.wraps(op)
+        def on_batches(x: Any, *args: Any, **named: Any) -> Any:
+            if getattr(x, "ndim", axes) != axes - 1:
+                return op(x, *args, **named)
+            y = op(unsqueeze(x, 0), *args, **named)
+            return tuple(squeeze(part, 0) for part in y) if type(y) is tuple else squeeze(y, 0)
+        return on_batches  # type: ignore[return-value]  # it has the same parameters
     return decorate
 
 

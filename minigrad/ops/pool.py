@@ -18,7 +18,7 @@ from minigrad.kernels.pool import cpu as kernel
 from minigrad.kernels.runtime.window import Window, pair
 from minigrad.ops.conv import Size
 from minigrad.ops.cost import Count, elements
-from minigrad.ops.operands import in_float32
+from minigrad.ops.operands import batch_of_one, in_float32
 from minigrad.ops.reduce import check_floating, mean
 from minigrad.ops.shape import expand, permute, reshape
 
@@ -218,9 +218,10 @@ def max_pool2d(x: Values, kernel_size: Size, stride: Size | None = None, padding
                return_indices: bool) -> Values | tuple[Values, Values]: ...
 
 
+@batch_of_one(4)
 def max_pool2d(x: Any, kernel_size: Size, stride: Size | None = None, padding: Size = 0,
                dilation: Size = 1, ceil_mode: bool = False, return_indices: bool = False) -> Any:
-    """Largest element of each window.  x (N, C, H, W) -> (N, C, oh, ow).
+    """Largest element of each window.  x (N, C, H, W) or (C, H, W) -> (N, C, oh, ow).
 
     Sizes are an int or a pair (vertical, horizontal); stride defaults to kernel_size. `ceil_mode`
     rounds the output size up, unless the last window would start in the padding. With
@@ -237,14 +238,16 @@ def max_pool2d(x: Any, kernel_size: Size, stride: Size | None = None, padding: S
     return y, Tensor(places) if isinstance(x, Tensor) else places
 
 
+@batch_of_one(4)
 def avg_pool2d(x: Values, kernel_size: Size, stride: Size | None = None, padding: Size = 0,
                ceil_mode: bool = False, count_include_pad: bool = True,
                divisor_override: int | None = None) -> Values:
-    """Mean of each window.  x (N, C, H, W) -> (N, C, oh, ow); sizes and errors as in `max_pool2d`.
+    """Mean of each window.  x (N, C, H, W) or (C, H, W) -> (N, C, oh, ow).
 
-    The padding counts as zeros; without `count_include_pad` it does not count. With `ceil_mode` a
-    last window can reach beyond the padding, and what lies there never counts. `divisor_override`,
-    an integer other than 0, replaces the number of pixels by which the sums are divided.
+    Sizes and errors are as in `max_pool2d`. The padding counts as zeros; without
+    `count_include_pad` it does not count. With `ceil_mode` a last window can reach beyond the
+    padding, and what lies there never counts. `divisor_override`, an integer other than 0, replaces
+    the number of pixels by which the sums are divided.
     """
     window = _window("avg_pool2d", x, kernel_size, stride, padding, 1, ceil_mode)
     counts = _counts(window, x.shape[2:], count_include_pad)
@@ -265,8 +268,9 @@ def _mean_over(window: Window, x: Values, counts: Any) -> Values:
     return AvgPool2d(window)(x) * factor
 
 
+@batch_of_one(4)
 def adaptive_avg_pool2d(x: Values, output_size: Any) -> Values:
-    """Mean of each bin.  x (N, C, H, W) -> (N, C, oh, ow).
+    """Mean of each bin.  x (N, C, H, W) or (C, H, W) -> (N, C, oh, ow).
 
     output_size: (oh, ow), or an int for both; None in place of a size keeps that of x. Raises
     ValueError for a size below 1 and unless x is a batch of images, TypeError for integers.
@@ -280,6 +284,7 @@ def adaptive_avg_pool2d(x: Values, output_size: Any) -> Values:
     return AdaptiveAvgPool2d((oh, ow))(x)
 
 
+@batch_of_one(4)
 def adaptive_max_pool2d(x: Values, output_size: Any) -> Values:
     """Largest element of each bin, the first at ties.  x (N, C, H, W) -> (N, C, oh, ow).
 
@@ -338,7 +343,7 @@ def _counts(window: Window, size: tuple[int, ...], count_include_pad: bool) -> A
 
 def check_images(name: str, x: Any) -> None:
     """Raise ValueError, naming the op, unless x is (N, C, H, W); TypeError for integers."""
-    if x.ndim != 4:
+    if x.ndim != 4:  # a single image has been made a batch before
         raise ValueError(f"{name}: needs images (N, C, H, W), got shape {x.shape}")
     check_floating(name, x)
 

@@ -3,6 +3,7 @@
 The gradients of such ops are selected too, never multiplied by 0, which would make NaN of infinity.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from minigrad.function import Function
 from minigrad.kernels.dropout import cpu as random
 from minigrad.kernels.elementwise import cpu as kernel
 from minigrad.ops.cost import Count, elements, free, per_element
-from minigrad.ops.operands import FLOATING, NUMBERS, align, binary
+from minigrad.ops.operands import FLOATING, NUMBERS, align, batch_of_one, binary
 from minigrad.ops.shape import expand
 
 LIMITS = *NUMBERS, type(None)
@@ -164,22 +165,48 @@ def masked(x: Values, mask: Any) -> Values:
     return where(mask, x, 0) if isinstance(x, Tensor) else kernel.masked(x, mask)
 
 
-def dropout(x: Values, p: float = 0.5, training: bool = True) -> Values:
+def dropout(x: Values, p: float = 0.5, training: bool = True, inplace: bool = False) -> Values:
     """In training, each element is zeroed with probability p and the others grow by 1 / (1 - p).
 
-    The mask follows `minigrad.manual_seed`. Raises ValueError for p outside [0, 1],
-    TypeError for integers in training.
+    The mask follows `minigrad.manual_seed`. inplace: as in `relu`. Raises ValueError for p outside
+    [0, 1], TypeError for integers in training.
 
     Srivastava et al., JMLR 15, 2014, section 4, in the form that leaves evaluation untouched.
     """
     return _dropout(x, number(p), training, x.shape)
 
 
-def dropout2d(x: Values, p: float = 0.5, training: bool = True) -> Values:
+def dropout2d(x: Values, p: float = 0.5, training: bool = True, inplace: bool = False) -> Values:
     """dropout of whole channels: x (N, C, ...) loses or keeps each x[n, c]."""
     if x.ndim < 3:
         raise ValueError(f"dropout2d: needs (N, C, ...) with at least 3 axes, got {x.shape}")
     return _dropout(x, number(p), training, (*x.shape[:2], *[1] * (x.ndim - 2)))
+
+
+@batch_of_one(3)
+def dropout1d(x: Values, p: float = 0.5, training: bool = True, inplace: bool = False) -> Values:
+    """dropout of whole channels: x (N, C, L) or (C, L)."""
+    return dropout2d(x, p, training)
+
+
+@batch_of_one(5)
+def dropout3d(x: Values, p: float = 0.5, training: bool = True, inplace: bool = False) -> Values:
+    """dropout of whole channels: x (N, C, D, H, W) or (C, D, H, W)."""
+    return dropout2d(x, p, training)
+
+
+def alpha_dropout(x: Values, p: float = 0.5, training: bool = False,
+                  inplace: bool = False) -> Values:
+    """dropout for `selu`: elements go to its least value, then mean and variance are restored.
+
+    Klambauer et al., NIPS 2017.
+    """
+    if not training or p == 0 or p == 1:
+        return _dropout(x, p, training, x.shape)
+    kept = random.mask(data_of(x), generator("dropout"), x.shape, p)
+    low = -1.7580993408473766  # - scale alpha of selu
+    a = 1 / math.sqrt((1 - p) * (1 + p * low**2))
+    return where(kept, x * a, low * a) - low * a * p
 
 
 def _dropout(x: Values, p: float, training: bool, mask_shape: tuple[int, ...]) -> Values:

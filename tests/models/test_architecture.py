@@ -106,7 +106,26 @@ LAYERS = [
     nn.Conv2d(2, 4, 3, 1, "same", (2, 1), 2, False), nn.ConvTranspose2d(4, 2, 3, 2, 1),
     nn.ConvTranspose2d(4, 2, 3, 2, 1, output_padding=1, groups=2, bias=False, dilation=2),
     nn.MaxPool2d(3, 2, 1, 2, True), nn.AvgPool2d((3, 2), padding=1), nn.AdaptiveAvgPool2d(1),
-    nn.AdaptiveMaxPool2d((2, 3)), nn.UpsamplingNearest2d(2)]
+    nn.AdaptiveMaxPool2d((2, 3)), nn.UpsamplingNearest2d(scale_factor=2),
+    nn.ReLU6(True), nn.SELU(), nn.SiLU(), nn.Mish(), nn.Hardsigmoid(), nn.Hardswish(), nn.ELU(2.0),
+    nn.CELU(0.5), nn.GELU("tanh"), nn.Hardtanh(-2, 2), nn.Hardshrink(), nn.Softshrink(0.1),
+    nn.Softplus(2.0), nn.Threshold(0.1, 20), nn.GLU(1), nn.Softmax(), nn.LogSoftmax(1),
+    nn.Softmin(-1), nn.Softmax2d(), nn.PReLU(3), nn.LogSigmoid(), nn.Softsign(), nn.Tanhshrink(),
+    nn.LayerNorm((2, 3), bias=False), nn.LayerNorm(4), nn.RMSNorm(4), nn.GroupNorm(2, 4),
+    nn.GroupNorm(2, 4, affine=False), nn.GroupNorm(2, 4, bias=False), nn.InstanceNorm1d(3),
+    nn.InstanceNorm2d(3, affine=True, track_running_stats=True, bias=False),
+    nn.LocalResponseNorm(3, k=2.0), nn.Embedding(5, 4, -1), nn.RNN(3, 4, 2, "relu"),
+    nn.LSTM(3, 4, 2, bidirectional=True, dropout=0.5), nn.GRU(3, 4, batch_first=True, bias=False),
+    nn.RNNCell(3, 4, nonlinearity="relu"), nn.LSTMCell(3, 4, False), nn.GRUCell(3, 4),
+    nn.Conv1d(2, 4, 3, 2, 1, padding_mode="reflect"), nn.ConvTranspose1d(4, 2, 3, 2, 1, 1),
+    nn.MaxPool1d(2, ceil_mode=True), nn.AvgPool1d(3, 2, 1), nn.AdaptiveAvgPool1d(2),
+    nn.AdaptiveMaxPool1d(2), nn.Dropout1d(), nn.Dropout3d(0.1), nn.AlphaDropout(inplace=True),
+    nn.Unflatten(1, (2, -1)), nn.Unfold(2, padding=1), nn.Fold((4, 5), 2), nn.PixelShuffle(2),
+    nn.PixelUnshuffle(2), nn.ChannelShuffle(3), nn.Upsample(scale_factor=1.5, mode="bilinear"),
+    nn.UpsamplingBilinear2d(4), nn.ZeroPad1d(1), nn.ZeroPad2d((1, 2, 3, 4)),
+    nn.ConstantPad1d(1, 2.5), nn.ConstantPad2d(1, 2.5), nn.ReflectionPad1d(1),
+    nn.ReflectionPad2d(1), nn.ReplicationPad1d(1), nn.ReplicationPad2d(1), nn.CircularPad1d(1),
+    nn.CircularPad2d(1)]
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=repr)

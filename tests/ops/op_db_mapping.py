@@ -28,6 +28,16 @@ def sizes(given):
     return given[0] if given and not isinstance(given[0], int) else given
 
 
+def embedding(weight, x, **options):
+    """The samples have the weight first."""
+    return F.embedding(x, weight, **options)
+
+
+def instance_norm(x, running_mean=None, running_var=None, *args, **options):
+    mean, var = (None if v is None else v.data for v in (running_mean, running_var))
+    return F.instance_norm(x, mean, var, *args, **options)
+
+
 def batch_norm(x, running_mean, running_var, weight=None, bias=None, **options):
     """Running statistics are plain arrays here."""
     mean, var = (None if v is None else v.data for v in (running_mean, running_var))
@@ -49,6 +59,13 @@ SAME_NAME = """
 """.split()
 
 FUNCTIONAL = """
+    adaptive_avg_pool1d adaptive_max_pool1d avg_pool1d celu channel_shuffle conv1d
+    conv_transpose1d elu gelu glu group_norm hardshrink hardsigmoid
+    hardswish hardtanh instance_norm interpolate/area interpolate/bicubic interpolate/bilinear
+    interpolate/linear interpolate/nearest interpolate/nearest-exact interpolate/trilinear
+    layer_norm local_response_norm logsigmoid max_pool1d mish normalize pixel_shuffle
+    pixel_unshuffle prelu relu6 rms_norm scaled_dot_product_attention selu silu softmin
+    softmin/with_dtype softshrink softsign tanhshrink threshold unfold
     adaptive_avg_pool2d adaptive_max_pool2d avg_pool2d binary_cross_entropy_with_logits conv2d
     conv_transpose2d cross_entropy dropout dropout2d leaky_relu linear max_pool2d mse_loss nll_loss
     pad/circular pad/constant pad/reflect pad/replicate pad/replicate_negative relu softplus
@@ -78,6 +95,8 @@ MAPPED = {
     "mm": Ours("matmul", mg.matmul),
     "mv": Ours("matmul", mg.matmul),
     "nn.functional.batch_norm": Ours("nn.functional.batch_norm", batch_norm),
+    "nn.functional.embedding": Ours("nn.functional.embedding", embedding),
+    "nn.functional.instance_norm": Ours("nn.functional.instance_norm", instance_norm),
     "nn.functional.upsample_nearest": Ours("upsample_nearest2d", mg.upsample_nearest2d),
     "rsub": Ours("sub", lambda x, other, **options: mg.sub(other, x, **options)),
     "sum_to_size": Ours("sum_to", lambda x, *shape: mg.sum_to(x, sizes(shape))),
@@ -89,7 +108,10 @@ MAPPED = {
 SAMPLES = 54460
 
 # Public names that no entry above reaches.
-NO_ENTRY = {"getitem": "compared as Tensor.__getitem__"}
+NO_ENTRY = {"getitem": "compared as Tensor.__getitem__",
+            **{f"nn.functional.{name}": "random" for name in (
+                "alpha_dropout", "dropout1d", "dropout3d")},
+            "nn.functional.fold": "PyTorch has no samples"}
 
 # What else a Tensor has: what is no op, and operators that have no entry or are those above.
 METHODS_NOT_COMPARED = set("""
@@ -99,8 +121,7 @@ METHODS_NOT_COMPARED = set("""
 """.split())
 
 # Entries all of whose samples are of a form that is not offered.
-NOTHING_COMPARED = {"log_softmax/with_dtype", "nn.functional.upsample_nearest",
-                    "softmax/with_dtype"}
+NOTHING_COMPARED = {"nn.functional.upsample_nearest"}
 
 # Entries of a name of ours all of whose samples use what is not offered.
 VARIANTS_NOT_OFFERED = {
@@ -108,5 +129,6 @@ VARIANTS_NOT_OFFERED = {
     "div/trunc_rounding": "rounding_mode",
     "max/binary": "two Tensors: maximum",
     "min/binary": "two Tensors: minimum",
+    "nn.functional.silu/complex": "complex numbers",
     "nn.functional.batch_norm/without_cudnn": "the samples of nn.functional.batch_norm, for a GPU",
 }

@@ -24,6 +24,7 @@ from tests.ops.op_samples import (along_one, around, batches, classifications, c
                                   poolings, reduced, reordered, several, sides, squeezable,
                                   summable, transposed_convolutions, two_alike, two_axes,
                                   whole_channels, widths)
+from tests.ops.op_table_images import LINES as OF_IMAGES
 from tests.ops.op_table_layers import ACTIVATIONS
 from tests.ops.op_table_layers import LINES as OF_LAYERS
 from tests.ops.strategies import above_minus_one, distinct, off, positive, real, trits, whole
@@ -281,7 +282,7 @@ LOSSES = {
                                            "smooth"),
 }
 
-LAYERS = {name: Op(*line) for name, line in OF_LAYERS.items()}
+LAYERS = {name: Op(*line) for name, line in {**OF_LAYERS, **OF_IMAGES}.items()}
 
 TABLE = {name: op._replace(function=mg.ops.REGISTRY[name.partition(":")[0]]) for name, op in
          {**UNARY, **BINARY, **BITWISE, **ELEMENTS, **REDUCTIONS, **MOVES, **PRODUCTS, **IMAGES,

@@ -95,8 +95,7 @@ def with_slopes(draw):
 
 
 def _prelu(x, weight):
-    if x.ndim > 1:
-        weight = weight.reshape(-1, *[1] * (x.ndim - 2))
+    weight = weight.reshape((-1, *[1] * (x.ndim - 2)) if x.ndim else ())
     return np.where(x > 0, x, weight * x)
 
 

@@ -19,6 +19,7 @@ RNG = np.random.default_rng(0)
 IMAGES, FILTERS = RNG.normal(size=(2, 3, 6, 6)), RNG.normal(size=(4, 3, 3, 3))
 X, Y = RNG.normal(size=(2, 5)), RNG.uniform(size=(2, 5))
 TARGET, WEIGHT = np.array([3, 0]), RNG.uniform(1, 2, 5)
+LINES, KERNELS = IMAGES[:, :, 0], FILTERS[:, :, 0]
 STATISTICS = [RNG.uniform(1, 2, 3) for _ in range(4)]
 
 # Lines as one writes them in PyTorch, each with every argument whose place could be another one.
@@ -37,6 +38,19 @@ CALLS = {
     "logsigmoid": ([X], {}), "softsign": ([X], {}), "tanhshrink": ([X], {}),
     "prelu": ([IMAGES, STATISTICS[0]], {}), "softmin": ([X, 1], {}),
     "threshold": ([X, 0.1, -3.0], {}),
+    "conv1d": ([LINES, KERNELS, RNG.normal(size=4), 2, 1, 1, 1], {}),
+    "conv_transpose1d": ([LINES, RNG.normal(size=(3, 2, 3)), RNG.normal(size=2), 2, 1, 1, 1, 2],
+                         {}),
+    "max_pool1d": ([LINES, 3, 2, 1, 1, True], {}), "avg_pool1d": ([LINES, 3, 2, 1, True], {}),
+    "adaptive_avg_pool1d": ([LINES, 4], {}), "adaptive_max_pool1d": ([LINES, 4], {}),
+    "dropout1d": ([LINES, 0.5, False], {}), "dropout3d": ([IMAGES, 0.5, False], {}),
+    "alpha_dropout": ([X, 0.5, False], {}),
+    "interpolate": ([IMAGES, None, 1.5, "bilinear", True], {}),
+    "unfold": ([IMAGES, 2, 2, 1, 3], {}), "fold": ([FILTERS.reshape(1, 12, 9), (4, 4), 2], {}),
+    "pixel_shuffle": ([FILTERS.reshape(1, 4, 3, 9), 2], {}), "pixel_unshuffle": ([IMAGES, 3], {}),
+    "channel_shuffle": ([IMAGES, 3], {}), "embedding": ([TARGET, RNG.normal(size=(5, 2))], {}),
+    "scaled_dot_product_attention": ([LINES, KERNELS[:2, :, [0, 1, 2] * 2], LINES, None, 0.0, True],
+                                     {}),
     "layer_norm": ([X, (5,), WEIGHT, -WEIGHT, 0.5], {}), "rms_norm": ([X, [5], WEIGHT, 0.5], {}),
     "group_norm": ([IMAGES, 3, *STATISTICS[:2], 0.5], {}),
     "instance_norm": ([IMAGES, *STATISTICS, False, 0.1, 0.5], {}),

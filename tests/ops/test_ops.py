@@ -102,7 +102,7 @@ def test_the_same_operand_twice(name, data):
 # what ops modules lend each other
 HELPERS = {"align", "binary", "check_floating", "check_images", "check_same_dtype", "elements",
            "for_loss", "for_product", "free", "in_float32", "masked", "operator_of", "per_element",
-           "products", "reduced", "spread", "wide"}
+           "products", "reduced", "spread", "wide", "across", "batch_of_one"}
 
 
 def public_functions(module):

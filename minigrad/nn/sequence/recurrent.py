@@ -95,9 +95,12 @@ class _Layers(_Recurrent):
     """Layers one on the other, each of one direction or two."""
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
-                 batch_first: bool = False, dropout: float = 0.0,
-                 bidirectional: bool = False) -> None:
+                 batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False,
+                 proj_size: int = 0) -> None:
         super().__init__(input_size, hidden_size, bias)
+        if proj_size:
+            raise ValueError(f"{type(self).__name__}: proj_size is not offered; put a Linear "
+                             "behind it")
         self.num_layers = integer(type(self).__name__, "num_layers", num_layers)
         self.batch_first, self.dropout = bool(batch_first), plain(dropout)
         self.bidirectional = bool(bidirectional)

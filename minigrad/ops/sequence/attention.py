@@ -33,7 +33,8 @@ def scaled_dot_product_attention(query: Values, key: Values, value: Values, attn
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else number(scale)
     scores = matmul(query * scale, transpose(key, -1, -2))  # (..., L, S)
     if is_causal:
-        attn_mask = array_module(data_of(query)).tri(*scores.shape[-2:], dtype=bool)
+        rows, columns = map(array_module(data_of(query)).arange, scores.shape[-2:])
+        attn_mask = rows[:, None] >= columns
     if attn_mask is None:
         return matmul(dropout(softmax(scores, -1), dropout_p), value)
     visible = data_of(attn_mask)
