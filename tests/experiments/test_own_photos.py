@@ -68,6 +68,17 @@ def test_kept_photos_are_as_those_read_each_time(monkeypatch):
 
 # --- choices -------------------------------------------------------------------------------------
 
+@pytest.mark.parametrize("name, side, mean", [
+    ("small_cnn", 64, 0.485), ("cifar_resnet20", 32, 0.485), ("mobilenet_v2", 128, 0.485),
+    ("vit_b_16", 224, 0.485), ("efficientnet_lite0", 128, 127 / 255)])
+def test_what_a_network_sees(name, side, mean):
+    """Its usual size, in the colours of its official weights."""
+    plan = Plan(name).settled()
+    view = plan.test_view().transforms
+    assert (plan.size, view[1].size) == (side, (side, side)) and view[-1].mean[0] == mean
+    assert plan.training_view().transforms[-1].mean[0] == mean
+
+
 @pytest.mark.parametrize("count, batch, epochs", [
     (25, 8, 60), (150, 16, 60), (392, 16, 49), (1000, 32, 38), (3000, 32, 13), (9000, 32, 12)])
 def test_more_photos_need_fewer_epochs(count, batch, epochs):

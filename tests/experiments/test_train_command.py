@@ -215,6 +215,7 @@ def mistaken(capsys, *argv):
     (["my photos", "--weights", "missing.pth"], "there is no such file or folder"),
     (["my photos", "--weights", "imagenet", "--arch", "small_cnn"], "there are none for small_cnn"),
     (["my photos", "--size", "30"], "small_cnn needs a multiple of 4"),
+    (["my photos", "--arch", "vit_b_16", "--size", "40"], "vit_b_16 needs a multiple of 16"),
     (["my photos", "--size", "0"], "'0' is not a positive whole number"),
     (["my photos", "--epochs", "-1"], "--epochs"),
     (["my photos", "--lr", "x"], "'x' is not a learning rate above 0"),

@@ -140,3 +140,47 @@ def test_a_file_of_torch_is_read(torchvision, name, tmp_path):
         expected = theirs(torch.tensor(x)).numpy()
         assert np.abs(model(mg.Tensor(x)).data - expected).max() <= 1e-4 * np.abs(expected).max()
     assert list(load(tmp_path / "w.pth")) == list(model.state_dict())
+
+
+def lite0_in_torch(state, x):
+    """EfficientNet-Lite0 in evaluation, written with torch's functions."""
+    F = torch.nn.functional
+    p = {key: torch.tensor(array) for key, array in state.items()}
+
+    def layer(x, conv, norm, stride=1, groups=1, relu6=True):
+        w = p[f"{conv}.weight"]
+        sides = []
+        for n in (x.shape[3], x.shape[2]):
+            total = max((-(-n // stride) - 1) * stride + w.shape[2] - n, 0)
+            sides += [total // 2, total - total // 2]
+        x = F.conv2d(F.pad(x, sides), w, None, stride, groups=groups)
+        x = F.batch_norm(x, *(p[f"{norm}.{key}"] for key in (
+            "running_mean", "running_var", "weight", "bias")), eps=1e-3)
+        return F.relu6(x) if relu6 else x
+
+    x = layer(x, "_conv_stem", "_bn0", 2)
+    for i in range(16):
+        before, at = x, f"_blocks.{i}._"
+        if i:
+            x = layer(x, f"{at}expand_conv", f"{at}bn0")
+        x = layer(x, f"{at}depthwise_conv", f"{at}bn1", 2 if i in (1, 3, 5, 11) else 1, x.shape[1])
+        x = layer(x, f"{at}project_conv", f"{at}bn2", relu6=False)
+        x = x + before if x.shape == before.shape else x
+    x = layer(x, "_conv_head", "_bn1").mean((2, 3))
+    return F.linear(x, p["_fc.weight"], p["_fc.bias"])
+
+
+@pytest.mark.parametrize("side", [64, 75])
+def test_efficientnet_lite0_as_in_torch(side, rng):
+    model = MODELS["efficientnet_lite0"](10)
+    for _, norm in model.named_modules():
+        if isinstance(norm, mg.nn.BatchNorm2d):
+            norm.momentum = None        # the first batch sets the running statistics
+            norm.weight.data[...] = rng.uniform(0.5, 1, norm.num_features)
+    x = rng.standard_normal((2, 3, side, side), np.float32)
+    with torch.no_grad(), mg.no_grad():
+        model(mg.Tensor(rng.standard_normal((2, 3, side, side), np.float32)))
+        model.eval()
+        expected = lite0_in_torch(model.state_dict(), torch.tensor(x)).numpy()
+        assert np.abs(model(mg.Tensor(x)).data - expected).max() <= 1e-4 * np.abs(expected).max()
+    assert np.abs(expected - expected.mean(0)).max() > 0.1 * np.abs(expected).max()
