@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                              "(built in for ImageNet and CIFAR-10)")
     parser.add_argument("--size", type=int, metavar="N",
                         help="resize to N x N pixels and crop nothing, if the weights record no "
-                             "preprocessing (default: as the official weights of a ResNet)")
+                             "preprocessing (default: as the network's official weights)")
     parser.add_argument("--colours", choices=("imagenet", "plain"),
                         help="with --size: values less ImageNet's mean and divided by its "
                              "deviation (the default), or from 0 to 1 as they are")

@@ -7,6 +7,7 @@ import shutil
 import sys
 
 from experiments.errors import UserError, name_hint
+from experiments.options.network_size import sized
 from experiments.report.terminal import Screen, progress
 
 MOST_PIXELS = 1 << 25           # of a batch: some 4 GB of activations in a ResNet
@@ -14,7 +15,7 @@ MOST_PIXELS = 1 << 25           # of a batch: some 4 GB of activations in a ResN
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL",
-                        help="its name in minigrad.models, as resnet18, cifar_resnet20, small_cnn")
+                        help="its name in minigrad.models, as resnet18, vit_b_16, small_cnn")
     parser.add_argument("--size", type=int, metavar="N",
                         help="side of the square images (default: what the model was made for)")
     parser.add_argument("--batch", type=int, default=1, metavar="N",
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     channels = 1 if args.model == "lenet5" else 3
     try:
         with progress(f"running {args.model}", 0, 1):
-            model = MODELS[args.model](**{"size": size} if args.model == "small_cnn" else {})
+            model = MODELS[args.model](**sized(args.model, size))
             # Evaluation: with batch statistics, one image of 32x32 would be too small for a ResNet.
             table = profile(model.eval(), (args.batch, channels, size, size))
     except ValueError as error:

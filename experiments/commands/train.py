@@ -33,9 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="a folder of photos for each class; or train/ with such folders, and "
                              "valid/ and test/ beside it")
     parser.add_argument("--arch", metavar="NAME",
-                        help="the network: small_cnn (the default), resnet18, cifar_resnet20, ...; "
-                             "or FILE.py:NAME, a network, class or function of your own: this "
-                             "runs the file")
+                        help="the network: small_cnn (the default), resnet18, mobilenet_v3_small, "
+                             "...; or FILE.py:NAME, a network, class or function of your own: "
+                             "this runs the file")
     parser.add_argument("--weights", metavar="FILE",
                         help="what it starts from: none (the default), imagenet (the official "
                              "weights, downloaded once), or a file or the folder of a training")
@@ -51,8 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lr", type=values.rate, metavar="X",
                         help="highest learning rate, that of the last layer (default: by network)")
     parser.add_argument("--size", type=values.side, metavar="N",
-                        help="side in pixels of what the network sees (default: 64, or 128 for a "
-                             "ResNet)")
+                        help="side in pixels of what the network sees (default: by network, 64 for "
+                             "small_cnn, 128 for resnet18)")
     parser.add_argument("--seed", type=values.seed, metavar="N",
                         help="seed of everything random (default: 0)")
     parser.add_argument("--valid", type=values.share, metavar="SHARE",

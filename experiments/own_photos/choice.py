@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from experiments.errors import UserError, name_hint
+from experiments.options.network_size import SIZED
 from experiments.options.own_network import is_own, named
 from experiments.options.values import usable_device
 from experiments.options.weights import check, message, reading
@@ -42,8 +43,9 @@ def choose(given: dict) -> Plan:
         file, _, name = plan.arch.rpartition(":")
         plan = replace(plan, arch=f"{Path(file).expanduser().absolute()}:{name}")
     plan = plan.settled()
-    if plan.arch == "small_cnn" and plan.size % 4:
-        raise UserError(f"--size {plan.size}: small_cnn needs a multiple of 4")
+    multiple = SIZED.get(plan.arch, ("", 1))[1]
+    if plan.size % multiple:
+        raise UserError(f"--size {plan.size}: {plan.arch} needs a multiple of {multiple}")
     return plan
 
 
@@ -64,7 +66,8 @@ def _from_file(plan):
     if found.get("name") not in MODELS:
         raise UserError(f"--weights {path}: they are of a network of your own; say which with "
                         "--arch FILE.py:NAME")
-    return replace(plan, arch=found["name"], size=plan.size or found["arguments"].get("size"))
+    recorded = found["arguments"].get(SIZED.get(found["name"], [""])[0])
+    return replace(plan, arch=found["name"], size=plan.size or recorded)
 
 
 def check_name(arch: str) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from minigrad.data import (MEAN, STD, CenterCrop, ColorJitter, Compose, Normalize,
                            RandomHorizontalFlip, RandomResizedCrop, Resize, ToArray)
+from minigrad.models import preprocess
 
 SCRATCH, TUNED, FROZEN = 1200, 300, 400         # steps of a training, about
 _EPOCHS = {SCRATCH: (12, 60), TUNED: (4, 20), FROZEN: (6, 30)}      # fewest and most
@@ -64,12 +65,17 @@ class Plan:
         return Compose([Resize(self.side), CenterCrop(self.size), *self._numbers()])
 
     def _numbers(self):
-        return ToArray(), Normalize(MEAN, STD)
+        """As for the official weights of the network; ImageNet's where there are none."""
+        try:
+            official = preprocess(self.arch, None)
+            return ToArray(), Normalize(official.mean, official.std)
+        except ValueError:
+            return ToArray(), Normalize(MEAN, STD)
 
     def settled(self) -> Plan:
         """The plan with the usual size and learning rate of its network, where none are given."""
-        size = {"small_cnn": 64}.get(self.arch, 32 if self.arch.startswith("cifar") else 64 if
-                                     ".py:" in self.arch else 128)
+        usual = 32 if self.arch.startswith("cifar") else 64 if ".py:" in self.arch else 128
+        size = {"small_cnn": 64, "vit_b_16": 224}.get(self.arch, usual)
         lr = 3e-3 if self.freeze else 1e-3 if self.tuned or self.arch != "small_cnn" else 2e-3
         return replace(self, size=self.size or size, lr=self.lr or lr)
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import minigrad as mg
 from experiments.errors import UserError, one_line
+from experiments.options.network_size import sized
 from experiments.options.own_network import is_own, own_network
 from experiments.options.weights import message, reading
 from experiments.own_photos.photos import Photos
@@ -81,8 +82,7 @@ def build(plan: Plan, classes: int, fresh: bool = False) -> Module:
                                                       **reading(plan)).model.train()
         if weights not in (None, "imagenet"):
             weights = load_weights(weights, **reading(plan))
-        size = {"size": plan.size} if plan.arch == "small_cnn" else {}
-        return MODELS[plan.arch](classes, weights=weights, **size)
+        return MODELS[plan.arch](classes, weights=weights, **sized(plan.arch, plan.size))
     except WeightsError as error:
         raise UserError(f"--weights: {message(error)}") from error
     except ValueError as error:

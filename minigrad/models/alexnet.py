@@ -38,5 +38,4 @@ def alexnet(num_classes: Count = None, weights: Source = None,
     "imagenet"; `minigrad.models.pretrained` lists other forms and the errors. dropout: the
     probability of both dropout layers.
     """
-    return pretrained("alexnet", lambda n: _network(n, dropout), "classifier.6", num_classes,
-                      weights)
+    return pretrained("alexnet", lambda n: _network(n, dropout), num_classes, weights)

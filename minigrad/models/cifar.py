@@ -72,7 +72,7 @@ class CifarResNet(nn.Module):
 
 
 def _cifar_resnet(depth: int, num_classes: Count, weights: Source) -> CifarResNet:
-    return pretrained(f"cifar_resnet{depth}", lambda n: CifarResNet((depth - 2) // 6, n), "linear",
+    return pretrained(f"cifar_resnet{depth}", lambda n: CifarResNet((depth - 2) // 6, n),
                       num_classes, weights, default=10)
 
 

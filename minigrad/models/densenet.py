@@ -60,8 +60,7 @@ def _network(blocks: tuple[int, ...], num_classes: int, drop_rate: float) -> nn.
 
 
 def _densenet(name: str, num_classes: Count, weights: Source, drop_rate: float) -> nn.Sequential:
-    return pretrained(name, lambda n: _network(_BLOCKS[name], n, drop_rate), "classifier",
-                      num_classes, weights)
+    return pretrained(name, lambda n: _network(_BLOCKS[name], n, drop_rate), num_classes, weights)
 
 
 @record_call

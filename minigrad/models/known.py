@@ -22,27 +22,23 @@ class Known(NamedTuple):
     body: int
 
 
-KNOWN = {
-    "alexnet": Known("classifier.6", 4096, 57_003_840),
-    "vgg11": Known("classifier.6", 4096, 128_766_336),
-    "vgg13": Known("classifier.6", 4096, 128_950_848),
-    "vgg16": Known("classifier.6", 4096, 134_260_544),
-    "vgg19": Known("classifier.6", 4096, 139_570_240),
-    "vgg11_bn": Known("classifier.6", 4096, 128_777_344),
-    "vgg13_bn": Known("classifier.6", 4096, 128_962_624),
-    "vgg16_bn": Known("classifier.6", 4096, 134_277_440),
-    "vgg19_bn": Known("classifier.6", 4096, 139_592_256),
-    "squeezenet1_0": Known("classifier.1", 512, 735_424),
-    "squeezenet1_1": Known("classifier.1", 512, 722_496),
-    "densenet121": Known("classifier", 1024, 7_037_504),
-    "densenet169": Known("classifier", 1664, 12_642_880),
-    "densenet201": Known("classifier", 1920, 18_321_984),
-    "mobilenet_v2": Known("classifier.1", 1280, 2_257_984),
-    "mobilenet_v3_large": Known("classifier.3", 1280, 4_226_432),
-    "mobilenet_v3_small": Known("classifier.3", 1024, 1_529_968),
-    "efficientnet_b0": Known("classifier.1", 1280, 4_049_564),
-    "efficientnet_lite0": Known("_fc", 1280, 3_413_024),
-}
+_BODIES = {
+    ("classifier.6", 4096): {
+        "alexnet": 57_003_840, "vgg11": 128_766_336, "vgg13": 128_950_848, "vgg16": 134_260_544,
+        "vgg19": 139_570_240, "vgg11_bn": 128_777_344, "vgg13_bn": 128_962_624,
+        "vgg16_bn": 134_277_440, "vgg19_bn": 139_592_256},
+    ("classifier.1", 512): {"squeezenet1_0": 735_424, "squeezenet1_1": 722_496},
+    ("classifier", 1024): {"densenet121": 7_037_504},
+    ("classifier", 1664): {"densenet169": 12_642_880},
+    ("classifier", 1920): {"densenet201": 18_321_984},
+    ("classifier.1", 1280): {"mobilenet_v2": 2_257_984, "efficientnet_b0": 4_049_564},
+    ("classifier.3", 1280): {"mobilenet_v3_large": 4_226_432},
+    ("classifier.3", 1024): {"mobilenet_v3_small": 1_529_968},
+    ("_fc", 1280): {"efficientnet_lite0": 3_413_024},
+    ("classifier.2", 768): {"convnext_tiny": 27_820_128},
+    ("heads.head", 768): {"vit_b_16": 85_647_360}}
+KNOWN = {name: Known(*head, body)
+         for head, bodies in _BODIES.items() for name, body in bodies.items()}
 
 # Of each ResNet: blocks per stage; whether a block has three convolutions; channels out and per
 # group in of the second one in the first stage, where the network's first convolution has 64.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from minigrad import nn, ops
-from minigrad.arguments import plain
 from minigrad.backend import array_module
 from minigrad.engine import Tensor
 
@@ -58,40 +57,33 @@ def inverted_residual(c_in: int, expanded: int, c_out: int, kernel_size: int, st
 
 class Residual(nn.Module):
     """y = x + block(x) with stochastic depth of probability p in the branch; y = block(x) if not
-    `has_shortcut`, because the shapes differ.
+    `has_shortcut`, because the shapes differ. name: that of the block in files of weights.
     """
 
-    def __init__(self, block: nn.Module, has_shortcut: bool, p: float = 0.0) -> None:
-        self.block, self.stochastic_depth = block, StochasticDepth(p)
-        self.has_shortcut = has_shortcut
+    def __init__(self, block: nn.Module, has_shortcut: bool, p: float = 0.0,
+                 name: str = "block") -> None:
+        setattr(self, name, block)
+        self.stochastic_depth, self.has_shortcut, self.name = StochasticDepth(p), has_shortcut, name
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.block(x)
+        y = getattr(self, self.name)(x)
         return x + self.stochastic_depth(y) if self.has_shortcut else y
 
 
-class StochasticDepth(nn.Module):
+class StochasticDepth(nn.Dropout):
     """In training, each example's x is zeroed with probability p, and others grow by 1 / (1 - p);
     the identity in evaluation. It stands at the end of a branch beside a shortcut.
 
     x (N, ...) -> y of the same shape. Huang et al., ECCV 2016, section 3, in the form that leaves
-    evaluation untouched. The choice follows `minigrad.manual_seed`. Raises ValueError for p outside
-    [0, 1].
+    evaluation untouched. Raises ValueError for p outside [0, 1].
     """
 
-    def __init__(self, p: float) -> None:
-        if not 0 <= p <= 1:
-            raise ValueError(f"StochasticDepth: p must lie in [0, 1], got {p}")
-        self.p = plain(p)
-
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         if not self.training or not self.p:
-            return x
-        ones = array_module(x.data).ones((len(x.data), *[1] * (x.ndim - 1)), x.dtype)
-        return x * ops.dropout(Tensor(ones), self.p)
-
-    def extra_repr(self) -> str:
-        return f"p={self.p}"
+            return input
+        one_each = (len(input.data), *[1] * (input.ndim - 1))
+        ones = array_module(input.data).ones(one_each, input.dtype)
+        return input * ops.dropout(Tensor(ones), self.p)
 
 
 def fan_out_(weight: Tensor) -> Tensor:

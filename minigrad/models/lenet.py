@@ -46,7 +46,7 @@ def lenet5(num_classes: Count = None, variant: str = "modern", weights: Source =
     builders = {"modern": _modern, "1998": _original}
     if variant not in builders:
         raise ValueError(f"lenet5: variant must be 'modern' or '1998', got {variant!r}")
-    return pretrained("lenet5", builders[variant], "output", num_classes, weights, default=10)
+    return pretrained("lenet5", builders[variant], num_classes, weights, default=10)
 
 
 def _modern(num_classes: int) -> LeNet5:

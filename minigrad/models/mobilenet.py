@@ -11,7 +11,6 @@ layers by measured time, squeeze-and-excitation, and hardswish, a swish made of 
 from functools import partial
 
 from minigrad import nn
-from minigrad.engine import Tensor
 from minigrad.models.architecture import record_call
 from minigrad.models.layers import (Residual, SqueezeExcitation, conv_norm, draw_weights, fan_out_,
                                     inverted_residual)
@@ -20,42 +19,29 @@ from minigrad.models.pretrained import Count, Source, pretrained
 # Of V2, for each stage: expansion, channels, blocks, stride of the first.
 _V2 = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2),
        (6, 320, 1, 1))
-# Of V3, for each block: kernel size, expanded channels, channels, squeeze-and-excitation?, stride.
-# Hardswish begins with the block of that number; the first linear layer has so many units.
-_Row = tuple[int, int, int, bool, int]
-_V3: dict[str, tuple[tuple[_Row, ...], int, int]] = {
+# Of V3, for each block: kernel size, expanded channels, channels, squeeze-and-excitation (0 or 1),
+# stride. Hardswish begins with the block of that number; the first linear layer has so many units.
+_V3: dict[str, tuple[tuple[tuple[int, int, int, int, int], ...], int, int]] = {
     "mobilenet_v3_large": ((
-        (3, 16, 16, False, 1), (3, 64, 24, False, 2), (3, 72, 24, False, 1), (5, 72, 40, True, 2),
-        (5, 120, 40, True, 1), (5, 120, 40, True, 1), (3, 240, 80, False, 2),
-        (3, 200, 80, False, 1), (3, 184, 80, False, 1), (3, 184, 80, False, 1),
-        (3, 480, 112, True, 1), (3, 672, 112, True, 1), (5, 672, 160, True, 2),
-        (5, 960, 160, True, 1), (5, 960, 160, True, 1)), 6, 1280),
+        (3, 16, 16, 0, 1), (3, 64, 24, 0, 2), (3, 72, 24, 0, 1), (5, 72, 40, 1, 2),
+        (5, 120, 40, 1, 1), (5, 120, 40, 1, 1), (3, 240, 80, 0, 2), (3, 200, 80, 0, 1),
+        (3, 184, 80, 0, 1), (3, 184, 80, 0, 1), (3, 480, 112, 1, 1), (3, 672, 112, 1, 1),
+        (5, 672, 160, 1, 2), (5, 960, 160, 1, 1), (5, 960, 160, 1, 1)), 6, 1280),
     "mobilenet_v3_small": ((
-        (3, 16, 16, True, 2), (3, 72, 24, False, 2), (3, 88, 24, False, 1), (5, 96, 40, True, 2),
-        (5, 240, 40, True, 1), (5, 240, 40, True, 1), (5, 120, 48, True, 1), (5, 144, 48, True, 1),
-        (5, 288, 96, True, 2), (5, 576, 96, True, 1), (5, 576, 96, True, 1)), 3, 1024)}
-
-
-class InvertedResidual(nn.Module):
-    """`inverted_residual` with ReLU6, and a shortcut where the shapes are equal."""
-
-    def __init__(self, c_in: int, c_out: int, stride: int, expansion: int) -> None:
-        *inner, last = inverted_residual(c_in, c_in * expansion, c_out, 3, stride,
-                                         activation=nn.ReLU6)
-        self.conv = nn.Sequential(*inner, *(layer for _, layer in last.named_children()))
-        self.has_shortcut = stride == 1 and c_in == c_out
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.conv(x)
-        return x + y if self.has_shortcut else y
+        (3, 16, 16, 1, 2), (3, 72, 24, 0, 2), (3, 88, 24, 0, 1), (5, 96, 40, 1, 2),
+        (5, 240, 40, 1, 1), (5, 240, 40, 1, 1), (5, 120, 48, 1, 1), (5, 144, 48, 1, 1),
+        (5, 288, 96, 1, 2), (5, 576, 96, 1, 1), (5, 576, 96, 1, 1)), 3, 1024)}
 
 
 def _v2(num_classes: int, dropout: float) -> nn.Sequential:
     features: list[nn.Module] = [conv_norm(3, 32, 3, 2, activation=nn.ReLU6)]
     c_in = 32
     for expansion, c_out, count, first in _V2:
-        for i in range(count):
-            features.append(InvertedResidual(c_in, c_out, 1 if i else first, expansion))
+        for stride in (first, *[1] * (count - 1)):
+            *inner, last = inverted_residual(c_in, c_in * expansion, c_out, 3, stride,
+                                             activation=nn.ReLU6)
+            block = nn.Sequential(*inner, *(layer for _, layer in last.named_children()))
+            features.append(Residual(block, stride == 1 and c_in == c_out, name="conv"))
             c_in = c_out
     features.append(conv_norm(c_in, 1280, 1, activation=nn.ReLU6))
     return _with_head(features, nn.Dropout(dropout), nn.Linear(1280, num_classes))
@@ -102,8 +88,11 @@ def mobilenet_v2(num_classes: Count = None, weights: Source = None,
     `minigrad.models.pretrained` lists other forms and the errors. dropout: the probability of the
     dropout before the last layer.
     """
-    return pretrained("mobilenet_v2", lambda n: _v2(n, dropout), "classifier.1", num_classes,
-                      weights)
+    return pretrained("mobilenet_v2", lambda n: _v2(n, dropout), num_classes, weights)
+
+
+def _mobilenet_v3(name: str, num_classes: Count, weights: Source, dropout: float) -> nn.Sequential:
+    return pretrained(name, lambda n: _v3(name, n, dropout), num_classes, weights)
 
 
 @record_call
@@ -113,8 +102,7 @@ def mobilenet_v3_large(num_classes: Count = None, weights: Source = None,
 
     See `mobilenet_v2`.
     """
-    return pretrained("mobilenet_v3_large", lambda n: _v3("mobilenet_v3_large", n, dropout),
-                      "classifier.3", num_classes, weights)
+    return _mobilenet_v3("mobilenet_v3_large", num_classes, weights, dropout)
 
 
 @record_call
@@ -124,5 +112,4 @@ def mobilenet_v3_small(num_classes: Count = None, weights: Source = None,
 
     See `mobilenet_v2`.
     """
-    return pretrained("mobilenet_v3_small", lambda n: _v3("mobilenet_v3_small", n, dropout),
-                      "classifier.3", num_classes, weights)
+    return _mobilenet_v3("mobilenet_v3_small", num_classes, weights, dropout)

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from minigrad.arguments import integer
 from minigrad.data.transforms import Preprocess
-from minigrad.models.known import current_names, recognise
+from minigrad.models.known import current_names, head_of, recognise
 from minigrad.nn import Module
 from minigrad.nn.init import undrawn
 from minigrad.weights import Weights, WeightsError, fetch, load, official
@@ -29,14 +29,14 @@ _M = TypeVar("_M", bound=Module)
 _log = logging.getLogger(__name__)
 
 
-def pretrained(architecture: str, build: Callable[[int], _M], head: str, num_classes: Count,
-               weights: Source, default: int = 1000) -> _M:
+def pretrained(architecture: str, build: Callable[[int], _M], num_classes: Count, weights: Source,
+               default: int = 1000) -> _M:
     """The network `build(num_classes)` with weights: None (fresh ones), a file, what
     `minigrad.weights.load` has read from one, or "imagenet" (the official ones).
 
-    num_classes None: as many as the last layer in the file has, and `default` without a file.
-    `head` is the name of that layer. If num_classes is another number than the file's, the last
-    layer stays fresh, and the log says so. Everything else must fit by name and shape.
+    num_classes None: as many as the last layer in the file has, and `default` without a file. If it
+    is another number than the file's, the last layer stays fresh, and the log says so. Everything
+    else must fit by name and shape.
 
     Raises WeightsError, which names the file, if something does not fit or the file cannot be read;
     OSError if it cannot be opened; ValueError for a num_classes below 1, and for "imagenet" where
@@ -52,13 +52,11 @@ def pretrained(architecture: str, build: Callable[[int], _M], head: str, num_cla
     network = recognise(state)
     if network not in (architecture, None):
         raise WeightsError(f"{path}: these are weights of {network}, not of {architecture}")
+    head = head_of(architecture)
     in_file = next((len(array) for name, array in state.items()
                     if name.startswith(f"{head}.") and array.ndim), None)
-    if num_classes in (in_file, None):
-        with undrawn():
-            model = build(in_file or default)
-    else:
-        model = build(num_classes)
+    with undrawn(num_classes in (in_file, None)):
+        model = build(num_classes or in_file or default)
     own = model.state_dict()
     if 2 * len(own.keys() & state.keys()) < len(own):
         raise WeightsError(f"{path}: these are no weights of {architecture}; its tensors are "

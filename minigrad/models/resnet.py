@@ -129,7 +129,7 @@ def _resnet(name: str, num_classes: Count, weights: Source, width: int) -> ResNe
     layers, is_deep, (channels, base_width) = RESNETS[name]
     block = Bottleneck if is_deep else BasicBlock
     settings = {"groups": channels // base_width, "base_width": base_width} if is_deep else {}
-    return pretrained(name, lambda n: ResNet(block, layers, n, width, **settings), "fc",
+    return pretrained(name, lambda n: ResNet(block, layers, n, width, **settings),
                       num_classes, weights)
 
 

@@ -28,7 +28,7 @@ def small_cnn(num_classes: Count = None, weights: Source = None, dropout: float 
                              nn.Linear(8 * (size // 4) ** 2, 32), nn.ReLU(), nn.Dropout(dropout),
                              nn.Linear(32, classes))
 
-    return pretrained("small_cnn", build, "17", num_classes, weights, default=7)
+    return pretrained("small_cnn", build, num_classes, weights, default=7)
 
 
 def _block(c_in: int, c_out: int) -> tuple[nn.Module, ...]:

@@ -51,6 +51,10 @@ def _network(name: str, num_classes: int, dropout: float) -> nn.Sequential:
     return model
 
 
+def _squeezenet(name: str, num_classes: Count, weights: Source, dropout: float) -> nn.Sequential:
+    return pretrained(name, lambda n: _network(name, n, dropout), num_classes, weights)
+
+
 @record_call
 def squeezenet1_0(num_classes: Count = None, weights: Source = None,
                   dropout: float = 0.5) -> nn.Sequential:
@@ -61,8 +65,7 @@ def squeezenet1_0(num_classes: Count = None, weights: Source = None,
     "imagenet"; `minigrad.models.pretrained` lists other forms and the errors. dropout: the
     probability of the dropout before the last convolution.
     """
-    return pretrained("squeezenet1_0", lambda n: _network("squeezenet1_0", n, dropout),
-                      "classifier.1", num_classes, weights)
+    return _squeezenet("squeezenet1_0", num_classes, weights, dropout)
 
 
 @record_call
@@ -72,5 +75,4 @@ def squeezenet1_1(num_classes: Count = None, weights: Source = None,
 
     See `squeezenet1_0`; H and W 17 or more.
     """
-    return pretrained("squeezenet1_1", lambda n: _network("squeezenet1_1", n, dropout),
-                      "classifier.1", num_classes, weights)
+    return _squeezenet("squeezenet1_1", num_classes, weights, dropout)

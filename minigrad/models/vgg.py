@@ -10,41 +10,38 @@ from minigrad import nn
 from minigrad.models.architecture import record_call
 from minigrad.models.layers import draw_weights, fan_out_
 from minigrad.models.pretrained import Count, Source, pretrained
+from minigrad.nn import Sequential
 
 # Convolutions per stage: configurations A, B, D and E of table 1. A stage ends in a max pooling.
 _STAGES = {"vgg11": (1, 1, 2, 2, 2), "vgg13": (2, 2, 2, 2, 2), "vgg16": (2, 2, 3, 3, 3),
            "vgg19": (2, 2, 4, 4, 4)}
 
 
-def _network(stages: tuple[int, ...], has_norms: bool, num_classes: int,
-             dropout: float) -> nn.Sequential:
+def _network(name: str, num_classes: int, dropout: float) -> Sequential:
     features: list[nn.Module] = []
     c_in = 3
-    for count, c_out in zip(stages, (64, 128, 256, 512, 512)):
+    for count, c_out in zip(_STAGES[name.removesuffix("_bn")], (64, 128, 256, 512, 512)):
         for _ in range(count):
             features += [nn.Conv2d(c_in, c_out, 3, padding=1),
-                         *([nn.BatchNorm2d(c_out)] if has_norms else []), nn.ReLU()]
+                         *([nn.BatchNorm2d(c_out)] if name.endswith("_bn") else []), nn.ReLU()]
             c_in = c_out
         features.append(nn.MaxPool2d(2))
-    model = nn.Sequential({
-        "features": nn.Sequential(*features), "avgpool": nn.AdaptiveAvgPool2d((7, 7)),
+    model = Sequential({
+        "features": Sequential(*features), "avgpool": nn.AdaptiveAvgPool2d((7, 7)),
         "flatten": nn.Flatten(),
-        "classifier": nn.Sequential(
+        "classifier": Sequential(
             nn.Linear(512 * 7 * 7, 4096), nn.ReLU(), nn.Dropout(dropout),
             nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(dropout), nn.Linear(4096, num_classes))})
     draw_weights(model, fan_out_, lambda weight: nn.init.normal_(weight, 0, 0.01))
     return model
 
 
-def _vgg(name: str, num_classes: Count, weights: Source, dropout: float) -> nn.Sequential:
-    stages = _STAGES[name.removesuffix("_bn")]
-    return pretrained(name, lambda n: _network(stages, name.endswith("_bn"), n, dropout),
-                      "classifier.6", num_classes, weights)
+def _vgg(name: str, num_classes: Count, weights: Source, dropout: float) -> Sequential:
+    return pretrained(name, lambda n: _network(name, n, dropout), num_classes, weights)
 
 
 @record_call
-def vgg11(num_classes: Count = None, weights: Source = None,
-          dropout: float = 0.5) -> nn.Sequential:
+def vgg11(num_classes: Count = None, weights: Source = None, dropout: float = 0.5) -> Sequential:
     """VGG-11: 132 863 336 parameters with 1000 classes; the last layer is "classifier.6".
 
     x (N, 3, H, W), H and W 32 or more -> one score per class, (N, num_classes). num_classes None:
@@ -56,29 +53,25 @@ def vgg11(num_classes: Count = None, weights: Source = None,
 
 
 @record_call
-def vgg13(num_classes: Count = None, weights: Source = None,
-          dropout: float = 0.5) -> nn.Sequential:
+def vgg13(num_classes: Count = None, weights: Source = None, dropout: float = 0.5) -> Sequential:
     """VGG-13: 133 047 848 parameters; the last layer is "classifier.6". See `vgg11`."""
     return _vgg("vgg13", num_classes, weights, dropout)
 
 
 @record_call
-def vgg16(num_classes: Count = None, weights: Source = None,
-          dropout: float = 0.5) -> nn.Sequential:
+def vgg16(num_classes: Count = None, weights: Source = None, dropout: float = 0.5) -> Sequential:
     """VGG-16: 138 357 544 parameters; the last layer is "classifier.6". See `vgg11`."""
     return _vgg("vgg16", num_classes, weights, dropout)
 
 
 @record_call
-def vgg19(num_classes: Count = None, weights: Source = None,
-          dropout: float = 0.5) -> nn.Sequential:
+def vgg19(num_classes: Count = None, weights: Source = None, dropout: float = 0.5) -> Sequential:
     """VGG-19: 143 667 240 parameters; the last layer is "classifier.6". See `vgg11`."""
     return _vgg("vgg19", num_classes, weights, dropout)
 
 
 @record_call
-def vgg11_bn(num_classes: Count = None, weights: Source = None,
-             dropout: float = 0.5) -> nn.Sequential:
+def vgg11_bn(num_classes: Count = None, weights: Source = None, dropout: float = 0.5) -> Sequential:
     """VGG-11 with batch normalisation: 132 868 840 parameters; the last layer is "classifier.6".
 
     See `vgg11`.
@@ -87,8 +80,7 @@ def vgg11_bn(num_classes: Count = None, weights: Source = None,
 
 
 @record_call
-def vgg13_bn(num_classes: Count = None, weights: Source = None,
-             dropout: float = 0.5) -> nn.Sequential:
+def vgg13_bn(num_classes: Count = None, weights: Source = None, dropout: float = 0.5) -> Sequential:
     """VGG-13 with batch normalisation: 133 053 736 parameters; the last layer is "classifier.6".
 
     See `vgg11`.
@@ -97,8 +89,7 @@ def vgg13_bn(num_classes: Count = None, weights: Source = None,
 
 
 @record_call
-def vgg16_bn(num_classes: Count = None, weights: Source = None,
-             dropout: float = 0.5) -> nn.Sequential:
+def vgg16_bn(num_classes: Count = None, weights: Source = None, dropout: float = 0.5) -> Sequential:
     """VGG-16 with batch normalisation: 138 365 992 parameters; the last layer is "classifier.6".
 
     See `vgg11`.
@@ -107,8 +98,7 @@ def vgg16_bn(num_classes: Count = None, weights: Source = None,
 
 
 @record_call
-def vgg19_bn(num_classes: Count = None, weights: Source = None,
-             dropout: float = 0.5) -> nn.Sequential:
+def vgg19_bn(num_classes: Count = None, weights: Source = None, dropout: float = 0.5) -> Sequential:
     """VGG-19 with batch normalisation: 143 678 248 parameters; the last layer is "classifier.6".
 
     See `vgg11`.

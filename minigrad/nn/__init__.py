@@ -14,6 +14,12 @@ from minigrad.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss, NLLLo
 from minigrad.nn.module import Module, Parameter
 from minigrad.nn.norm import (BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm1d, InstanceNorm2d,
                               LayerNorm, LocalResponseNorm, RMSNorm)
+from minigrad.nn.sequence.attention import MultiheadAttention
+from minigrad.nn.sequence.embedding import Embedding
+from minigrad.nn.sequence.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
+from minigrad.nn.sequence.transformer import (Transformer, TransformerDecoder,
+                                              TransformerDecoderLayer, TransformerEncoder,
+                                              TransformerEncoderLayer)
 from minigrad.nn.spatial import (AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, Conv2d,
                                  ConvTranspose2d, MaxPool2d, UpsamplingNearest2d)
 
@@ -21,7 +27,9 @@ __all__ = ["CELU", "ELU", "GELU", "GLU", "SELU", "Hardshrink", "Hardsigmoid", "H
            "Hardtanh", "LogSigmoid", "LogSoftmax", "Mish", "PReLU", "ReLU6", "SiLU", "Softmax",
            "Softmax2d", "Softmin", "Softshrink", "Softsign", "Tanhshrink", "Threshold",
            "GroupNorm", "InstanceNorm1d", "InstanceNorm2d", "LayerNorm", "LocalResponseNorm",
-           "RMSNorm",
+           "RMSNorm", "Embedding", "MultiheadAttention", "Transformer", "TransformerDecoder",
+           "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer",
+           "GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNCell",
            "AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "AvgPool2d", "BCEWithLogitsLoss",
            "BatchNorm1d", "BatchNorm2d", "Conv2d", "ConvTranspose2d", "CrossEntropyLoss",
            "Dropout", "Dropout2d", "Flatten", "Identity", "LeakyReLU", "Linear", "MSELoss",

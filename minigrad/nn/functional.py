@@ -17,6 +17,7 @@ from minigrad.ops import (adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, 
 from minigrad.ops import (celu, elu, gelu, glu, hardshrink, hardsigmoid, hardswish, hardtanh,
                           logsigmoid, mish, prelu, relu6, selu, silu, softmin, softshrink, softsign,
                           tanhshrink, threshold)
+from minigrad.ops import embedding, scaled_dot_product_attention
 from minigrad.ops import (group_norm, instance_norm, layer_norm, local_response_norm, normalize,
                           rms_norm)
 
@@ -27,6 +28,7 @@ __all__ = ["adaptive_avg_pool2d", "adaptive_max_pool2d", "avg_pool2d", "batch_no
 __all__ += ["celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
             "logsigmoid", "mish", "prelu", "relu6", "selu", "silu", "softmin", "softshrink",
             "softsign", "tanhshrink", "threshold"]
+__all__ += ["embedding", "scaled_dot_product_attention"]
 __all__ += ["group_norm", "instance_norm", "layer_norm", "local_response_norm", "normalize",
             "rms_norm"]
 __getattr__ = module_getattr(__name__)

@@ -104,10 +104,11 @@ def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> floa
 
 
 @contextmanager
-def undrawn() -> Iterator[None]:
+def undrawn(active: bool = True) -> Iterator[None]:
     """Inside this block the functions above leave every tensor as it is, for networks whose weights
-    are read from a file next. What is drawn after it is the same as if they had not."""
-    token = _draws.set(False)
+    are read from a file next. What is drawn after it is the same as if they had not. active=False:
+    a block like any other."""
+    token = _draws.set(not active)
     try:
         yield
     finally:

@@ -3,7 +3,10 @@
 What the op computes, its formula and its source stand at the op (`minigrad.ops`).
 """
 
+import inspect
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +29,42 @@ def weight_and_bias(shape: tuple[int, ...], n_bias: int) -> tuple[Parameter, Par
         return weight, None
     bound = 1 / math.sqrt(init.fans(weight)[0])
     return weight, init.uniform_(Parameter(np.empty(n_bias, np.float32)), -bound, bound)
+
+
+class OpLayer(Module):
+    """A layer that holds the options of an op and calls it: `class ELU(OpLayer, op=ops.elu)`.
+
+    Its arguments are those of the op that come after the input, with their defaults.
+    """
+
+    op: Callable[..., Tensor]
+    __signature__ = inspect.Signature()
+
+    def __init_subclass__(cls, op: Callable[..., Tensor] | None = None) -> None:
+        if op is not None:
+            cls.op = staticmethod(op)
+            _, *options = inspect.signature(op).parameters.values()
+            cls.__signature__ = inspect.Signature([
+                option for option in options if option.name not in ("dtype", "training")])
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        try:
+            given = self.__signature__.bind(*args, **named)
+        except TypeError as error:
+            raise TypeError(f"{type(self).__name__}: {error}") from None
+        given.apply_defaults()
+        for name, value in given.arguments.items():
+            setattr(self, name, plain(value))
+
+    def options(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__signature__.parameters}
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self.op(input, **self.options())
+
+    def extra_repr(self) -> str:
+        return ", ".join(f"{name}={value!r}" for name, value in self.options().items()
+                         if name != "inplace" or value)
 
 
 class Linear(Module):

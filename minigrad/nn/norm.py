@@ -154,8 +154,8 @@ class RMSNorm(LayerNorm):
 class GroupNorm(Module):
     """Normalises groups of the channels of x (N, C, ...). See `ops.group_norm`.
 
-    weight and bias (num_channels); affine=False: neither. bias=False: no bias. Raises ValueError unless num_groups
-    divides num_channels.
+    weight and bias (num_channels); affine=False: neither. bias=False: no bias. Raises
+    ValueError unless num_groups divides num_channels.
     """
 
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True,

@@ -38,6 +38,8 @@ from minigrad.ops.pool import (adaptive_avg_pool2d, adaptive_max_pool2d, avg_poo
                                upsample_nearest2d)
 from minigrad.ops.reduce import amax, amin, argmax, argmin, logsumexp, max, mean, min, sum, var
 from minigrad.ops.select import clip, dropout, dropout2d, maximum, minimum, where
+from minigrad.ops.sequence.attention import scaled_dot_product_attention
+from minigrad.ops.sequence.embedding import embedding
 from minigrad.ops.shape import (cast, clone, concatenate, expand, flatten, getitem, permute,
                                 reshape, squeeze, stack, sum_to, to, transpose, unsqueeze)
 

@@ -393,7 +393,7 @@ def glu(x: Values, dim: int = -1) -> Values:
     n, rest = divmod(x.shape[axis] if x.ndim else 1, 2)
     if rest:
         raise RuntimeError(f"glu: dim {dim} of shape {x.shape} has no two halves")
-    lead = (slice(None),) * axis
+    lead: tuple[slice, ...] = (slice(None),) * axis
     return _gated(getitem(x, (*lead, slice(n))), getitem(x, (*lead, slice(n, None))))
 
 

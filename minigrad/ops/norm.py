@@ -264,8 +264,8 @@ def rms_norm(x: Values, normalized_shape: Sequence[int], weight: Values | None =
              eps: float | None = None) -> Values:
     """y = weight x / sqrt(mean x^2 + eps), with the mean over the last axes, of normalized_shape.
 
-    eps: by default numpy.finfo's of the dtype of x, or of float32 if that has 16 bits. Raises RuntimeError for shapes that do not fit. Zhang
-    and Sennrich, NeurIPS 2019.
+    eps: by default numpy.finfo's of the dtype of x, or of float32 if that has 16 bits. Raises
+    RuntimeError for shapes that do not fit. Zhang and Sennrich, NeurIPS 2019.
     """
     shape = _last_shape("rms_norm", x, normalized_shape, weight)
     if eps is None:

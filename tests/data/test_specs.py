@@ -24,7 +24,8 @@ PREPARATIONS = [
     USUAL, ToArray(), ToTensor(), Resize(40), Resize((20, 30)), CenterCrop((99, 5)), Grayscale(),
     Compose([]), Compose([Resize((9, 8)), Compose([Grayscale(3), Compose([ToTensor()])])]),
     Preprocess(40, 32), Preprocess((9, 8)), Preprocess(40, None, (0.5,), (0.25,)),
-    preprocess("resnet50"), Compose([Grayscale(), Preprocess(20, 16)]),
+    preprocess("resnet50"), preprocess("efficientnet_lite0"),
+    Compose([Grayscale(), Preprocess(20, 16)]),
     *(Compose([Resize(40), ToArray(), normal]) for normal in NORMALS)]
 
 
@@ -120,6 +121,9 @@ for _ in range(100):
     (["Normalize", {"mean": {"array": [1], "dtype": ["float32"]}, "std": [1]}], "preparation: "),
     (["Normalize", {"mean": {"array": [2 ** 70], "dtype": "int64"}, "std": [1]}], "cannot be made"),
     (["Preprocess", {"resize": 3, "crop": -1, "mean": [0], "std": [1]}], "size must be"),
+    (["Preprocess", {"resize": 3, "crop": 1, "mean": [0], "std": [1], "interpolation": 3}],
+     "interpolation must be 'bilinear' or 'bicubic', got 3"),
+    (["Resize", {"size": 3, "interpolation": "bicubic"}], "Resize has the parameters (size), not"),
     (["Compose", {"transforms": RESIZE}], "[name, {parameter: value}], not 'Resize'"),
     (["Compose", {"transforms": 3}], "a list of transforms, not 3"),
     (["Compose", {"transforms": [RESIZE, ["Resize", {"size": -1}]]}], "got -1"),

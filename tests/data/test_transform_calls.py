@@ -7,9 +7,10 @@ import pytest
 from PIL import Image, ImageOps
 
 from minigrad.backend import manual_seed
-from minigrad.data import (ArrayDataset, Compose, DataLoader, Dataset, ImageError, ImageFolder,
-                           Normalize, Preprocess, RandomCrop, RandomHorizontalFlip, Resize,
-                           SampleError, Step, Subset, ToArray, TransformError)
+from minigrad.data import (MEAN, STD, ArrayDataset, Compose, DataLoader, Dataset, ImageError,
+                           ImageFolder, Normalize, Preprocess, RandomCrop,
+                           RandomHorizontalFlip, Resize, SampleError, Step, Subset, ToArray,
+                           TransformError)
 from minigrad.models import preprocess
 from minigrad.train.folder.identity import describe_loader
 from tests.data.loader_samples import EVERY, FORKS, forking, nothing_is_left
@@ -160,7 +161,17 @@ def test_preprocess_is_resize_crop_and_normalize():
     np.testing.assert_allclose(x, steps(small), atol=1e-6)
 
 
+def test_preprocess_with_another_interpolation():
+    picture = image(90, 61)
+    prepare = Preprocess(32, 24, interpolation="bicubic")
+    small = picture.resize((47, 32), Image.Resampling.BICUBIC).crop((12, 4, 36, 28))
+    steps = Compose([ToArray(), Normalize(MEAN, STD)])
+    np.testing.assert_allclose(prepare(picture), steps(small), atol=1e-6)
+    assert eval(repr(prepare)) == prepare != Preprocess(32, 24)
+
+
 @pytest.mark.parametrize("arguments, words", [
+    ((32, 24, (0,), (1,), "nearest"), "interpolation must be 'bilinear' or 'bicubic'"),
     ((0,), "size must be"), (((3,),), "(height, width)"), ((32, 0), "size must be"),
     ((32, 24, (1, 2)), "one per channel as mean"),
     ((32, 24, (1, 2), (1, 2)), "one channel or three"),

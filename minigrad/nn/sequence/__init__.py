@@ -1,0 +1,1 @@
+"""Layers for sequences: embeddings, attention, transformers, recurrent networks."""

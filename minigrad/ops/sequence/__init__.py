@@ -1,0 +1,1 @@
+"""Ops on sequences: attention, and rows of a table by their numbers."""
