@@ -396,5 +396,5 @@ show(Path("results", files[0]).read_text(encoding="utf-8"))
 #   [`emulator.h`](../../minigrad/kernels/testing/emulator.h) plays, for you to read.
 # - S. Williams and others, "Roofline: an insightful visual performance model for multicore
 #   architectures" (2009): [doi:10.1145/1498765.1498785](https://doi.org/10.1145/1498765.1498785).
-# - S. Chetlur and others, "cuDNN: Efficient Primitives for Deep Learning" (2014), on implicit GEMM:
-#   [arXiv:1410.0759](https://arxiv.org/abs/1410.0759).
+# - S. Chetlur and others, "cuDNN" (2014): [arXiv:1410.0759](https://arxiv.org/abs/1410.0759).
+# - Next: [`08_from_lenet_to_vit.py`](08_from_lenet_to_vit.py): what such layers were used for.

@@ -153,7 +153,7 @@ def looking_back(x, *steps):
 def pattern(axes, weights, text, title):
     axes.imshow(weights, cmap="Blues", vmin=0, vmax=1)
     for set_ticks in axes.set_xticks, axes.set_yticks:
-        set_ticks(range(len(text)), text.replace(" ", "␣"), fontsize=8)
+        set_ticks(range(len(text)), text.replace(" ", "·"), fontsize=7)
     axes.set(title=title, xlabel="looked at", ylabel="while at")
 
 
@@ -305,14 +305,14 @@ curves({"of the sonnets read": ("blue", "-", range(501), losses),
         "of the one not read": ("orange", "o-", tests.keys(), tests.values()),
         **{name: ("grey", style, [0, 500], [loss] * 2)
            for (name, loss), style in zip(marks.items(), (":", "-.", "--"))}},
-       3, xlabel="step", title="loss of a letter", ylim=(0, 4.2))
+       3, xlabel="step", title="loss of a letter", ylim=(0, 5.5))
 assert abs(losses[0] - marks["knows nothing"]) < 0.1
 assert np.mean(losses[-50:]) < 1.3 < 2 < marks["counts pairs"] < min(tests.values()) < 2.7
-assert tests[500] > min(tests.values()) + 0.3
+assert tests[500] > marks["knows nothing"]
 
 # %% [markdown]
 # It begins as one who knows nothing, beats the table of pairs, and then learns by heart: of the
-# sonnet not read it knows less and less. Large models read billions of letters, most of them once.
+# sonnet not read it soon knows less than nothing. Large models read billions of letters, but once.
 #
 # What does it look at? Here is a head of each block. On average, the first block looks less far
 # back than the second, and both nearer than chance, which would be 7.75 places.
