@@ -24,7 +24,7 @@ from minigrad.ops.arithmetic import (abs, add, cos, div, exp, expm1, floor_divid
 from minigrad.ops.arrays.elements import (acos, acosh, addcdiv, addcmul, asin, asinh, atan, atan2,
                                           atanh, ceil, clamp_max, clamp_min, cosh, erf, exp2, floor,
                                           frac, lerp, log2, log10, nan_to_num, reciprocal, round,
-                                          rsqrt, sinh, square, tan, trunc)
+                                          rsqrt, sinh, tan, trunc)
 from minigrad.ops.arrays.gather import (gather, index_add, index_copy, index_fill, index_select,
                                         masked_fill, masked_scatter, masked_select, scatter,
                                         scatter_add, take, take_along_dim)
@@ -77,7 +77,7 @@ METHODS += (acos, acosh, addbmm, addcdiv, addcmul, addmm, addmv, all, allclose, 
             masked_fill, masked_scatter, masked_select, median, mm, movedim, multinomial, mv,
             nan_to_num, nansum, narrow, nonzero, norm, outer, prod, reciprocal, remainder, repeat,
             repeat_interleave, roll, rot90, round, rsqrt, scatter, scatter_add, select, sinh, sort,
-            split, square, std, take, take_along_dim, tan, tensor_split, tile, topk, trace, tril,
+            split, std, take, take_along_dim, tan, tensor_split, tile, topk, trace, tril,
             triu, trunc, unbind, unique)
 
 OPERATORS = {"add": add, "sub": sub, "mul": mul, "truediv": div, "floordiv": floor_divide,

@@ -211,7 +211,6 @@ ELEMENTS = {
     "atanh": unary(np.arctanh, bounded), "log2": unary(np.log2, positive),
     "log10": unary(np.log10, positive), "exp2": unary(np.exp2, real, "smooth"),
     "reciprocal": unary(lambda x: 1 / x, off(0)), "rsqrt": unary(lambda x: x**-0.5, positive),
-    "square": unary(lambda x: x * x),
     "clamp_min": unary(lambda x, min: np.maximum(x, min), off(0.5), "smooth", min=st.just(0.5)),
     "clamp_max": unary(lambda x, max: np.minimum(x, max), off(0.5), "smooth", max=st.just(0.5)),
     "nan_to_num": unary(lambda x: x, real, "smooth"),

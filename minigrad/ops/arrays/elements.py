@@ -11,7 +11,7 @@ from minigrad.dtypes import has_integers, result_type
 from minigrad.engine import Operand, Values, data_of
 from minigrad.function import Function
 from minigrad.kernels.elementwise import cpu as kernel
-from minigrad.ops.arithmetic import abs, div, exp, mul, pow, sqrt
+from minigrad.ops.arithmetic import abs, div, exp, mul, sqrt
 from minigrad.ops.compare import isnan
 from minigrad.ops.cost import per_element
 from minigrad.ops.operands import binary, demand, in_float32
@@ -114,7 +114,7 @@ def round(x: Values, *, decimals: int = 0) -> Values:
 
 def tan(x: Values) -> Values:
     """Tangent, x in radians."""
-    return Smooth(np.tan, lambda x: 1 + square(tan(x)))(x)
+    return Smooth(np.tan, lambda x: 1 + tan(x)**2)(x)
 
 
 def asin(x: Values) -> Values:
@@ -186,11 +186,6 @@ def reciprocal(x: Values) -> Values:
 def rsqrt(x: Values) -> Values:
     """1 / sqrt(x)."""
     return 1 / sqrt(x)
-
-
-def square(x: Values) -> Values:
-    """x^2."""
-    return pow(x, 2)
 
 
 def clamp_min(x: Values, min: Operand[Values]) -> Values:
