@@ -134,7 +134,7 @@ def round(x: Values, *, decimals: int = 0) -> Values:
 
 def tan(x: Values) -> Values:
     """Tangent, x in radians."""
-    return Smooth(np.tan, lambda x: 1 + square(tan(x)))(x)
+    return Smooth(np.tan, lambda x: 1 + tan(x)**2)(x)
 
 
 def asin(x: Values) -> Values:
