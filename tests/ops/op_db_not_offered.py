@@ -30,10 +30,15 @@ def images(**counts):
 
 FORMS = [
     Form("images that are no batch (N, C, H, W)", lambda case: case.sample.input.ndim != 4, images(
-        adaptive_avg_pool2d=20, adaptive_max_pool2d=48, conv2d=75, conv_transpose2d=30,
-        max_pool2d=2304, upsample_nearest=40)),
+        max_pool2d=1152, upsample_nearest=40)),
     Form("images of integers", lambda case: not case.sample.input.is_floating_point(), images(
-        max_pool2d=4608, avg_pool2d=7, upsample_nearest=4)),
+        max_pool2d=4608, avg_pool2d=7, upsample_nearest=4, avg_pool1d=9, local_response_norm=11,
+        **{"interpolate/nearest": 19, "interpolate/nearest-exact": 19, "interpolate/bilinear": 24,
+           "interpolate/bicubic": 24})),
+    Form("antialias", option("antialias"), images(**{
+        "interpolate/bilinear": 8, "interpolate/bicubic": 8})),
+    Form("means over boxes (N, C, D, H, W)", lambda case: case.sample.input.ndim == 5, images(**{
+        "interpolate/area": 32})),
     Form("scores (C) that are no batch", lambda case: case.sample.input.ndim == 1, images(
         nll_loss=80)),
     Form("x (C) that is no batch", lambda case: case.sample.input.ndim == 1, images(
@@ -47,8 +52,6 @@ FORMS = [
          and case.dtype in ("float16", "bfloat16"), images(batch_norm=8)),
     Form("memory_format", option("memory_format"), {"clone": 306, **dict.fromkeys(NUMBERS, 54)}),
     Form("alpha, a factor of the other", option("alpha"), {"add": 36, "sub": 32, "rsub": 32}),
-    Form("dtype, that of the result", option("dtype"), {
-        "softmax/with_dtype": 63, "log_softmax/with_dtype": 63}),
 ]
 
 
