@@ -283,7 +283,7 @@ def prelu(x: Values, weight: Values) -> Values:
 
 @in_float32()
 def _prelu(x: Values, weight: Values) -> Values:
-    return where(x > 0, x, weight * clip(x, max=0))
+    return where(x > 0, x, weight * where(x > 0, 0.0, x))
 
 
 def elu(x: Values, alpha: float = 1.0, inplace: bool = False) -> Values:
@@ -297,7 +297,7 @@ def celu(x: Values, alpha: float = 1.0, inplace: bool = False) -> Values:
 
 
 def selu(x: Values, inplace: bool = False) -> Values:
-    """scale x for x > 0, scale alpha (e^x - 1) otherwise, with the constants `SELU`."""
+    """scale x for x > 0, scale alpha (e^x - 1) otherwise: scale 1.0507, alpha 1.6733."""
     return ELU(*SELU)(x)
 
 
@@ -337,7 +337,8 @@ def silu(x: Values, inplace: bool = False) -> Values:
 
 
 def gelu(x: Values, approximate: str = "none") -> Values:
-    """x P(X <= x) for a normally distributed X; approximate="tanh": by the formula of `GELU`.
+    """x P(X <= x) for a normally distributed X; approximate="tanh": the normal distribution
+    taken for (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
 
     Raises RuntimeError for another `approximate`. Hendrycks and Gimpel, arXiv 1606.08415.
     """

@@ -301,6 +301,10 @@ def normalize(x: Values, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Va
     """x divided by its norm of order p along `dim`, or by eps where that is larger."""
     if p == math.inf:
         return x / clip(amax(abs(x), dim, True), min=eps)
+    if p == 0:
+        return x / clip(cast(sum(x != 0, dim, True), x.dtype), min=eps)
+    if p < 0:
+        return x / clip(pow(sum(pow(abs(x), p), dim, True), 1 / p), min=eps)
     powers = x * x if p == 2 else pow(abs(x), p)  # limited before the root, whose slope at 0 is inf
     return x / pow(clip(sum(powers, dim, True), min=eps**p), 1 / p)
 

@@ -118,8 +118,8 @@ def test_layers_of_numpy_sizes_run_and_print_as_ever():
     assert repr(conv) == "Conv2d(4, 6, kernel_size=(3, 3), stride=2, padding=(2, 1), groups=2)"
     assert conv(IMAGES).shape == (2, 6, 5, 4)
     assert repr(nn.Linear(np.prod((2, 3)), FOUR)) == "Linear(6, 4)"
-    pool = nn.MaxPool2d(np.int64(2), np.int64(1), np.int64(1), np.int64(1), np.True_)
-    assert repr(pool) == repr(nn.MaxPool2d(2, 1, 1, 1, True))
+    pool = nn.MaxPool2d(np.int64(2), np.int64(1), np.int64(1), np.int64(1), False, np.True_)
+    assert repr(pool) == repr(nn.MaxPool2d(2, 1, 1, 1, False, True))
     assert pool(IMAGES).shape == (2, 4, 9, 9)
     assert nn.Flatten(np.int64(1), np.int64(2))(IMAGES).shape == (2, 32, 8)
 

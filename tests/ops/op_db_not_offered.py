@@ -30,10 +30,15 @@ def images(**counts):
 
 FORMS = [
     Form("images that are no batch (N, C, H, W)", lambda case: case.sample.input.ndim != 4, images(
-        adaptive_avg_pool2d=20, adaptive_max_pool2d=48, conv2d=75, conv_transpose2d=30,
-        max_pool2d=2304, upsample_nearest=40)),
+        max_pool2d=1152, upsample_nearest=40)),
     Form("images of integers", lambda case: not case.sample.input.is_floating_point(), images(
-        max_pool2d=4608, avg_pool2d=7, upsample_nearest=4)),
+        max_pool2d=4608, avg_pool2d=7, upsample_nearest=4, avg_pool1d=9, local_response_norm=11,
+        **{"interpolate/nearest": 19, "interpolate/nearest-exact": 19, "interpolate/bilinear": 24,
+           "interpolate/bicubic": 24})),
+    Form("antialias", option("antialias"), images(**{
+        "interpolate/bilinear": 8, "interpolate/bicubic": 8})),
+    Form("means over boxes (N, C, D, H, W)", lambda case: case.sample.input.ndim == 5, images(**{
+        "interpolate/area": 32})),
     Form("x (C) that is no batch", lambda case: case.sample.input.ndim == 1, images(
         batch_norm=8)),
     Form("a size, or a scale that is no integer", lambda case: "size" in case.options
@@ -47,8 +52,6 @@ FORMS = [
     Form("scattered values that are added or multiplied", option("reduce"), {"scatter": 45}),
     Form("complex numbers that require gradients", lambda case: any(
         getattr(x, "is_complex", bool)() for x in case.arguments), {"addcdiv": 44}),
-    Form("dtype, that of the result", option("dtype"), {
-        "softmax/with_dtype": 63, "log_softmax/with_dtype": 63}),
 ]
 
 

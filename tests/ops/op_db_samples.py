@@ -65,6 +65,11 @@ def _without_options(sample):
     return sample
 
 
+def _without_dropout(sample):
+    sample.kwargs = {**sample.kwargs, "dropout_p": 0.0}
+    return sample
+
+
 def _without_indices(sample):
     sample.args = sample.args[:1]
     return sample
@@ -75,6 +80,7 @@ MARKED = {"addcmul", "clamp", "where"}
 
 # Samples that all use an option that is not offered are compared without it.
 EDITED = {"to": _without_layout,
+          "nn.functional.scaled_dot_product_attention": _without_dropout,
           "nn.functional.adaptive_max_pool1d": _without_indices,
           "nn.functional.adaptive_max_pool2d": _without_indices}
 

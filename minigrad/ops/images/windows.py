@@ -11,7 +11,6 @@ from minigrad.function import Function
 from minigrad.kernels.runtime.window import Window, pair, zeros
 from minigrad.ops.cost import Count, elements, free
 from minigrad.ops.operands import batch_of_one
-from minigrad.ops.pool import check_images
 from minigrad.ops.shape import permute, reshape
 
 
@@ -66,7 +65,8 @@ def unfold(x: Values, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
 
     Sizes are an int or a pair. Raises ValueError for sizes that do not fit, and unless x is images.
     """
-    check_images("unfold", x)
+    if x.ndim != 4:
+        raise ValueError(f"unfold: needs images (N, C, H, W) or (C, H, W), got {x.shape}")
     window = Window.of(kernel_size, stride, padding, "unfold", dilation)
     window.output_size(*x.shape[2:])
     return Unfold(window, tuple(x.shape[2:]))(x)
