@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Attention: from a weighted mean to a network that writes
 #
-# A language model reads letters and says which may come next. All that people talk to are made of
+# A language model reads letters and says which may come next. Nearly all of them are made of
 # attention, and attention is a weighted mean. We begin with a mean of five points, add the parts
 # one by one, and end with a small GPT that learns four sonnets.
 #
