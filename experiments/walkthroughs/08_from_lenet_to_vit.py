@@ -74,7 +74,7 @@ def cost(model, shape=(1, 3, 32, 32)):
 # ## 2. 1998 and 2012: a bend that lets gradients pass
 #
 # LeNet-5 is convolutions that see a little, each after a smaller image, and linear layers on top:
-# still the plan of all that follows. But it has four or five layers with weights. Why not twenty?
+# still the plan of all that follows. But it has five layers with weights. Why not twenty?
 # Backward, a gradient is multiplied with the slope of every bend. That of a sigmoid, $\sigma' =
 # \sigma (1 - \sigma)$, is at most $1/4$. That of tanh is 1, but at 0 only. AlexNet took
 # $\text{relu}(x) = \max(x, 0)$, whose slope is 1 for all positive inputs. We send photos through
@@ -105,8 +105,8 @@ show(axes.figure)
 #
 # Two 3 x 3 convolutions, one after the other, see 5 x 5 pixels; three see 7 x 7. With $C$ channels
 # in and out, they have $2 \cdot 9\,C^2$ weights instead of $25\,C^2$, and $3 \cdot 9\,C^2$ instead
-# of $49\,C^2$, and a bend between, so they can do more with less. VGG is nothing else, 16 layers of
-# it. The pictures show the gradient of one output with respect to its input: what it can see.
+# of $49\,C^2$, and a bend between, so they can do more with less. VGG-16 is thirteen of them and
+# three linear layers. The pictures show the gradient of one output, so all that it can see.
 
 # %%
 footprints = {}
@@ -138,8 +138,8 @@ show(axes.figure)
 #
 # $$y = \text{relu}(x + f(x)), \qquad \frac{\partial}{\partial x}(x + f(x)) = 1 + f'(x)$$
 #
-# Now doing nothing is $f = 0$, and the 1 lets the gradient pass. Nineteen convolutions and a linear
-# layer, with batch normalisation after each, once with and once without these *shortcuts*:
+# Now doing nothing is $f = 0$, and the 1 lets the gradient pass. Nineteen convolutions, each with
+# batch normalisation, and a linear layer, once with and once without these *shortcuts*:
 
 
 # %%
@@ -273,7 +273,7 @@ for name, make, lr, colour in (("convolutions", lambda: twenty_layers(True), 3e-
     axes.plot((42, 420), right[name], "o-", color=PALETTE[colour], label=name)
 axes.axhline(1 / 7, color=PALETTE["black"], linewidth=0.8)
 axes.set(xlabel="photos to learn from", ylabel="right", ylim=(0, 1), xticks=(42, 420))
-axes.legend(frameon=False, loc="lower right")
+axes.legend(frameon=False, loc="center right")
 show(axes.figure)
 assert right["convolutions"][0] > right["transformer"][0] + 0.08
 assert right["convolutions"][1] > right["transformer"][1] - 0.03
@@ -316,9 +316,9 @@ for name, (year, parameters, idea) in REAL.items():
     print(f"{name:16}{year}{total.trainable:13,} parameters {giga[name]:8.3f} GFLOPs  {idea}")
     assert total.trainable == parameters
     axes.loglog(giga[name], parameters, "o", color=PALETTE["blue"])
-    axes.annotate(f"{name}, {year}", (giga[name], parameters), (0, 6),
-                  textcoords="offset points", ha="center", fontsize=9)
-axes.set(xlabel="GFLOPs for one picture", ylabel="parameters", xlim=(3e-4, 200), ylim=(3e4, 4e8))
+    axes.annotate(f"{name}, {year}", (giga[name], parameters),
+                  (7, -11 if name == "resnet50" else -3), textcoords="offset points", fontsize=9)
+axes.set(xlabel="GFLOPs for one picture", ylabel="parameters", xlim=(3e-4, 1000), ylim=(3e4, 4e8))
 show(axes.figure)
 assert giga["vgg16"] > 20 * giga["alexnet"] and giga["vgg16"] > 40 * giga["mobilenet_v2"]
 

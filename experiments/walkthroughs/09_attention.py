@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Attention: from a weighted mean to a network that writes
 #
-# A language model reads letters and says which may come next. All that people talk to are made of
+# A language model reads letters and says which may come next. Nearly all of them are made of
 # attention, and attention is a weighted mean. We begin with a mean of five points, add the parts
 # one by one, and end with a small GPT that learns four sonnets.
 #
@@ -305,7 +305,7 @@ curves({"of the sonnets read": ("blue", "-", range(501), losses),
         "of the one not read": ("orange", "o-", tests.keys(), tests.values()),
         **{name: ("grey", style, [0, 500], [loss] * 2)
            for (name, loss), style in zip(marks.items(), (":", "-.", "--"))}},
-       3, xlabel="step", title="loss of a letter", ylim=(0, 5.5))
+       3, xlabel="step", title="loss of a letter", ylim=(0, 6.2))
 assert abs(losses[0] - marks["knows nothing"]) < 0.1
 assert np.mean(losses[-50:]) < 1.3 < 2 < marks["counts pairs"] < min(tests.values()) < 2.7
 assert tests[500] > marks["knows nothing"]
