@@ -16,7 +16,8 @@ from minigrad.autocast import autocast
 from minigrad.autograd import grad, hessian, jacobian, jvp
 from minigrad.backend import (Generator, device, get_float32_matmul_precision, initial_seed,
                               manual_seed, seed, set_float32_matmul_precision)
-from minigrad.dtypes import NAMES, finfo, number_type
+from minigrad.dtypes import NAMES, finfo
+from minigrad.dtypes import number_type as _number_type
 from minigrad.engine import Tensor
 from minigrad.function import Function
 from minigrad.gradcheck import GradcheckError, gradcheck, gradgradcheck
@@ -36,7 +37,7 @@ def __getattr__(name: str) -> Any:
     """What is not here from the start: dtypes, whose names would hide Python's `float` and `bool`,
     the old names of Tensors of a dtype, files, and the modules of minigrad."""
     if name in NAMES:
-        return number_type(NAMES[name])
+        return _number_type(NAMES[name])
     if name in TYPES:
         return TYPES[name]
     if name in ("load", "save"):

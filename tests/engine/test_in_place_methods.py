@@ -8,18 +8,30 @@ from minigrad import Tensor, grad, ops
 from tests.one_line import one_line
 
 OPERANDS = {"add": [0.5], "sub": [0.5], "subtract": [0.5], "mul": [2.0], "multiply": [2.0],
-            "div": [4.0], "divide": [4.0], "pow": [3], "clamp": [0.5, 1.5], "clip": [0.5, 1.5]}
-NAMES = [*ops.IN_PLACE, "square"]
+            "div": [4.0], "divide": [4.0], "pow": [3], "clamp": [0.5, 1.5], "clip": [0.5, 1.5],
+            "addcdiv": [[2.0] * 3, [4.0] * 3], "addcmul": [[2.0] * 3, [4.0] * 3], "clamp_max": [1.5], "clamp_min": [0.5],
+            "cumsum": [0], "fmod": [0.75], "remainder": [0.75], "lerp": [3.0, 0.25],
+            "index_add": [0, [2, 0], [0.5, 0.25]], "index_copy": [0, [2, 0], [0.5, 0.25]],
+            "index_fill": [0, [2, 0], 0.5], "masked_fill": [[True, False, True], 0.5],
+            "masked_scatter": [[True, False, True], [0.5, 0.25]],
+            "scatter": [0, [2, 0], [0.5, 0.25]], "scatter_add": [0, [2, 0], [0.5, 0.25]],
+            "addmm": [np.eye(3), np.ones((3, 3))]}
+OPERANDS = {name: [Tensor(np.array(x)) if isinstance(x, (list, np.ndarray)) else x for x in xs]
+            for name, xs in OPERANDS.items()}
+# Its results are outside the graph, so that a Tensor in the graph cannot become one.
+NAMES = [name for name in ops.IN_PLACE if name != "floor_divide"]
+OF_MATRICES = {"addmm", "tril", "triu"}
 
 
-def leaf():
-    return Tensor(np.array([0.25, 1.0, 2.0]), requires_grad=True)
+def leaf(name=""):
+    x = np.array([0.25, 1.0, 2.0])
+    return Tensor(x + x[:, None] if name in OF_MATRICES else x, requires_grad=True)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_method_that_changes_x_has_the_gradients_of_the_one_that_does_not(name):
     operands = OPERANDS.get(name, [])
-    x, w = leaf(), leaf()
+    x, w = leaf(name), leaf(name)
     y = x * w
     memory = y.data
     z = getattr(y, f"{name}_")(*operands)
@@ -31,13 +43,12 @@ def test_a_method_that_changes_x_has_the_gradients_of_the_one_that_does_not(name
     for one, other in zip([*got, *grad(sum(g.sum() for g in got), [x])],
                           [*want, *grad(sum(g.sum() for g in want), [x])]):
         np.testing.assert_allclose(one.data, other.data, rtol=1e-13)
-    with one_line(RuntimeError, f"in-place {getattr(ops, name, ops.pow).__name__}"
-                  if name != "square" else "in-place square", "leaf"):
-        getattr(leaf(), f"{name}_")(*operands)
-    w = leaf()
+    with one_line(RuntimeError, f"in-place {getattr(ops, name).__name__}", "leaf"):
+        getattr(leaf(name), f"{name}_")(*operands)
+    w = leaf(name)
     with mg.no_grad():
         getattr(w, f"{name}_")(*operands)
-        assert w.is_leaf and w.tolist() == getattr(leaf(), name)(*operands).tolist()
+        assert w.is_leaf and w.tolist() == getattr(leaf(name), name)(*operands).tolist()
 
 
 @pytest.mark.parametrize("name, arguments", [
