@@ -263,13 +263,14 @@ assert np.allclose(words, cut @ w.reshape(48, 48).T + b, atol=1e-5)
 # photos it is the other way around (Dosovitskiy and others, 2020).
 
 # %%
+right["convolutions"] = learned(twenty_layers(True), count=42)[1], right["with shortcuts"]
+mg.manual_seed(0)
+right["transformer"] = [learned(SmallViT(), 2e-3, count=count)[1] for count in (42, 420)]
 axes = new_figure(7.5, 2.6).subplots()
-for name, make, lr, colour in (("convolutions", lambda: twenty_layers(True), 3e-3, "blue"),
-                               ("transformer", SmallViT, 2e-3, "orange")):
-    mg.manual_seed(0)
-    right[name] = [learned(make(), lr, count=count)[1] for count in (42, 420)]
+for name, model, colour in (("convolutions", twenty_layers(True), "blue"),
+                            ("transformer", SmallViT(), "orange")):
     print("{}: {:,} parameters, {:,} multiplications; {:.2f} right, or {:.2f}".format(
-        name, *cost(make()), *right[name]))
+        name, *cost(model), *right[name]))
     axes.plot((42, 420), right[name], "o-", color=PALETTE[colour], label=name)
 axes.axhline(1 / 7, color=PALETTE["black"], linewidth=0.8)
 axes.set(xlabel="photos to learn from", ylabel="right", ylim=(0, 1), xticks=(42, 420))
