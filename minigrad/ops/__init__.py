@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from minigrad.engine import Tensor
 from minigrad.ops import in_place
-from minigrad.ops.activation import (celu, elu, gelu, glu, hardshrink, hardsigmoid, hardswish,
-                                     hardtanh, leaky_relu, log_softmax, logsigmoid, mish, prelu,
-                                     relu, relu6, selu, sigmoid, silu, softmax, softmin, softplus,
-                                     softshrink, softsign, tanh, tanhshrink, threshold)
+from minigrad.ops.activation import (gelu, glu, leaky_relu, log_softmax, logsigmoid, mish, relu,
+                                     sigmoid, silu, softmax, softmin, softplus, softsign, tanh,
+                                     tanhshrink)
 from minigrad.ops.arithmetic import (abs, add, cos, div, exp, expm1, log, log1p, mul, neg, pow,
                                      sign, sin, sqrt, sub)
 from minigrad.ops.arrays.elements import erf
+from minigrad.ops.arrays.piecewise import (celu, elu, hardshrink, hardsigmoid, hardswish, hardtanh,
+                                           prelu, relu6, selu, softshrink, threshold)
 from minigrad.ops.compare import (bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or,
                                   bitwise_right_shift, bitwise_xor, eq, ge, gt, le, logical_and,
                                   logical_not, logical_or, lt, ne)
