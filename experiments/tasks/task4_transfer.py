@@ -196,8 +196,8 @@ def _claims(models, scratch):
               f"{first.name} on the DBI test photos {mean(first.test):.3f} against "
               f"{mean(scratch.test):.3f}, on SDD {mean(first.sdd):.3f} against "
               f"{mean(scratch.sdd):.3f}, at equal epochs",
-              "Judged by the first network, on all photos that it was not trained on, DBI's for the "
-              f"test and SDD: the 95% interval of the difference is {gain.low:.3f} to "
+              "Judged by the first network, on all photos that it was not trained on, DBI's for "
+              f"the test and SDD: the 95% interval of the difference is {gain.low:.3f} to "
               f"{gain.high:.3f}.", HOLDS,
               check("lower end of the interval of pretrained minus from scratch", gain.low, ">", 0),
               routes={"on SDD, pretrained minus from scratch":

@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from minigrad.engine import Tensor
 from minigrad.ops import in_place
-from minigrad.ops.activation import (celu, elu, gelu, glu, hardshrink, hardsigmoid, hardswish,
-                                     hardtanh, leaky_relu, log_softmax, logsigmoid, mish, prelu,
-                                     relu, relu6, selu, sigmoid, silu, softmax, softmin, softplus,
-                                     softshrink, softsign, tanh, tanhshrink, threshold)
+from minigrad.ops.activation import (gelu, glu, leaky_relu, log_softmax, logsigmoid, mish, relu,
+                                     sigmoid, silu, softmax, softmin, softplus, softsign, tanh,
+                                     tanhshrink)
 from minigrad.ops.arithmetic import (abs, add, cos, div, exp, expm1, log, log1p, mul, neg, pow,
                                      sign, sin, sqrt, sub)
 from minigrad.ops.arrays import methods
@@ -40,6 +39,8 @@ from minigrad.ops.arrays.moves import (atleast_1d, atleast_2d, atleast_3d, broad
                                        unbind, vstack)
 from minigrad.ops.arrays.order import (argsort, bincount, kthvalue, median, multinomial,
                                        one_hot, sort, topk, unique)
+from minigrad.ops.arrays.piecewise import (celu, elu, hardshrink, hardsigmoid, hardswish, hardtanh,
+                                           prelu, relu6, selu, softshrink, threshold)
 from minigrad.ops.arrays.products import (addbmm, addmm, addmv, baddbmm, bmm, dot, einsum, mm, mv,
                                           outer, tensordot)
 from minigrad.ops.arrays.reductions import (all, aminmax, any, count_nonzero, cumprod, cumsum,

@@ -9,7 +9,8 @@ from tests.one_line import one_line
 
 OPERANDS = {"add": [0.5], "sub": [0.5], "subtract": [0.5], "mul": [2.0], "multiply": [2.0],
             "div": [4.0], "divide": [4.0], "pow": [3], "clamp": [0.5, 1.5], "clip": [0.5, 1.5],
-            "addcdiv": [[2.0] * 3, [4.0] * 3], "addcmul": [[2.0] * 3, [4.0] * 3], "clamp_max": [1.5], "clamp_min": [0.5],
+            "addcdiv": [[2.0] * 3, [4.0] * 3], "addcmul": [[2.0] * 3, [4.0] * 3],
+            "clamp_max": [1.5], "clamp_min": [0.5],
             "cumsum": [0], "fmod": [0.75], "remainder": [0.75], "lerp": [3.0, 0.25],
             "index_add": [0, [2, 0], [0.5, 0.25]], "index_copy": [0, [2, 0], [0.5, 0.25]],
             "index_fill": [0, [2, 0], 0.5], "masked_fill": [[True, False, True], 0.5],

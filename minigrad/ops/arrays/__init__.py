@@ -4,6 +4,7 @@
     gather      taking elements by index, and putting values where an index says
     moves       turning, repeating, cutting into pieces, triangles, stacks
     order       sorting, the largest few, counting, choosing at random
+    piecewise   activations of pieces that meet at kinks
     products    of matrices and vectors by name, einsum
     reductions  running sums and products, products, truth
 """
