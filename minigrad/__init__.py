@@ -11,13 +11,12 @@ from typing import Any
 
 from numpy import dtype, iinfo
 
-from minigrad import hints, nn, optim
+from minigrad import dtypes, hints, nn, optim
 from minigrad.autocast import autocast
 from minigrad.autograd import grad, hessian, jacobian, jvp
 from minigrad.backend import (Generator, device, get_float32_matmul_precision, initial_seed,
                               manual_seed, seed, set_float32_matmul_precision)
-from minigrad.dtypes import NAMES, finfo
-from minigrad.dtypes import number_type as _number_type
+from minigrad.dtypes import finfo
 from minigrad.engine import Tensor
 from minigrad.function import Function
 from minigrad.gradcheck import GradcheckError, gradcheck, gradgradcheck
@@ -27,8 +26,9 @@ from minigrad.ops import *  # noqa: F403  the public ops: exp, conv2d, cross_ent
 from minigrad.ops.arrays.creation import *  # noqa: F403  tensor, zeros, arange, ...
 from minigrad.ops.arrays.creation import TYPES
 from minigrad.ops.arrays.random import *  # noqa: F403  randn, randint, ...
+from minigrad.optim import amp
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 Size = tuple
 _told = hints.module_getattr(__name__)
 
@@ -36,8 +36,8 @@ _told = hints.module_getattr(__name__)
 def __getattr__(name: str) -> Any:
     """What is not here from the start: dtypes, whose names would hide Python's `float` and `bool`,
     the old names of Tensors of a dtype, files, and the modules of minigrad."""
-    if name in NAMES:
-        return _number_type(NAMES[name])
+    if name in dtypes.NAMES:
+        return dtypes.number_type(dtypes.NAMES[name])
     if name in TYPES:
         return TYPES[name]
     if name in ("load", "save"):
@@ -46,4 +46,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *NAMES, *TYPES, "load", "save"]
+    return [*globals(), *dtypes.NAMES, *TYPES, "load", "save"]
