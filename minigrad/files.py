@@ -122,3 +122,14 @@ def _make(folder: Path) -> Path:
     with tempfile.TemporaryFile(dir=folder) as file:
         file.write(b"0")            # a full disk takes an empty one
     return folder
+
+
+def packaged_file(package: str, inside: str) -> Path | None:
+    """Where the installed package has the file `inside`; None if it is not installed. Nothing of it
+    is imported."""
+    from importlib import metadata  # here, because it takes longer than the rest of this module
+
+    try:
+        return Path(str(metadata.distribution(package).locate_file(inside)))
+    except metadata.PackageNotFoundError:
+        return None

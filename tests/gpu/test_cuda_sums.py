@@ -130,6 +130,6 @@ def test_no_float_is_added_atomically():
              for path in Path(package.__file__).parent.rglob("*.*")
              if path.suffix in (".py", ".cu", ".cuh")]
     found = [f"{path.name}: {line}" for path in files for line in path.read_text().splitlines()
-             if ATOMIC.search(line)]
+             if ATOMIC.search(line) and not line.startswith("def ")]
     assert len(files) > 100 and not found
     assert ATOMIC.search("xp.add.at(y, i, x)") and ATOMIC.search("atomicAdd(p, x)")

@@ -83,7 +83,7 @@ def test_the_operators_take_numbers_on_either_side_and_work_in_place():
 
 
 @pytest.mark.parametrize("f", [mg.remainder, mg.fmod, mg.floor_divide,
-                               lambda a, b: mg.div(a, b, "trunc")])
+                               lambda a, b: mg.div(a, b, rounding_mode="trunc")])
 def test_integers_cannot_be_divided_by_0(f):
     with pytest.raises(RuntimeError, match="integers divided by 0"):
         f(Tensor([1, 2]), Tensor([1, 0]))

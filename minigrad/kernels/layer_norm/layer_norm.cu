@@ -1,5 +1,5 @@
 // Normalisation of the rows of a matrix x (rows, n), and its gradient; the specification is
-// kernels/layer_norm/cpu.py. A block works on a row. In each of them,
+// kernels/layer_norm/cpu.py. The threads of a block share a row.
 //
 //   mean = sum x / n,   scale = 1 / sqrt(sum (x - mean)^2 / n + eps)
 //   y = z w + b   with z = (x - mean) scale

@@ -22,7 +22,7 @@ from minigrad.ops.shape import cast, clone
 class Erf(Function):
     """y = 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x."""
 
-    floating = half_on_gpu = True
+    floating = True
     cost = per_element(other=1)
 
     def forward(self, x: Array) -> Array:

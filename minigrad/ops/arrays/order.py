@@ -12,6 +12,7 @@ import numpy as np
 from minigrad.backend import Array, device_of, generator, to_device
 from minigrad.dtypes import has_integers, widen
 from minigrad.engine import Tensor, Values, data_of
+from minigrad.kernels.index.cpu import add_at
 from minigrad.ops.arrays.gather import gather
 from minigrad.ops.arrays.moves import flip, narrow
 from minigrad.ops.compare import Elementwise, isnan
@@ -125,8 +126,10 @@ def bincount(x: Values, weights: Any = None, minlength: int = 0) -> Values:
     array, w = data_of(x), data_of(weights)
     demand(array.ndim == 1 and array.dtype.kind in "iu" and (array >= 0).all(),
            f"bincount: needs a vector of integers >= 0, got {array.dtype}, shape {array.shape}")
-    counts = np.bincount(array, w, minlength)
-    return _as(x, counts if w is None or w.dtype != np.float32 else counts.astype(w.dtype))
+    if w is None:
+        return _as(x, np.bincount(array, minlength=minlength))
+    n = max(minlength, int(array.max(initial=-1)) + 1)
+    return _as(x, add_at(w if w.dtype == np.float32 else w.astype(np.float64), (array,), (n,)))
 
 
 def one_hot(x: Values, num_classes: int = -1) -> Values:
