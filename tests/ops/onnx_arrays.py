@@ -13,7 +13,7 @@ def mod(a, b, fmod=0):
 
 
 def divide(a, b):
-    return mg.div(a, b) if a.dtype.kind not in "iu" else mg.div(a, b, "trunc")
+    return mg.div(a, b) if a.dtype.kind not in "iu" else mg.div(a, b, rounding_mode="trunc")
 
 
 def is_inf(x, detect_negative=1, detect_positive=1):
