@@ -123,7 +123,7 @@ MAPPED = {
 }
 
 # How many samples there are, in all dtypes.
-SAMPLES = 84969
+SAMPLES = 99252
 
 # Public names that no entry above reaches.
 NO_ENTRY = {"getitem": "compared as Tensor.__getitem__",
@@ -132,18 +132,20 @@ NO_ENTRY = {"getitem": "compared as Tensor.__getitem__",
             "nn.functional.fold": "PyTorch has no samples"}
 
 # What else a Tensor has: what is no op, and operators that have no entry or are those above; and
-# methods that tests/engine/test_torch_lines_parity.py compares.
+# methods that tests/engine/test_torch_lines_parity.py and test_in_place_methods.py compare.
 METHODS_NOT_COMPARED = set("""
-    __array__ __bool__ __copy__ __float__ __index__ __int__ __len__ __iter__ __setitem__ _parts
-    backward copy_ version_counter detach numel numpy register_hook __rlshift__ __rrshift__ __iadd__
-    __iand__ __ilshift__ __imul__ __ior__ __ipow__ __irshift__ __isub__ __itruediv__ __ixor__
-    __contains__ __pos__ __reversed__ abs_ add_ bernoulli_ bfloat16 bool clamp_ clip_ cos_ cpu cuda
-    data_ptr detach_ dim div_ divide_ double element_size exp_ expm1_ fill_ float half int
-    is_contiguous is_floating_point log1p_ log_ long moveaxis mul_ multiply_ ndimension neg_
-    nelement new_empty new_tensor normal_ pow_ reciprocal_ relu_ requires_grad_ retain_grad rsqrt_
-    short sigmoid_ sign_ sin_ size sqrt_ square_ squeeze_ stride sub_ subtract_ t_ tanh_ tolist
-    transpose_ type type_as uniform_ unsqueeze_ zero_
-    __ifloordiv__ __imod__ __rfloordiv__
+    __array__ __bool__ __contains__ __copy__ __float__ __iadd__ __iand__ __ifloordiv__ __ilshift__
+    __imod__ __imul__ __index__ __int__ __ior__ __ipow__ __irshift__ __isub__ __iter__ __itruediv__
+    __ixor__ __len__ __pos__ __reversed__ __rfloordiv__ __rlshift__ __rrshift__ __setitem__ _parts
+    abs_ add_ addcdiv_ addcmul_ addmm_ backward bernoulli_ bfloat16 bool ceil_ clamp_ clamp_max_
+    clamp_min_ clip_ copy_ cos_ cpu cuda cumsum_ data_ptr detach detach_ dim div_ divide_ double
+    element_size erf_ exp_ expm1_ fill_ float floor_ floor_divide_ fmod_ half index_add_ index_copy_
+    index_fill_ int is_contiguous is_floating_point lerp_ log10_ log1p_ log2_ log_ long masked_fill_
+    masked_scatter_ mul_ multiply_ nan_to_num_ ndimension neg_ nelement new_empty new_tensor normal_
+    numel numpy pow_ reciprocal_ register_hook relu_ remainder_ requires_grad_ retain_grad round_
+    rsqrt_ scatter_ scatter_add_ short sigmoid_ sign_ sin_ size sqrt_ square_ squeeze_ stride sub_
+    subtract_ t_ tan_ tanh_ tolist transpose_ tril_ triu_ trunc_ type type_as unfold uniform_
+    unsqueeze_ version_counter zero_
 """.split())
 
 # Entries all of whose samples are of a form that is not offered.
