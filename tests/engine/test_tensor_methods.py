@@ -133,3 +133,15 @@ def test_gradients_are_set_to_zero_and_none():
 def test_errors(call, error, words):
     with one_line(error, *words):
         call(table())
+
+
+def test_parts_of_an_axis_that_overlap():
+    x = mg.tensor([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]], requires_grad=True)
+    y = x.unfold(1, 2, 1)
+    assert y.tolist() == [[[1, 2], [2, 3], [3, 4]], [[5, 6], [6, 7], [7, 8]]]
+    assert x.unfold(0, 1, 3).shape == (1, 4, 1) and x.unfold(-1, 3, 2).tolist()[1] == [[5, 6, 7]]
+    y.sum().backward()
+    assert x.grad.tolist() == [[1, 2, 2, 1]] * 2
+    for size, step in ((5, 1), (2, 0), (-1, 1)):
+        with pytest.raises(ValueError, match="unfold"):
+            x.unfold(1, size, step)
