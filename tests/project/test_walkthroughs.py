@@ -4,6 +4,7 @@ notebook: cells in jupytext's percent format, Markdown that Jupyter renders as i
 `test_notebooks.py` executes them as notebooks.
 """
 
+import os
 import re
 import runpy
 from pathlib import Path
@@ -53,10 +54,15 @@ def test_they_are_numbered_from_one():
     assert [int(path.name[:2]) for path in SCRIPTS] == list(range(1, len(SCRIPTS) + 1))
 
 
+LONG = "08", "09"       # they train several networks, for up to a minute and a half
+
+
 @each
 def test_walkthrough_runs_and_so_do_its_solutions(path, capsys, monkeypatch, tmp_path):
     if path.stem == "07_gpu_kernels" and emulator.MISSING:
         pytest.skip(emulator.MISSING)
+    if path.stem[:2] in LONG and os.environ.get("MINIGRAD_FULL") != "1":
+        pytest.skip("needs MINIGRAD_FULL=1")
     monkeypatch.chdir(tmp_path)  # where pictures go
     names = runpy.run_path(str(path), run_name="__main__")
     out, err = capsys.readouterr()
