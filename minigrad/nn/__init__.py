@@ -26,36 +26,15 @@ from minigrad.nn.sequence.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RN
 from minigrad.nn.sequence.transformer import (Transformer, TransformerDecoder,
                                               TransformerDecoderLayer, TransformerEncoder,
                                               TransformerEncoderLayer)
-from minigrad.nn.spatial import (AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, Conv2d,
-                                 ConvTranspose2d, MaxPool2d, UpsamplingNearest2d)
-from minigrad.nn.spatial import (AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, ChannelShuffle,
-                                 CircularPad1d, CircularPad2d, ConstantPad1d, ConstantPad2d, Conv1d,
-                                 ConvTranspose1d, Fold, MaxPool1d, PixelShuffle, PixelUnshuffle,
-                                 ReflectionPad1d, ReflectionPad2d, ReplicationPad1d,
-                                 ReplicationPad2d, Unfold, Upsample, UpsamplingBilinear2d,
-                                 ZeroPad1d, ZeroPad2d)
+from minigrad.nn.spatial import (AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d,
+                                 AdaptiveMaxPool2d, AvgPool1d, AvgPool2d, ChannelShuffle,
+                                 CircularPad1d, CircularPad2d, ConstantPad1d, ConstantPad2d,
+                                 Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Fold, MaxPool1d,
+                                 MaxPool2d, PixelShuffle, PixelUnshuffle, ReflectionPad1d,
+                                 ReflectionPad2d, ReplicationPad1d, ReplicationPad2d, Unfold,
+                                 Upsample, UpsamplingBilinear2d, UpsamplingNearest2d, ZeroPad1d,
+                                 ZeroPad2d)
 
-__all__ = ["CELU", "ELU", "GELU", "GLU", "SELU", "Hardshrink", "Hardsigmoid", "Hardswish",
-           "Hardtanh", "LogSigmoid", "LogSoftmax", "Mish", "PReLU", "ReLU6", "SiLU", "Softmax",
-           "Softmax2d", "Softmin", "Softshrink", "Softsign", "Tanhshrink", "Threshold",
-           "GroupNorm", "InstanceNorm1d", "InstanceNorm2d", "LayerNorm", "LocalResponseNorm",
-           "RMSNorm", "Embedding", "MultiheadAttention", "Transformer", "TransformerDecoder",
-           "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer",
-           "AdaptiveAvgPool1d", "AdaptiveMaxPool1d", "AlphaDropout", "AvgPool1d",
-           "ChannelShuffle", "CircularPad1d", "CircularPad2d", "ConstantPad1d", "ConstantPad2d",
-           "Conv1d", "ConvTranspose1d", "Dropout1d", "Dropout3d", "Fold", "MaxPool1d",
-           "PixelShuffle", "PixelUnshuffle", "ReflectionPad1d", "ReflectionPad2d",
-           "ReplicationPad1d", "ReplicationPad2d", "Unflatten", "Unfold", "Upsample",
-           "UpsamplingBilinear2d", "ZeroPad1d", "ZeroPad2d",
-           "GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNCell",
-           "AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "AvgPool2d", "BCEWithLogitsLoss",
-           "BatchNorm1d", "BatchNorm2d", "Conv2d", "ConvTranspose2d", "CrossEntropyLoss",
-           "Dropout", "Dropout2d", "Flatten", "Identity", "LeakyReLU", "Linear", "MSELoss",
-           "MaxPool2d", "Module", "ModuleDict", "ModuleList", "NLLLoss", "Parameter",
-           "ParameterDict", "ParameterList", "ReLU", "Sequential", "Sigmoid", "Softplus", "Tanh",
-           "UpsamplingNearest2d", "batch_norm_relu", "functional", "init"]
-__all__ += ["BCELoss", "Buffer", "CosineEmbeddingLoss", "CosineSimilarity", "GaussianNLLLoss",
-            "HingeEmbeddingLoss", "HuberLoss", "KLDivLoss", "L1Loss", "MarginRankingLoss",
-            "PairwiseDistance", "PoissonNLLLoss", "SmoothL1Loss", "SoftMarginLoss",
-            "TripletMarginLoss", "utils"]
+__all__ = [name for name in dir() if name[0].isupper()]
+__all__ += ["batch_norm_relu", "functional", "init", "utils"]
 __getattr__ = module_getattr(__name__)

@@ -9,40 +9,22 @@ All of them are ops; `minigrad.ops` has more.
 """
 
 from minigrad.hints import module_getattr
-from minigrad.ops import (adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, batch_norm,
-                          binary_cross_entropy_with_logits, conv2d, conv_transpose2d,
-                          cross_entropy, dropout, dropout2d, leaky_relu, linear, log_softmax,
-                          max_pool2d, mse_loss, nll_loss, one_hot, pad, relu, sigmoid, softmax,
-                          softplus, tanh)
-from minigrad.ops import (binary_cross_entropy, cosine_embedding_loss, cosine_similarity,
-                          gaussian_nll_loss, hinge_embedding_loss, huber_loss, kl_div, l1_loss,
-                          margin_ranking_loss, pairwise_distance, poisson_nll_loss, smooth_l1_loss,
-                          soft_margin_loss, triplet_margin_loss)
-from minigrad.ops import (celu, elu, gelu, glu, hardshrink, hardsigmoid, hardswish, hardtanh,
-                          logsigmoid, mish, prelu, relu6, selu, silu, softmin, softshrink, softsign,
-                          tanhshrink, threshold)
-from minigrad.ops import (adaptive_avg_pool1d, adaptive_max_pool1d, alpha_dropout, avg_pool1d,
-                          channel_shuffle, conv1d, conv_transpose1d, dropout1d, dropout3d, fold,
-                          interpolate, max_pool1d, pixel_shuffle, pixel_unshuffle, unfold)
-from minigrad.ops import embedding, scaled_dot_product_attention
-from minigrad.ops import (group_norm, instance_norm, layer_norm, local_response_norm, normalize,
-                          rms_norm)
+from minigrad.ops import (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_max_pool1d,
+                          adaptive_max_pool2d, alpha_dropout, avg_pool1d, avg_pool2d, batch_norm,
+                          binary_cross_entropy, binary_cross_entropy_with_logits, celu,
+                          channel_shuffle, conv1d, conv2d, conv_transpose1d, conv_transpose2d,
+                          cosine_embedding_loss, cosine_similarity, cross_entropy, dropout,
+                          dropout1d, dropout2d, dropout3d, elu, embedding, fold, gaussian_nll_loss,
+                          gelu, glu, group_norm, hardshrink, hardsigmoid, hardswish, hardtanh,
+                          hinge_embedding_loss, huber_loss, instance_norm, interpolate, kl_div,
+                          l1_loss, layer_norm, leaky_relu, linear, local_response_norm,
+                          log_softmax, logsigmoid, margin_ranking_loss, max_pool1d, max_pool2d,
+                          mish, mse_loss, nll_loss, normalize, one_hot, pad, pairwise_distance,
+                          pixel_shuffle, pixel_unshuffle, poisson_nll_loss, prelu, relu, relu6,
+                          rms_norm, scaled_dot_product_attention, selu, sigmoid, silu,
+                          smooth_l1_loss, soft_margin_loss, softmax, softmin, softplus, softshrink,
+                          softsign, tanh, tanhshrink, threshold, triplet_margin_loss, unfold)
 
-__all__ = ["adaptive_avg_pool2d", "adaptive_max_pool2d", "avg_pool2d", "batch_norm",
-           "binary_cross_entropy_with_logits", "conv2d", "conv_transpose2d", "cross_entropy",
-           "dropout", "dropout2d", "leaky_relu", "linear", "log_softmax", "max_pool2d", "mse_loss",
-           "nll_loss", "one_hot", "pad", "relu", "sigmoid", "softmax", "softplus", "tanh"]
-__all__ += ["binary_cross_entropy", "cosine_embedding_loss", "cosine_similarity",
-            "gaussian_nll_loss", "hinge_embedding_loss", "huber_loss", "kl_div", "l1_loss",
-            "margin_ranking_loss", "pairwise_distance", "poisson_nll_loss", "smooth_l1_loss",
-            "soft_margin_loss", "triplet_margin_loss"]
-__all__ += ["celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
-            "logsigmoid", "mish", "prelu", "relu6", "selu", "silu", "softmin", "softshrink",
-            "softsign", "tanhshrink", "threshold"]
-__all__ += ["adaptive_avg_pool1d", "adaptive_max_pool1d", "alpha_dropout", "avg_pool1d",
-            "channel_shuffle", "conv1d", "conv_transpose1d", "dropout1d", "dropout3d", "fold",
-            "interpolate", "max_pool1d", "pixel_shuffle", "pixel_unshuffle", "unfold"]
-__all__ += ["embedding", "scaled_dot_product_attention"]
-__all__ += ["group_norm", "instance_norm", "layer_norm", "local_response_norm", "normalize",
-            "rms_norm"]
+__all__ = [name for name, f in globals().items()
+           if getattr(f, "__module__", "").startswith("minigrad.ops.")]
 __getattr__ = module_getattr(__name__)
