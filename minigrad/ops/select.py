@@ -177,7 +177,7 @@ def where(condition: Any, a: Any = None, b: Any = None) -> Any:
             shape = _common(condition.shape, *(np.shape(data_of(x)) for x in values))
             values = [expand(x, shape) if isinstance(x, Tensor) and x.requires_grad else x
                       for x in values]
-        condition = condition.copy()  # so that a later change cannot reach the backward
+        condition = condition.copy("K")  # so that a later change cannot reach the backward
     return binary(Where(condition), *values)
 
 
