@@ -32,7 +32,7 @@ def forward(x, w, b, window: Window):
     x = channels_last(x).transpose(0, 3, 1, 2)  # (N, C, H, W)
     y = empty((*x.shape[:2], oh, ow), x, w, x if b is None else b)  # (N, C, oh, ow)
     pixels = _run(x, window, ow)
-    filters = np.tile(w[:, 0].transpose(1, 2, 0), pixels)  # (kh, kw, k)
+    filters = np.ascontiguousarray(np.tile(w[:, 0].transpose(1, 2, 0), pixels))  # (kh, kw, k)
     bias = None if b is None else np.tile(b, pixels)  # (k)
 
     def convolve(block):
