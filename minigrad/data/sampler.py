@@ -40,7 +40,7 @@ class DrawnSampler(Sampler):
     generator: Any = None
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not define draw")
 
     def __iter__(self) -> Iterator[int]:
         return iter(self.draw(stream_of(self.generator, "sampler")).tolist())
