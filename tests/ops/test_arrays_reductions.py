@@ -116,6 +116,10 @@ def test_nonzero_and_where_of_a_condition():
 def test_counts_and_classes():
     assert mg.bincount(Tensor([1, 3, 1]), minlength=6).data.tolist() == [0, 2, 0, 1, 0, 0]
     assert mg.bincount(Tensor([1, 0, 1]), Tensor([0.5, 1, 2])).data.tolist() == [1, 2.5]
+    for dtype in (np.uint8, np.int8, np.int64):
+        some = Tensor(np.array([1, 0, 1], dtype))
+        assert mg.bincount(some, some).data.tolist() == [0, 2]
+        assert mg.bincount(some[:0], some[:0], 2).data.tolist() == [0, 0]
     assert mg.one_hot(Tensor([[0, 2]])).data.tolist() == [[[1, 0, 0], [0, 0, 1]]]
     for wrong in (lambda: mg.bincount(Tensor([-1])), lambda: mg.one_hot(Tensor([1.0])),
                   lambda: mg.one_hot(Tensor([3]), 3), lambda: mg.one_hot(Tensor([-1]), 3)):

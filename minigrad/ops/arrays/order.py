@@ -128,7 +128,7 @@ def bincount(x: Values, weights: Any = None, minlength: int = 0) -> Values:
            f"bincount: needs a vector of integers >= 0, got {array.dtype}, shape {array.shape}")
     if w is None:
         return _as(x, np.bincount(array, minlength=minlength))
-    n = max(minlength, int(array.max(initial=-1)) + 1)
+    n = max(minlength, int(array.max()) + 1 if array.size else 0)
     return _as(x, add_at(w if w.dtype == np.float32 else w.astype(np.float64), (array,), (n,)))
 
 
