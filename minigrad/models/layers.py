@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from minigrad import nn, ops
 from minigrad.backend import array_module
@@ -18,6 +18,14 @@ def conv_norm(c_in: int, c_out: int, kernel_size: int = 3, stride: int = 1, grou
     """
     conv = nn.Conv2d(c_in, c_out, kernel_size, stride, kernel_size // 2, groups=groups, bias=False)
     return nn.Sequential(conv, norm(c_out), *([] if activation is None else [activation()]))
+
+
+def features_and_classifier(features: Iterable[nn.Module], *classifier: nn.Module,
+                            pooled: int | tuple[int, int] = 1) -> nn.Sequential:
+    """Layers for images, the mean of each map (or `pooled` means of it), and linear layers."""
+    return nn.Sequential({
+        "features": nn.Sequential(*features), "avgpool": nn.AdaptiveAvgPool2d(pooled),
+        "flatten": nn.Flatten(), "classifier": nn.Sequential(*classifier)})
 
 
 class SqueezeExcitation(nn.Module):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad import nn
+from minigrad import models, nn
 from minigrad.models import MODELS, architecture, build, cifar_resnet20, resnet18, small_cnn
 from minigrad.weights import save
 from tests.one_line import one_line
@@ -45,8 +45,8 @@ def test_the_number_of_classes_of_a_file_is_recorded(tmp_path):
 
 
 def test_every_builder_takes_part():
-    from minigrad.models.architecture import _BUILDERS
-    assert _BUILDERS == MODELS
+    assert all(getattr(models, name) is builder for name, builder in MODELS.items())
+    assert [*MODELS][:3] == ["lenet5", "small_cnn", "resnet18"] and len(MODELS) == 38
     assert MODELS["resnet18"].__doc__.startswith("ResNet-18: 11 689 512 parameters")
 
 
