@@ -50,10 +50,9 @@ def _network(blocks: tuple[int, ...], num_classes: int, drop_rate: float) -> nn.
                 "conv": nn.Conv2d(c, c // 2, 1, bias=False), "pool": nn.AvgPool2d(2)})
             c //= 2
     features |= {"norm5": nn.BatchNorm2d(c), "relu5": nn.ReLU()}
-    model = nn.Sequential({"features": nn.Sequential(features), "avgpool": nn.AdaptiveAvgPool2d(1),
-                           "flatten": nn.Flatten(), "classifier": nn.Linear(c, num_classes)})
-    draw_weights(model, nn.init.kaiming_normal_)
-    return model
+    return draw_weights(nn.Sequential({
+        "features": nn.Sequential(features), "avgpool": nn.AdaptiveAvgPool2d(1),
+        "flatten": nn.Flatten(), "classifier": nn.Linear(c, num_classes)}), nn.init.kaiming_normal_)
 
 
 @builder()

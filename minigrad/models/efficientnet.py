@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from minigrad import nn, ops
 from minigrad.engine import Tensor
 from minigrad.models.layers import (Residual, SqueezeExcitation, StochasticDepth, conv_norm,
-                                    draw_weights, fan_out_, features_and_classifier,
-                                    inverted_residual)
+                                    draw_weights, features_and_classifier, inverted_residual)
 from minigrad.models.pretrained import builder
 from minigrad.nn.fuse import run_layers
 from minigrad.ops import relu6
@@ -58,9 +57,8 @@ def efficientnet_b0(num_classes: int, dropout: float = 0.2,
                                       stochastic_depth_prob * i / _COUNT))
     features = [conv_norm(3, 32, 3, 2, activation=nn.SiLU), *stages,
                 conv_norm(320, 1280, 1, activation=nn.SiLU)]
-    model = features_and_classifier(features, nn.Dropout(dropout), nn.Linear(1280, num_classes))
-    draw_weights(model, fan_out_, _linear)
-    return model
+    return draw_weights(features_and_classifier(
+        features, nn.Dropout(dropout), nn.Linear(1280, num_classes)), linear=_linear)
 
 
 # --- Lite0 ---------------------------------------------------------------------------------------
@@ -118,11 +116,9 @@ def efficientnet_lite0(num_classes: int, dropout: float = 0.2,
     """
     blocks = [LiteBlock(c_in, expanded, c_out, size, stride, stochastic_depth_prob * i / _COUNT)
               for i, (_, c_in, expanded, c_out, size, stride) in enumerate(_blocks())]
-    model = nn.Sequential({
+    return draw_weights(nn.Sequential({
         "_conv_stem": SameConv2d(3, 32, 3, 2), "_bn0": _norm(32), "_relu0": nn.ReLU6(),
         "_blocks": nn.Sequential(*blocks),
         "_conv_head": SameConv2d(320, 1280, 1), "_bn1": _norm(1280), "_relu1": nn.ReLU6(),
         "_avgpool": nn.AdaptiveAvgPool2d(1), "_flatten": nn.Flatten(),
-        "_dropout": nn.Dropout(dropout), "_fc": nn.Linear(1280, num_classes)})
-    draw_weights(model, fan_out_, _linear)
-    return model
+        "_dropout": nn.Dropout(dropout), "_fc": nn.Linear(1280, num_classes)}), linear=_linear)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from minigrad import nn, ops
 from minigrad.backend import array_module
 from minigrad.engine import Tensor
+
+_M = TypeVar("_M", bound=nn.Module)
 
 
 def conv_norm(c_in: int, c_out: int, kernel_size: int = 3, stride: int = 1, groups: int = 1, *,
@@ -99,10 +102,15 @@ def fan_out_(weight: Tensor) -> Tensor:
     return nn.init.kaiming_normal_(weight, mode="fan_out", nonlinearity="relu")
 
 
-def draw_weights(model: nn.Module, conv: Callable[[Tensor], Tensor],
-                 linear: Callable[[Tensor], Tensor] | None = None) -> None:
+def small_(weight: Tensor) -> Tensor:
+    """`nn.init.normal_` with a deviation of 0.01."""
+    return nn.init.normal_(weight, 0, 0.01)
+
+
+def draw_weights(model: _M, conv: Callable[[Tensor], Tensor] = fan_out_,
+                 linear: Callable[[Tensor], Tensor] | None = None) -> _M:
     """Do `conv` to the weight of each convolution and `linear` to that of each linear layer, unless
-    it is None; all biases of both become 0.
+    it is None; all biases of both become 0. Returns the model.
     """
     for _, layer in model.named_modules():
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
@@ -111,3 +119,4 @@ def draw_weights(model: nn.Module, conv: Callable[[Tensor], Tensor],
                 draw(layer.weight)
             if layer.bias is not None:
                 nn.init.constant_(layer.bias, 0)
+    return model

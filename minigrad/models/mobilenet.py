@@ -11,8 +11,8 @@ layers by measured time, squeeze-and-excitation, and hardswish, a swish made of 
 from functools import partial
 
 from minigrad import nn
-from minigrad.models.layers import (Residual, SqueezeExcitation, conv_norm, draw_weights, fan_out_,
-                                    features_and_classifier, inverted_residual)
+from minigrad.models.layers import (Residual, SqueezeExcitation, conv_norm, draw_weights,
+                                    features_and_classifier, inverted_residual, small_)
 from minigrad.models.pretrained import builder
 
 # Of V2, for each stage: expansion, channels, blocks, stride of the first.
@@ -47,19 +47,15 @@ def _v3(rows: _Rows, first_hard: int, units: int, num_classes: int,
         features.append(Residual(nn.Sequential(*block), stride == 1 and c_in == c_out))
         c_in = c_out
     features.append(conv_norm(c_in, 6 * c_in, 1, activation=nn.Hardswish, norm=norm))
-    return _drawn(features_and_classifier(features, nn.Linear(6 * c_in, units), nn.Hardswish(),
-                                          nn.Dropout(dropout), nn.Linear(units, num_classes)))
+    return draw_weights(features_and_classifier(
+        features, nn.Linear(6 * c_in, units), nn.Hardswish(), nn.Dropout(dropout),
+        nn.Linear(units, num_classes)), linear=small_)
 
 
 def _multiple_of_8(channels: int) -> int:
     """The nearest multiple of 8, from 8 on, that is not below nine tenths of the number."""
     nearest = max(8, (channels + 4) // 8 * 8)
     return nearest + 8 if nearest < 0.9 * channels else nearest
-
-
-def _drawn(model: nn.Sequential) -> nn.Sequential:
-    draw_weights(model, fan_out_, lambda weight: nn.init.normal_(weight, 0, 0.01))
-    return model
 
 
 @builder()
@@ -81,8 +77,8 @@ def mobilenet_v2(num_classes: int, dropout: float = 0.2) -> nn.Sequential:
             features.append(Residual(block, stride == 1 and c_in == c_out, name="conv"))
             c_in = c_out
     features.append(conv_norm(c_in, 1280, 1, activation=nn.ReLU6))
-    return _drawn(features_and_classifier(features, nn.Dropout(dropout),
-                                          nn.Linear(1280, num_classes)))
+    return draw_weights(features_and_classifier(
+        features, nn.Dropout(dropout), nn.Linear(1280, num_classes)), linear=small_)
 
 
 @builder()

@@ -7,7 +7,7 @@ In the `_bn` forms, which are torchvision's, a batch normalisation follows each 
 """
 
 from minigrad import nn
-from minigrad.models.layers import draw_weights, fan_out_, features_and_classifier
+from minigrad.models.layers import draw_weights, features_and_classifier, small_
 from minigrad.models.pretrained import builder
 from minigrad.nn import Sequential
 
@@ -25,12 +25,10 @@ def _network(stages: tuple[int, ...], num_classes: int, dropout: float,
                          *([nn.BatchNorm2d(c_out)] if norm else []), nn.ReLU()]
             c_in = c_out
         features.append(nn.MaxPool2d(2))
-    model = features_and_classifier(
+    return draw_weights(features_and_classifier(
         features, nn.Linear(512 * 7 * 7, 4096), nn.ReLU(), nn.Dropout(dropout),
         nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(dropout), nn.Linear(4096, num_classes),
-        pooled=(7, 7))
-    draw_weights(model, fan_out_, lambda weight: nn.init.normal_(weight, 0, 0.01))
-    return model
+        pooled=(7, 7)), linear=small_)
 
 
 @builder()

@@ -155,14 +155,6 @@ class Module(Tree):
         replaces the output. with_kwargs: hook(module, inputs, named, output)."""
         return Handle(self._own_hooks().after, (hook, with_kwargs))
 
-    def register_full_backward_hook(self, hook: Callable) -> Handle:
-        """Call hook(module, gradients of the inputs, gradients of the outputs), both tuples, when
-        backward has passed the module; what it returns, unless None, replaces the first tuple.
-
-        An input that requires no gradient has None. See `minigrad.nn.hooks`.
-        """
-        return Handle(self._own_hooks().backward, hook)
-
     def _own_hooks(self) -> Hooks:
         if self._hooks is None:
             self._hooks = Hooks()
@@ -275,11 +267,9 @@ class Module(Tree):
         prefix stands before every name; a dict `destination` is added to, and returned. With
         keep_vars the values are the Parameters and buffers themselves.
         """
-        found = {f"{prefix}{name}": value if keep_vars else data_of(value)
-                 for name, _, _, value in self._state()}
-        if destination is None:
-            return found
-        destination.update(found)
+        destination = {} if destination is None else destination
+        for name, _, _, value in self._state():
+            destination[f"{prefix}{name}"] = value if keep_vars else data_of(value)
         return destination
 
     def _state(self) -> Iterator[tuple[str, Module, str, Any]]:
