@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TypeVar
 
 from minigrad import nn, ops
@@ -58,12 +59,10 @@ def inverted_residual(c_in: int, expanded: int, c_out: int, kernel_size: int, st
     x (N, c_in, H, W) -> (N, c_out, ceil(H/stride), ceil(W/stride)). Sandler et al., "MobileNetV2",
     CVPR 2018, table 1.
     """
-    wide = [] if expanded == c_in else [conv_norm(c_in, expanded, 1, activation=activation,
-                                                  norm=norm)]
-    return [*wide, conv_norm(expanded, expanded, kernel_size, stride, expanded,
-                             activation=activation, norm=norm),
-            *([] if squeeze is None else [squeeze]),
-            conv_norm(expanded, c_out, 1, activation=None, norm=norm)]
+    layer = partial(conv_norm, activation=activation, norm=norm)
+    return [*([] if expanded == c_in else [layer(c_in, expanded, 1)]),
+            layer(expanded, expanded, kernel_size, stride, expanded),
+            *([] if squeeze is None else [squeeze]), layer(expanded, c_out, 1, activation=None)]
 
 
 class Residual(nn.Module):

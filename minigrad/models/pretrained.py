@@ -41,10 +41,12 @@ def builder(classes: int = 1000, weights_at: int = 1
     the other arguments, for `models.architecture`.
     """
     def decorate(f: Callable[..., _M]) -> Callable[..., _M]:
-        first, *options = inspect.signature(f).parameters.values()
+        signature = inspect.signature(f)
+        first, *options = signature.parameters.values()
         parameters = [first.replace(default=None, annotation=int | None), *options]
-        parameters.insert(weights_at, inspect.Parameter("weights", first.kind, default=None))
-        signature = inspect.Signature(parameters)
+        parameters.insert(weights_at, inspect.Parameter("weights", first.kind, default=None,
+                                                        annotation=Source))
+        signature = signature.replace(parameters=parameters)
 
         @functools.wraps(f)
         def build(*args: Any, **named: Any) -> _M:
