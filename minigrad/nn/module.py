@@ -82,8 +82,7 @@ class Module(Tree):
             vars(self).setdefault("_buffers", {})[name] = value.persistent
         old, buffers = vars(self).get(name), self._buffers
         if isinstance(value, (Parameter, Module)):
-            if name in buffers:
-                del buffers[name]
+            buffers.pop(name, None)
         elif name in buffers:
             if isinstance(value, np.generic):       # such as `self.count = self.count + 1`
                 value = np.asarray(value)
