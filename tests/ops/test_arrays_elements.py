@@ -118,6 +118,13 @@ def test_nan_to_num():
     np.testing.assert_array_equal(x.grad.data, [0, 0, 1])
 
 
+def test_a_gradient_passes_where_the_input_is_nan():
+    for f in (mg.relu, mg.relu6, mg.nn.functional.hardtanh):
+        x = Tensor([nan, 0.5, 9, -9], requires_grad=True)
+        mg.sum(f(x)).backward()
+        assert x.grad.data[:2].tolist() == [1, 1] and x.grad.data[3] == 0, f
+
+
 def test_slopes_at_the_origin():
     a, b = Tensor([0.0], requires_grad=True), Tensor([0.0], requires_grad=True)
     mg.atan2(a, b).backward()

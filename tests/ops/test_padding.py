@@ -37,6 +37,15 @@ def test_a_row_is_padded(pad, mode, expected):
         assert y.dtype == dtype and y.data.tolist() == [expected]
 
 
+def test_images_stay_as_they_lie_in_memory(rng):
+    x = rng.standard_normal((2, 4, 5, 3)).transpose(0, 3, 1, 2)     # channels-last
+    for a in (x, np.ascontiguousarray(x)):
+        y = mg.pad(a, (0, 1, 2, 0), value=7)
+        assert np.argsort(y.strides).tolist() == np.argsort(a.strides).tolist()
+        np.testing.assert_array_equal(y, np.pad(x, ((0, 0), (0, 0), (2, 0), (0, 1)),
+                                                constant_values=7))
+
+
 def test_two_axes_are_padded_at_once():
     x = Tensor([[[1.0, 2, 3], [4, 5, 6]]])
     assert mg.pad(x, (1, 0, 0, 1), "reflect").data.tolist() == [
