@@ -20,7 +20,7 @@ import operator
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from numbers import Real
 from typing import Any
 
@@ -29,7 +29,6 @@ import numpy as np
 from minigrad.arguments import is_integer, plain
 from minigrad.backend import keyed_generator
 from minigrad.data.collate import as_array, default_collate, is_leaf, stack_arrays
-from minigrad.data.combine import IterableDataset
 from minigrad.data.dataset import Dataset, as_dataset, input_and_target, is_pair
 from minigrad.data.images import ImageError
 from minigrad.data.sampler import (DrawnSampler, WeightedRandomSampler, sampler_text,
@@ -50,7 +49,7 @@ class DataLoader:
     """The batches [x, y] of a data set; iterating runs from `position` to the end of an epoch.
 
     dataset: see above. An object that is no data set of minigrad is wrapped in an `Items`, which is
-    then the attribute `dataset`. In an `IterableDataset` the loader has no `position`.
+    then the attribute `dataset`.
 
     workers: threads that fetch, or processes if `processes` (started by the start method of
     `multiprocessing`, at every epoch; under "spawn" the data set must be one that can be pickled,
@@ -62,8 +61,8 @@ class DataLoader:
     batch_sampler: the indices of each batch as a list. What they set cannot be set beside them.
 
     collate_fn: makes a batch of a list of samples, which are left as they are then. generator: the
-    seed is drawn from it. worker_init_fn(k) is called by each worker when it begins. pin_memory,
-    persistent_workers, prefetch_factor and pin_memory_device are taken, and change nothing.
+    seed is drawn from it. pin_memory, persistent_workers, prefetch_factor and pin_memory_device are
+    taken, and change nothing.
 
     timeout: the seconds that a piece of a batch, at most 8 samples, may take once it is needed. A
     process that hangs is then ended; a thread cannot be, and stays until it returns.
@@ -82,29 +81,13 @@ class DataLoader:
     `epoch` goes up by one and `position` back to 0.
     """
 
-    dataset: Dataset
-    batch_size: int
-    shuffle: bool
-    drop_last: bool
-    seed: int
-    workers: int
-    processes: bool
-    timeout: float
-    on_error: str
-    sampler: Iterable[int] | None
-    batch_sampler: Iterable[Sequence[int]] | None
-    collate_fn: Callable[[list], Any] | None
-    worker_init_fn: Callable[[int], object] | None
-    epoch: int
-    position: int
-
     def __init__(self, dataset: Dataset, batch_size: int = 1, shuffle: bool = False,
                  drop_last: bool = False, seed: int = 0, workers: int | None = None,
                  processes: bool = False, timeout: float = 60.0, on_error: str = "raise",
                  sampler: Iterable[int] | None = None, num_workers: int | None = None, *,
                  batch_sampler: Iterable[Sequence[int]] | None = None,
                  collate_fn: Callable[[list], Any] | None = None, generator: Any = None,
-                 worker_init_fn: Callable[[int], object] | None = None, **other: Any) -> None:
+                 **other: Any) -> None:
         """Raises TypeError for what is no data set, ValueError for options that cannot be."""
         dataset = _dataset(dataset)
         _check_sampler(sampler, shuffle, dataset)
@@ -125,25 +108,21 @@ class DataLoader:
             if not is_integer(value, least):
                 raise ValueError(f"DataLoader: {name} must be an integer of at least {least}, "
                                  f"got {value!r}")
-        timeout = plain(timeout)
-        if not isinstance(timeout, Real) or not timeout > 0:
+        if not isinstance(plain(timeout), Real) or not timeout > 0:
             raise ValueError(f"DataLoader: timeout must be positive seconds, got {timeout!r}")
         if on_error not in ON_ERROR:
             raise ValueError(f"DataLoader: on_error must be one of {', '.join(ON_ERROR)}, "
                              f"got {on_error!r}")
-        self._streams: bool = isinstance(dataset, IterableDataset)
-        samples = 0 if self._streams else len(
-            dataset if sampler is None else sampler)  # type: ignore[arg-type]  # or a TypeError
-        if not self._streams and samples < (batch_size if drop_last else 1):
+        samples = len(dataset if sampler is None else sampler)  # type: ignore[arg-type]
+        if samples < (batch_size if drop_last else 1):
             raise ValueError(f"DataLoader: {samples} samples make no batch of {batch_size}"
                              f"{' with drop_last' if drop_last else ''}")
         self.dataset, self.batch_size, self.shuffle = dataset, int(batch_size), bool(shuffle)
         self.drop_last, self.seed, self.on_error = bool(drop_last), int(seed), on_error
         self.sampler, self.batch_sampler, self.collate_fn = sampler, batch_sampler, collate_fn
-        self.worker_init_fn = worker_init_fn
-        self._samples: int = samples        # of an epoch, 0 if only the data set knows
+        self._samples = samples             # of an epoch
         self._drawn: tuple[int, Any] = -1, None     # an epoch, and the order that it has
-        self.workers, self.processes, self.timeout = int(workers), bool(processes), timeout
+        self.workers, self.processes, self.timeout = int(workers), bool(processes), plain(timeout)
         self.epoch = self.position = 0
         self.skipped: list[tuple[str, str]] = []
         self._iteration: object = None      # a mark of the newest one, which alone moves `position`
@@ -152,13 +131,10 @@ class DataLoader:
         """Batches in an epoch."""
         if self.batch_sampler is not None:
             return len(self.batch_sampler)  # type: ignore[arg-type]
-        full, rest = divmod(self._samples or len(self.dataset), self.batch_size)
+        full, rest = divmod(self._samples, self.batch_size)
         return full + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Generator[Any, None, None]:
-        if self._streams:
-            yield from self._stream()
-            return
         iteration = self._iteration = object()
         if self.position == 0:
             self.skipped = []
@@ -166,7 +142,7 @@ class DataLoader:
         samples_ahead = 2 * max(self.batch_size, PIECE * self.workers) if self.workers else 1
         waiting: collections.deque[list[Piece]] = collections.deque()       # batches
         batch = self.position               # the next that workers get
-        workers = Workers(self._fetch(), self.workers, self.processes, self.worker_init_fn)
+        workers = Workers(self._fetch(), self.workers, self.processes)
         try:
             for position in range(self.position, len(self)):
                 while batch < len(self) and samples_ahead > sum(
@@ -188,14 +164,6 @@ class DataLoader:
             workers.close()
         if self._iteration is iteration:
             self.epoch, self.position = self.epoch + 1, 0
-
-    def _stream(self) -> Generator[Any, None, None]:
-        """The batches of samples that come one after the other."""
-        fetch, samples = self._fetch(), iter(self.dataset)
-        while some := list(islice(samples, self.batch_size)):
-            if len(some) == self.batch_size or not self.drop_last:
-                yield self._collate([fetch.sample(i, item, []) for i, item in enumerate(some)])
-        self.epoch += 1
 
     def peek(self) -> Sample | None:
         """The first sample of the epoch that can be had, as the loop would prepare it.
@@ -370,9 +338,6 @@ def _dataset(dataset: object) -> Dataset:
 
 
 def _check_sampler(sampler: Iterable[int] | None, shuffle: bool, dataset: Dataset) -> None:
-    if isinstance(dataset, IterableDataset) and (sampler is not None or shuffle):
-        raise ValueError("DataLoader: an IterableDataset has an order of its own; leave shuffle "
-                         "and sampler out")
     if sampler is None:
         return
     if not isinstance(sampler, Iterable):

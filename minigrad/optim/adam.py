@@ -10,7 +10,7 @@ from minigrad.optim.optimizer import Group, Item, Optimizer, Params, State
 
 Betas = tuple[float, float]
 _NOT_NEGATIVE = ("eps", "weight_decay", "momentum", "alpha", "lr_decay",
-                 "initial_accumulator_value", "momentum_decay")
+                 "initial_accumulator_value")
 
 
 class Adaptive(Optimizer):

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, overload
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from minigrad.engine import Tensor
 from minigrad.kernels.optim import cpu as kernel
 from minigrad.optim.clip import arrays_by_device, count_changes, gradients
 from minigrad.optim.optimizer import Optimizer, trained_tensors
+
+Loss = TypeVar("Loss", bound=Any)       # a Tensor, or a list or tuple of them
 
 
 class GradScaler:
@@ -50,22 +52,16 @@ class GradScaler:
         """The number that the loss is multiplied by."""
         return self._scale
 
-    @overload
-    def scale(self, loss: Tensor) -> Tensor: ...
-
-    @overload
-    def scale(self, loss: list[Tensor]) -> list[Tensor]: ...
-
-    def scale(self, loss: Any) -> Any:
+    def scale(self, loss: Loss) -> Loss:
         """loss times the scale, in float32 if it is one number of 16 bits, which the product may
         not fit into; of a list or tuple of losses, each of them."""
         if not self.enabled:
             return loss
         if isinstance(loss, (list, tuple)):
             return type(loss)(self.scale(one) for one in loss)
-        if isinstance(loss, Tensor) and not loss.ndim and is_half(loss):
-            loss = loss.to("float32")
-        return loss * self._scale
+        x: Any = loss
+        x = x.to("float32") if isinstance(x, Tensor) and not x.ndim and is_half(x) else x
+        return x * self._scale
 
     def unscale_(self, optimizer: Optimizer) -> None:
         """Divide the gradients of the optimizer's parameters by the scale, in place.

@@ -14,8 +14,6 @@ from minigrad.kernels.optim.cpu import by_device
 
 IMPLEMENTATIONS = "foreach", "fused", "capturable", "differentiable"    # of torch; here is one
 ADDED_LATER = {"maximize": False, "amsgrad": False}     # options that earlier files do not have
-
-SCALARS = {"step": int, "mu_product": float}    # of a parameter's state; the rest are arrays
 NOT_OPTIONS = {"params", "param_names", "initial_lr"}     # what else a group has
 
 Group = dict[str, Any]      # "params" and the options by name
@@ -193,11 +191,11 @@ class Optimizer:
                 continue
             problems += [f"{entry} of parameter {i} has shape {np.shape(value)}, the parameter "
                          f"{owner[i].shape}" for entry, value in entries.items()
-                         if entry not in SCALARS and np.shape(value) != owner[i].shape]
+                         if entry != "step" and np.shape(value) != owner[i].shape]
         if problems:
             raise ValueError(f"load_state_dict of {name}: {'; '.join(problems)}")
         self.state = defaultdict(dict, {
-            owner[i]: {entry: SCALARS[entry](value) if entry in SCALARS else _like(owner[i], value)
+            owner[i]: {entry: int(value) if entry == "step" else _like(owner[i], value)
                        for entry, value in entries.items()}
             for i, entries in saved["state"].items()})
         if all("initial_lr" in group for group in groups):

@@ -8,8 +8,7 @@ import numpy as np
 from PIL import Image
 
 from minigrad.data.arguments import Channels, Range, check_channels, interval, probability
-from minigrad.data.transforms.base import (ArrayTransform, Drawing, ImageTransform, printed,
-                                           random_sides)
+from minigrad.data.transforms.base import (ArrayTransform, ImageTransform, printed, random_sides)
 
 
 class ToArray(ImageTransform):
@@ -47,7 +46,7 @@ class Normalize(ArrayTransform):
     __repr__ = printed("mean", "std")
 
 
-class RandomErasing(Drawing, ArrayTransform):
+class RandomErasing(ArrayTransform):
     """Cover a random rectangle of an array (C, H, W) with probability `p`.
 
     Area: uniform in `scale` times the image's. Height to width: log-uniform in `ratio`. Ten tries

@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image, ImageEnhance
 
 from minigrad.arguments import is_integer, plain
-from minigrad.data.arguments import Range, Size, interval, probability
-from minigrad.data.transforms.base import ImageTransform, RandomTransform, printed
+from minigrad.data.arguments import Range, Size, interval
+from minigrad.data.transforms.base import ImageTransform, RandomTransform, Sometimes, printed
 
 
 def _shift_hue(image: Image.Image, factor: float) -> Image.Image:
@@ -77,20 +77,14 @@ class Grayscale(ImageTransform):
     __repr__ = printed("num_output_channels")
 
 
-class RandomGrayscale(RandomTransform):
+class RandomGrayscale(Sometimes):
     """Grey with probability `p`, in as many channels as before."""
 
     def __init__(self, p: float = 0.1) -> None:
-        self.p = probability("RandomGrayscale", p)
+        super().__init__(p)
 
-    def draw(self, image: Image.Image, rng: np.random.Generator) -> tuple[bool]:
-        """(whether to take the colours away,)"""
-        return (rng.random() < self.p,)
-
-    def apply(self, image: Image.Image, grey: bool) -> Image.Image:
-        return _grey(image, len(image.getbands())) if grey else image
-
-    __repr__ = printed("p")
+    def change(self, image: Image.Image) -> Image.Image:
+        return _grey(image, len(image.getbands()))
 
 
 class GaussianBlur(RandomTransform):

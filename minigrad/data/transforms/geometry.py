@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 from minigrad.data.arguments import (Fill, Range, Size, borders, colour, height_and_width, interval,
-                                     probability, resize_image, target_sides, side_or_sides)
-from minigrad.data.transforms.base import (ImageTransform, RandomTransform, printed,
+                                     resize_image, target_sides, side_or_sides)
+from minigrad.data.transforms.base import (ImageTransform, RandomTransform, Sometimes, printed,
                                            random_sides)
 
 PADDING_MODES = ("constant", "edge", "reflect", "symmetric")
@@ -161,34 +161,18 @@ class RandomResizedCrop(RandomTransform):
                 "interpolation=bilinear, antialias=True)")
 
 
-class _RandomFlip(RandomTransform):
-    """Mirror the image with probability `p`."""
-
-    mirror: Image.Transpose
-
-    def __init__(self, p: float = 0.5) -> None:
-        self.p = probability(type(self).__name__, p)
-
-    def draw(self, image: Image.Image, rng: np.random.Generator) -> tuple[bool]:
-        """(whether to flip,)"""
-        return (rng.random() < self.p,)
-
-    def apply(self, image: Image.Image, flip: bool) -> Image.Image:
-        return image.transpose(self.mirror) if flip else image
-
-    __repr__ = printed("p")
-
-
-class RandomHorizontalFlip(_RandomFlip):
+class RandomHorizontalFlip(Sometimes):
     """Left becomes right with probability `p`."""
 
-    mirror = Image.Transpose.FLIP_LEFT_RIGHT
+    def change(self, image: Image.Image) -> Image.Image:
+        return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
 
 
-class RandomVerticalFlip(_RandomFlip):
+class RandomVerticalFlip(Sometimes):
     """Top becomes bottom with probability `p`: for photographs without an up, as from above."""
 
-    mirror = Image.Transpose.FLIP_TOP_BOTTOM
+    def change(self, image: Image.Image) -> Image.Image:
+        return image.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
 
 
 class RandomRotation(RandomTransform):

@@ -61,8 +61,8 @@ class ReduceLROnPlateau(LRScheduler):
             self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
         self._last_lr = self._rates()
 
-    def _resume(self, untouched: bool) -> None:
-        pass
+    def _join(self) -> None:
+        pass        # it has no rates of its own
 
 
 class _Combined(LRScheduler):
@@ -105,8 +105,8 @@ class _Combined(LRScheduler):
             group.update(old)
         super()._take(state)
 
-    def _resume(self, untouched: bool) -> None:
-        pass
+    def _join(self) -> None:
+        pass        # it has no rates of its own
 
 
 class SequentialLR(_Combined):

@@ -1,13 +1,11 @@
-"""Schedules in which the rate rises and falls, and the momentum the other way; a step is a batch.
-"""
+"""The schedule in which the rate rises and falls once, and the momentum the other way."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
-from minigrad.optim.lr_scheduler.base import (LRScheduler, Options, PerGroup, RatesLR,
-                                              check_momentum, check_optimizer, count,
-                                              momentum_option, number, per_group)
+from minigrad.optim.lr_scheduler.base import (LRScheduler, Options, PerGroup, check_optimizer,
+                                              count, number, per_group)
 from minigrad.optim.optimizer import Optimizer
 
 
@@ -31,13 +29,15 @@ class OneCycleLR(LRScheduler):
     and raises KeyError.
     """
 
+    unsaved = "optimizer", "base_lrs"
+
     def __init__(self, optimizer: Optimizer, max_lr: PerGroup, total_steps: int | None = None,
                  epochs: int | None = None, steps_per_epoch: int | None = None,
                  pct_start: float = 0.3, anneal_strategy: str = "cos", cycle_momentum: bool = True,
                  base_momentum: PerGroup = 0.85, max_momentum: PerGroup = 0.95,
                  div_factor: float = 25.0, final_div_factor: float = 1e4,
                  three_phase: bool = False, last_epoch: int = -1) -> None:
-        groups = check_optimizer(optimizer).param_groups
+        groups = check_optimizer(optimizer, last_epoch).param_groups
         if total_steps is not None:
             self.total_steps = count("total_steps", total_steps)
         elif epochs is not None and steps_per_epoch is not None:
@@ -51,8 +51,9 @@ class OneCycleLR(LRScheduler):
         if anneal_strategy not in _ANNEAL:
             raise ValueError("OneCycleLR: anneal_strategy must be one of "
                              f"{', '.join(_ANNEAL)}, got {anneal_strategy!r}")
-        if cycle_momentum:
-            check_momentum("OneCycleLR", optimizer)
+        if cycle_momentum and not {"momentum", "betas"} & groups[0].keys():
+            raise ValueError(f"OneCycleLR: {type(optimizer).__name__} has no momentum and no betas "
+                             "to cycle; pass cycle_momentum=False")
         self.pct_start, self.three_phase = pct_start, bool(three_phase)
         self.anneal_strategy, self.cycle_momentum = anneal_strategy, bool(cycle_momentum)
         self.div_factor = number("div_factor", div_factor)
@@ -60,8 +61,8 @@ class OneCycleLR(LRScheduler):
         self.max_lrs = per_group("OneCycleLR", "max_lr", max_lr, groups)
         self.base_momentums = per_group("OneCycleLR", "base_momentum", base_momentum, groups)
         self.max_momentums = per_group("OneCycleLR", "max_momentum", max_momentum, groups)
-        super().__init__(optimizer, last_epoch)
         optimizer.initial_lrs = [lr / self.div_factor for lr in self.max_lrs]
+        super().__init__(optimizer, last_epoch)
 
     def options(self, epoch: int, i: int) -> Options:
         if i >= len(self.max_lrs):
@@ -73,8 +74,18 @@ class OneCycleLR(LRScheduler):
         if self.cycle_momentum:
             most = self.max_momentums[i]
             momentum = self._curve(epoch, most, self.base_momentums[i], most)
-            options |= momentum_option(group, momentum)
+            options |= ({"betas": (momentum, group["betas"][1])} if "betas" in group else
+                        {"momentum": momentum})
         return options
+
+    def start(self, i: int) -> Options:
+        return self.options(0, i)
+
+    def _take(self, state: Mapping[str, Any]) -> None:
+        untouched = self._rates() == self._last_lr      # no state of the optimizer came since
+        super()._take(state)
+        if untouched:
+            self._apply(self.last_epoch, self.options)
 
     def _curve(self, step: int, first: float, peak: float, last: float) -> float:
         """Where the curve through these values at its corners is at a step; more than one step
@@ -91,70 +102,6 @@ class OneCycleLR(LRScheduler):
                 break
         fraction = (step - start) / (stop - start) if stop != start else 1.0
         return _ANNEAL[self.anneal_strategy](left, right, fraction)
-
-
-class CyclicLR(RatesLR):
-    """From base_lr up to max_lr in step_size_up steps, down again in step_size_down, or as many.
-
-    Smith, "Cyclical learning rates for training neural networks", WACV 2017. mode: "triangular";
-    "triangular2", each cycle half as high; "exp_range", gamma^step as high. Or scale_fn(x) is the
-    height, x the number of the cycle, from 1, or of the step, as scale_mode says: "cycle" or
-    "iterations". cycle_momentum: momentum, or Adam's beta1, falls from max_momentum to
-    base_momentum while the rate rises, and returns. The rates and momentums are numbers, or lists
-    with one for each group.
-    """
-
-    def __init__(self, optimizer: Optimizer, base_lr: PerGroup, max_lr: PerGroup,
-                 step_size_up: int = 2000, step_size_down: int | None = None,
-                 mode: str = "triangular", gamma: float = 1.0,
-                 scale_fn: Callable[[float], float] | None = None, scale_mode: str = "cycle",
-                 cycle_momentum: bool = True, base_momentum: PerGroup = 0.8,
-                 max_momentum: PerGroup = 0.9, last_epoch: int = -1) -> None:
-        groups = check_optimizer(optimizer, last_epoch).param_groups
-        if mode not in ("triangular", "triangular2", "exp_range") and scale_fn is None:
-            raise ValueError("CyclicLR: mode must be one of triangular, triangular2, exp_range, "
-                             f"got {mode!r}, and there is no scale_fn")
-        if cycle_momentum:
-            check_momentum("CyclicLR", optimizer)
-        rates, self.max_lrs, self.base_momentums, self.max_momentums = (
-            per_group("CyclicLR", name, value, groups) for name, value in (
-                ("base_lr", base_lr), ("max_lr", max_lr), ("base_momentum", base_momentum),
-                ("max_momentum", max_momentum)))
-        up = number("step_size_up", step_size_up)
-        down = up if step_size_down is None else number("step_size_down", step_size_down)
-        self.total_size, self.step_ratio = up + down, up / (up + down)
-        self.mode, self.gamma = mode, number("gamma", gamma)
-        self.cycle_momentum = bool(cycle_momentum)
-        self._scale_fn = scale_fn
-        self.scale_mode = scale_mode if scale_fn else (
-            "iterations" if mode == "exp_range" else "cycle")
-        if last_epoch == -1:
-            for group, lr in zip(groups, rates):
-                group["lr"] = lr
-        super().__init__(optimizer, last_epoch)
-        self.base_lrs = rates       # the first step is that of the rates at first, as torch's is
-
-    def scale_fn(self, x: float) -> float:
-        """How high a cycle is, or a step, from 0 to 1."""
-        if self._scale_fn is not None:
-            return self._scale_fn(x)
-        return {"triangular": 1.0, "triangular2": 2.0 ** (1 - x)}.get(self.mode, self.gamma**x)
-
-    def options(self, epoch: int, i: int) -> Options:
-        cycle = math.floor(1 + epoch / self.total_size)
-        x = 1 + epoch / self.total_size - cycle
-        height = x / self.step_ratio if x <= self.step_ratio else (x - 1) / (self.step_ratio - 1)
-        height *= self.scale_fn(cycle if self.scale_mode == "cycle" else epoch)
-        low, high = self.base_lrs[i], self.max_lrs[i]
-        options: Options = {"lr": low + (high - low) * height}
-        if self.cycle_momentum:
-            low, high = self.base_momentums[i], self.max_momentums[i]
-            options |= momentum_option(self.optimizer.param_groups[i], high - (high - low) * height)
-        return options
-
-    def state_dict(self) -> dict[str, Any]:
-        """All but scale_fn, which is given again."""
-        return {name: value for name, value in super().state_dict().items() if name != "_scale_fn"}
 
 
 def _cos(start: float, end: float, fraction: float) -> float:
