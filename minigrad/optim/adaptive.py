@@ -7,11 +7,10 @@ import math
 
 import numpy as np
 
-from minigrad.optim.adam import Adaptive
-from minigrad.optim.optimizer import Group, Params, State
+from minigrad.optim.optimizer import Group, Params, Standard, State
 
 
-class RMSprop(Adaptive):
+class RMSprop(Standard):
     """v = a v + (1-a) g^2;  p -= lr g / (sqrt(v) + eps).
 
     Tieleman and Hinton, Coursera, "Neural networks for machine learning", lecture 6.5, 2012.
@@ -40,7 +39,7 @@ class RMSprop(Adaptive):
         p -= group["lr"] * g
 
 
-class Adagrad(Adaptive):
+class Adagrad(Standard):
     """v += g^2;  p -= lr / (1 + (t-1) lr_decay) g / (sqrt(v) + eps), v at first the given value.
 
     Duchi, Hazan and Singer, "Adaptive subgradient methods", JMLR 12, 2011.
@@ -58,7 +57,7 @@ class Adagrad(Adaptive):
         p -= rate * (g / (np.sqrt(state["sum"]) + group["eps"]))
 
 
-class Adadelta(Adaptive):
+class Adadelta(Standard):
     """v = r v + (1-r) g^2;  d = sqrt(u + eps) / sqrt(v + eps) g;  u = r u + (1-r) d^2;  p -= lr d.
 
     Zeiler, "ADADELTA: an adaptive learning rate method", 2012, algorithm 1; r is rho.

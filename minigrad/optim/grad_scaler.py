@@ -10,9 +10,11 @@ from minigrad.arguments import is_integer, plain
 from minigrad.dtypes import is_half
 from minigrad.engine import Tensor
 from minigrad.kernels.optim import cpu as kernel
+from minigrad.ops.operands import demand
 from minigrad.optim.clip import arrays_by_device, count_changes, gradients
 from minigrad.optim.optimizer import Optimizer, trained_tensors
 
+_CONSTANTS = "growth_factor", "backoff_factor", "growth_interval"
 Loss = TypeVar("Loss", bound=Any)       # a Tensor, or a list or tuple of them
 
 
@@ -35,12 +37,11 @@ class GradScaler:
     def __init__(self, init_scale: float = 2.0**16, growth_factor: float = 2.0,
                  backoff_factor: float = 0.5, growth_interval: int = 2000, *,
                  enabled: bool = True) -> None:
-        if not (init_scale > 0 and growth_factor > 1 > backoff_factor > 0
-                and is_integer(growth_interval, 1)):
-            raise ValueError(
-                "GradScaler: needs init_scale > 0, growth_factor > 1, 0 < backoff_factor < 1 and "
-                f"growth_interval > 0, got {init_scale}, {growth_factor}, {backoff_factor}, "
-                f"{growth_interval}")
+        demand(init_scale > 0 and growth_factor > 1 > backoff_factor > 0
+               and is_integer(growth_interval, 1),
+               "GradScaler: needs init_scale > 0, growth_factor > 1, 0 < backoff_factor < 1 and "
+               f"growth_interval > 0, got {init_scale}, {growth_factor}, {backoff_factor}, "
+               f"{growth_interval}")
         self.enabled = enabled
         self._scale, self._growth_tracker = float(init_scale) if enabled else 1.0, 0
         self.growth_factor, self.backoff_factor = float(growth_factor), float(backoff_factor)
@@ -78,9 +79,8 @@ class GradScaler:
             raise RuntimeError("GradScaler.unscale_: called a second time for this optimizer since "
                                "the last update()")
         grads = gradients(trained_tensors(optimizer))
-        if any(grad.dtype == np.float16 for grad in grads):
-            raise ValueError("GradScaler.unscale_: gradients in float16; keep parameters float32, "
-                             "and compute in float16 under autocast")
+        demand(all(grad.dtype != np.float16 for grad in grads), "GradScaler.unscale_: gradients in "
+               "float16; keep parameters float32, and compute in float16 under autocast")
         inverse = _in_float32(1 / self._scale) if self._scale else math.inf
         self._finite[optimizer] = all([kernel.unscale(some, inverse)
                                        for some in arrays_by_device(grads)])
@@ -127,14 +127,13 @@ class GradScaler:
 
     def state_dict(self) -> dict[str, float]:
         """Scale, constants and the number of steps since the scale last changed, as torch's."""
-        return {"scale": self._scale, "growth_factor": self.growth_factor,
-                "backoff_factor": self.backoff_factor, "growth_interval": self.growth_interval,
-                "_growth_tracker": self._growth_tracker}
+        return {"scale": self._scale, "_growth_tracker": self._growth_tracker,
+                **{name: getattr(self, name) for name in _CONSTANTS}}
 
     def load_state_dict(self, state: Mapping[str, float]) -> None:
         """Go on where `state_dict` was taken."""
         self._scale, self._growth_tracker = plain(state["scale"]), plain(state["_growth_tracker"])
-        for name in ("growth_factor", "backoff_factor", "growth_interval"):
+        for name in _CONSTANTS:
             setattr(self, name, plain(state[name]))
 
 

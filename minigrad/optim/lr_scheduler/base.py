@@ -2,11 +2,12 @@
 
 import math
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
 from minigrad.arguments import is_integer, plain
+from minigrad.ops.operands import demand
 from minigrad.optim.optimizer import Group, Optimizer
 
 Options = dict[str, Any]                # of a group of parameters
@@ -81,13 +82,11 @@ class LRScheduler:
         """
         own, name = self.state_dict(), type(self).__name__
         state = {"_last_lr": own["_last_lr"], **state}      # which earlier versions did not save
-        if state.keys() != own.keys():
-            raise ValueError(f"load_state_dict of {name}: missing or unexpected: "
-                             f"{', '.join(sorted(state.keys() ^ own.keys()))}")
-        for key, value in own.items():
-            if key in PER_GROUP and len(value) != len(state[key]):
-                raise ValueError(f"load_state_dict of {name}: {key} of {len(state[key])} groups "
-                                 f"was saved, this optimizer has {len(value)}")
+        demand(state.keys() == own.keys(), f"load_state_dict of {name}: missing or unexpected: "
+               f"{', '.join(sorted(state.keys() ^ own.keys()))}")
+        for key in PER_GROUP & own.keys():
+            demand(len(own[key]) == len(state[key]), f"load_state_dict of {name}: {key} of "
+                   f"{len(state[key])} groups was saved, this optimizer has {len(own[key])}")
         self._take(state)
 
     def _take(self, state: Mapping[str, Any]) -> None:
@@ -172,6 +171,12 @@ def per_group(who: str, name: str, value: Any, groups: list[Group]) -> list[floa
     """[one value for each group], from a number for all of them, or a list or array."""
     one = not isinstance(value, (list, tuple)) and not getattr(value, "ndim", 0)
     values = [number(name, v) for v in ([value] * len(groups) if one else value)]
-    if len(values) != len(groups):
-        raise ValueError(f"{who}: {name} has {len(values)} values for {len(groups)} groups")
+    demand(len(values) == len(groups),
+           f"{who}: {name} has {len(values)} values for {len(groups)} groups")
     return values
+
+
+def one_of(who: str, name: str, value: Any, known: Iterable[str]) -> str:
+    """The value of an argument that is one of these; else ValueError."""
+    demand(value in known, f"{who}: {name} must be one of {', '.join(known)}, got {value!r}")
+    return value

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from minigrad.arguments import is_integer, plain
+from minigrad.arguments import integer, plain
+from minigrad.ops.operands import demand
 from minigrad.optim.lr_scheduler.base import (ChainableLR, LRScheduler, Options, check_optimizer,
                                               count, number)
 from minigrad.optim.optimizer import Optimizer
@@ -68,8 +69,8 @@ class LinearLR(ChainableLR):
                  total_iters: int = 5, last_epoch: int = -1) -> None:
         self.start_factor = _share("LinearLR", "start_factor", start_factor)
         self.end_factor = _share("LinearLR", "end_factor", end_factor)
-        if not self.start_factor:
-            raise ValueError("LinearLR: start_factor must be above 0: the rate is multiplied on")
+        demand(self.start_factor, "LinearLR: start_factor must be above 0: the rate is multiplied "
+               "on")
         self.total_iters = number("total_iters", total_iters)
         super().__init__(optimizer, last_epoch)
 
@@ -148,9 +149,8 @@ class OfFunctions(LRScheduler):
                            [lr_lambda] * len(groups))
         if not all(map(callable, self._functions)):
             raise TypeError(f"{name}: lr_lambda must be a function, or several, got {lr_lambda!r}")
-        if len(self._functions) != len(groups):
-            raise ValueError(f"{name}: lr_lambda has {len(self._functions)} functions for "
-                             f"{len(groups)} groups")
+        demand(len(self._functions) == len(groups), f"{name}: lr_lambda has "
+               f"{len(self._functions)} functions for {len(groups)} groups")
         super().__init__(optimizer, last_epoch)
 
     def state_dict(self) -> dict[str, Any]:
@@ -191,17 +191,14 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
     def __init__(self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0,
                  last_epoch: int = -1) -> None:
-        for name, value in (("T_0", T_0), ("T_mult", T_mult)):
-            if not is_integer(value, 1):
-                raise ValueError(f"CosineAnnealingWarmRestarts: {name} must be a positive integer, "
-                                 f"got {value!r}")
-        self.T_0, self.T_mult, self.eta_min = int(T_0), int(T_mult), number("eta_min", eta_min)
+        self.T_0 = integer("CosineAnnealingWarmRestarts", "T_0", T_0)
+        self.T_mult = integer("CosineAnnealingWarmRestarts", "T_mult", T_mult)
+        self.eta_min = number("eta_min", eta_min)
         super().__init__(optimizer, last_epoch)
 
     def options(self, epoch: float, i: int) -> Options:
-        if epoch < 0:
-            raise ValueError("CosineAnnealingWarmRestarts: the step must not be negative, got "
-                             f"{epoch}")
+        demand(epoch >= 0,
+               f"CosineAnnealingWarmRestarts: the step must not be negative, got {epoch}")
         t, period = epoch % self.T_0 if self.T_mult == 1 else epoch, self.T_0
         while t >= period:
             t, period = t - period, period * self.T_mult
@@ -210,6 +207,5 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
 
 def _share(who: str, name: str, value: float) -> float:
-    if not 0 <= number(name, value) <= 1:
-        raise ValueError(f"{who}: {name} must be in [0, 1], got {value}")
+    demand(0 <= number(name, value) <= 1, f"{who}: {name} must be in [0, 1], got {value}")
     return plain(value)

@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from minigrad.ops.operands import demand
 from minigrad.optim.lr_scheduler.base import (LRScheduler, Options, PerGroup, check_optimizer,
-                                              count, number, per_group)
+                                              count, number, one_of, per_group)
 from minigrad.optim.optimizer import Optimizer
 
 
@@ -45,17 +46,14 @@ class OneCycleLR(LRScheduler):
                                 * count("steps_per_epoch", steps_per_epoch))
         else:
             raise ValueError("OneCycleLR: needs total_steps, or epochs and steps_per_epoch")
-        pct_start = number("pct_start", pct_start)
-        if not 0 <= pct_start <= 1:
-            raise ValueError(f"OneCycleLR: pct_start must be in [0, 1], got {pct_start}")
-        if anneal_strategy not in _ANNEAL:
-            raise ValueError("OneCycleLR: anneal_strategy must be one of "
-                             f"{', '.join(_ANNEAL)}, got {anneal_strategy!r}")
-        if cycle_momentum and not {"momentum", "betas"} & groups[0].keys():
-            raise ValueError(f"OneCycleLR: {type(optimizer).__name__} has no momentum and no betas "
-                             "to cycle; pass cycle_momentum=False")
-        self.pct_start, self.three_phase = pct_start, bool(three_phase)
-        self.anneal_strategy, self.cycle_momentum = anneal_strategy, bool(cycle_momentum)
+        self.pct_start = number("pct_start", pct_start)
+        demand(0 <= self.pct_start <= 1,
+               f"OneCycleLR: pct_start must be in [0, 1], got {pct_start}")
+        self.anneal_strategy = one_of("OneCycleLR", "anneal_strategy", anneal_strategy, _ANNEAL)
+        demand(not cycle_momentum or {"momentum", "betas"} & groups[0].keys(), "OneCycleLR: "
+               f"{type(optimizer).__name__} has no momentum and no betas to cycle; pass "
+               "cycle_momentum=False")
+        self.cycle_momentum, self.three_phase = bool(cycle_momentum), bool(three_phase)
         self.div_factor = number("div_factor", div_factor)
         self.final_div_factor = number("final_div_factor", final_div_factor)
         self.max_lrs = per_group("OneCycleLR", "max_lr", max_lr, groups)
@@ -90,9 +88,8 @@ class OneCycleLR(LRScheduler):
     def _curve(self, step: int, first: float, peak: float, last: float) -> float:
         """Where the curve through these values at its corners is at a step; more than one step
         beyond the last corner is a ValueError."""
-        if step > self.total_steps:
-            raise ValueError(f"OneCycleLR: Tried to step {step} times, but the cycle has "
-                             f"total_steps={self.total_steps}")
+        demand(step <= self.total_steps, f"OneCycleLR: Tried to step {step} times, but the cycle "
+               f"has total_steps={self.total_steps}")
         top, end = max(self.pct_start * self.total_steps - 1, 0), self.total_steps - 1
         corners = [(0, first), (top, peak), (end, last)]
         if self.three_phase:
