@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arguments import is_integer, plain
+from minigrad.arguments import integer, plain
 from minigrad.backend import keyed_generator
 from minigrad.data.collate import as_array, default_collate, is_leaf, stack_arrays
 from minigrad.data.dataset import Dataset, as_dataset, input_and_target, is_pair
@@ -35,6 +35,7 @@ from minigrad.data.sampler import (DrawnSampler, WeightedRandomSampler, sampler_
                                    stream_of)
 from minigrad.data.transforms.base import TransformError
 from minigrad.data.workers import PIECE, Piece, Sample, Workers
+from minigrad.ops.operands import demand
 
 ON_ERROR = ("raise", "skip", "replace")
 _NO_EFFECT = {"pin_memory", "persistent_workers", "prefetch_factor", "pin_memory_device"}
@@ -91,38 +92,32 @@ class DataLoader:
         """Raises TypeError for what is no data set, ValueError for options that cannot be."""
         dataset = _dataset(dataset)
         _check_sampler(sampler, shuffle, dataset)
-        if batch_sampler and (batch_size != 1 or shuffle or sampler is not None or drop_last):
-            raise ValueError("DataLoader: batch_sampler excludes batch_size, shuffle, sampler and "
-                             "drop_last")
+        demand(not batch_sampler or not (
+            batch_size != 1 or shuffle or sampler is not None or drop_last),
+            "DataLoader: batch_sampler excludes batch_size, shuffle, sampler and drop_last")
         for name in other.keys() - _NO_EFFECT:
             raise TypeError(f"DataLoader: unknown option {name!r}")
         if generator is not None:
             seed = int(stream_of(generator, "loader").integers(2**32))
-        if workers is not None and num_workers is not None:
-            raise ValueError("DataLoader: workers and num_workers are two names of one number; "
-                             "give one")
+        demand(workers is None or num_workers is None,
+               "DataLoader: workers and num_workers are two names of one number; give one")
         label = "num_workers" if num_workers is not None else "workers"
         workers = next((n for n in (workers, num_workers) if n is not None), 2)
-        for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0),
-                                   (label, workers, 1 if processes else 0)):
-            if not is_integer(value, least):
-                raise ValueError(f"DataLoader: {name} must be an integer of at least {least}, "
-                                 f"got {value!r}")
-        if not isinstance(plain(timeout), Real) or not timeout > 0:
-            raise ValueError(f"DataLoader: timeout must be positive seconds, got {timeout!r}")
-        if on_error not in ON_ERROR:
-            raise ValueError(f"DataLoader: on_error must be one of {', '.join(ON_ERROR)}, "
-                             f"got {on_error!r}")
+        self.batch_size = integer("DataLoader", "batch_size", batch_size)
+        self.seed = integer("DataLoader", "seed", seed, 0)
+        self.workers = integer("DataLoader", label, workers, 1 if processes else 0)
+        demand(isinstance(plain(timeout), Real) and timeout > 0,
+               f"DataLoader: timeout must be positive seconds, got {timeout!r}")
+        demand(on_error in ON_ERROR,
+               f"DataLoader: on_error must be one of {', '.join(ON_ERROR)}, got {on_error!r}")
         samples = len(dataset if sampler is None else sampler)  # type: ignore[arg-type]
-        if samples < (batch_size if drop_last else 1):
-            raise ValueError(f"DataLoader: {samples} samples make no batch of {batch_size}"
-                             f"{' with drop_last' if drop_last else ''}")
-        self.dataset, self.batch_size, self.shuffle = dataset, int(batch_size), bool(shuffle)
-        self.drop_last, self.seed, self.on_error = bool(drop_last), int(seed), on_error
+        demand(samples >= (batch_size if drop_last else 1), f"DataLoader: {samples} samples make "
+               f"no batch of {batch_size}{' with drop_last' if drop_last else ''}")
+        self.dataset, self.shuffle, self.drop_last = dataset, bool(shuffle), bool(drop_last)
         self.sampler, self.batch_sampler, self.collate_fn = sampler, batch_sampler, collate_fn
+        self.processes, self.timeout, self.on_error = bool(processes), plain(timeout), on_error
         self._samples = samples             # of an epoch
         self._drawn: tuple[int, Any] = -1, None     # an epoch, and the order that it has
-        self.workers, self.processes, self.timeout = int(workers), bool(processes), plain(timeout)
         self.epoch = self.position = 0
         self.skipped: list[tuple[str, str]] = []
         self._iteration: object = None      # a mark of the newest one, which alone moves `position`
@@ -198,12 +193,10 @@ class DataLoader:
         `drop_last` or sampler, because the saved position would then mean a different batch.
         """
         for name, value in self._form().items():
-            if state.get(name) != value:
-                raise ValueError(f"DataLoader: the state was taken with {name} = "
-                                 f"{state.get(name)!r}, this loader has {value!r}")
-        if not 0 <= state["position"] <= len(self):
-            raise ValueError(f"DataLoader: position {state['position']} in the state is not within "
-                             f"the epoch's {len(self)} batches")
+            demand(state.get(name) == value, f"DataLoader: the state was taken with {name} = "
+                   f"{state.get(name)!r}, this loader has {value!r}")
+        demand(0 <= state["position"] <= len(self), f"DataLoader: position {state['position']} in "
+               f"the state is not within the epoch's {len(self)} batches")
         self.epoch, self.position, self.seed = state["epoch"], state["position"], state["seed"]
         self._iteration = None
 
@@ -342,12 +335,11 @@ def _check_sampler(sampler: Iterable[int] | None, shuffle: bool, dataset: Datase
         return
     if not isinstance(sampler, Iterable):
         raise TypeError(f"DataLoader: sampler must give indices, got a {type(sampler).__name__}")
-    if shuffle:
-        raise ValueError("DataLoader: sampler and shuffle=True exclude each other: the sampler "
-                         "sets the order; leave one out")
-    if isinstance(sampler, WeightedRandomSampler) and len(sampler.weights) != len(dataset):
-        raise ValueError(f"DataLoader: the sampler has {len(sampler.weights)} weights, for a data "
-                         f"set of {len(dataset)} samples")
+    demand(not shuffle, "DataLoader: sampler and shuffle=True exclude each other: the sampler sets "
+           "the order; leave one out")
+    if isinstance(sampler, WeightedRandomSampler):
+        demand(len(sampler.weights) == len(dataset), f"DataLoader: the sampler has "
+               f"{len(sampler.weights)} weights, for a data set of {len(dataset)} samples")
 
 
 def _is_fault_of_sample(error: Exception) -> bool:

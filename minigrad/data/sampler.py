@@ -16,6 +16,7 @@ import numpy as np
 
 from minigrad import backend
 from minigrad.arguments import integer
+from minigrad.ops.operands import demand
 
 
 class Sampler:
@@ -100,8 +101,8 @@ class BatchSampler(Sampler):
     def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool) -> None:
         self.sampler, self.drop_last = sampler, drop_last
         self.batch_size = integer("BatchSampler", "batch_size", batch_size)
-        if not isinstance(drop_last, bool):
-            raise ValueError(f"BatchSampler: drop_last must be True or False, got {drop_last!r}")
+        demand(isinstance(drop_last, bool),
+               f"BatchSampler: drop_last must be True or False, got {drop_last!r}")
 
     def __iter__(self) -> Iterator[list[int]]:
         indices = iter(self.sampler)
@@ -139,21 +140,18 @@ class WeightedRandomSampler(DrawnSampler):
                  replacement: bool = True, generator: Any = None) -> None:
         """Raises ValueError for weights that are no chances, or too few of them above 0."""
         num_samples = integer("WeightedRandomSampler", "num_samples", num_samples)
-        if not isinstance(replacement, bool):
-            raise ValueError("WeightedRandomSampler: replacement must be True or False, got "
-                             f"{replacement!r}")
+        demand(isinstance(replacement, bool),
+               f"WeightedRandomSampler: replacement must be True or False, got {replacement!r}")
         self.weights = np.array(weights, np.float64)        # a copy: later changes do not count
-        if self.weights.ndim != 1:
-            raise ValueError("WeightedRandomSampler: weights must have one dimension, got shape "
-                             f"{self.weights.shape}")
-        if not np.all(np.isfinite(self.weights)) or np.any(self.weights < 0):
-            raise ValueError("WeightedRandomSampler: weights must be finite and not negative")
+        demand(self.weights.ndim == 1, "WeightedRandomSampler: weights must have one dimension, "
+               f"got shape {self.weights.shape}")
+        demand(np.all(np.isfinite(self.weights)) and not np.any(self.weights < 0),
+               "WeightedRandomSampler: weights must be finite and not negative")
         possible = np.count_nonzero(self.weights)
-        if possible < (1 if replacement else num_samples):
-            raise ValueError(f"WeightedRandomSampler: {possible} weights are above 0, too few for "
-                             f"{num_samples} samples{'' if replacement else ' without repetition'}")
-        self.num_samples, self.replacement = int(num_samples), replacement
-        self.generator = generator
+        demand(possible >= (1 if replacement else num_samples),
+               f"WeightedRandomSampler: {possible} weights are above 0, too few for "
+               f"{num_samples} samples{'' if replacement else ' without repetition'}")
+        self.num_samples, self.replacement, self.generator = num_samples, replacement, generator
 
     def __len__(self) -> int:
         return self.num_samples

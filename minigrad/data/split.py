@@ -21,6 +21,7 @@ from minigrad.arguments import integer, is_integer, plain
 from minigrad.backend import keyed_generator
 from minigrad.data.dataset import Dataset, Subset, as_dataset
 from minigrad.data.sampler import stream_of
+from minigrad.ops.operands import demand
 
 
 def random_split(dataset: Dataset | Sequence, lengths: Iterable[float], seed: Any = None, *,
@@ -52,9 +53,8 @@ def stratified_split(dataset: Dataset | Sequence, fractions: Iterable[float],
     whole = as_dataset(dataset)
     rng = _generator("stratified_split", seed)
     targets = np.asarray(whole.targets)
-    if targets.ndim != 1 or targets.dtype.kind not in "iu":
-        raise ValueError(f"stratified_split: this {type(dataset).__name__} has no `targets` that "
-                         "are classes; use random_split")
+    demand(targets.ndim == 1 and targets.dtype.kind in "iu", f"stratified_split: this "
+           f"{type(dataset).__name__} has no `targets` that are classes; use random_split")
     parts: list[list[int]] = [[] for _ in sizes]
     classes, members = np.unique(targets, return_counts=True)
     for label, shares in zip(classes, _shares(members.tolist(), sizes)):
@@ -77,9 +77,8 @@ def _sizes(who: str, name: str, lengths: Iterable[float], total: int) -> list[in
         raise ValueError(f"{who}: {name} must be numbers that are not negative, got {lengths!r}")
     if sum(lengths) == total and all(is_integer(n) for n in lengths):
         return [int(n) for n in lengths]
-    if not math.isclose(sum(lengths), 1):
-        raise ValueError(f"{who}: {name} must sum to 1 or be integers that sum to the {total} "
-                         f"samples, got {lengths!r}")
+    demand(math.isclose(sum(lengths), 1), f"{who}: {name} must sum to 1 or be integers that sum to "
+           f"the {total} samples, got {lengths!r}")
     sizes = [math.floor(total * fraction) for fraction in lengths]
     for k in range(total - sum(sizes)):
         sizes[k % len(sizes)] += 1

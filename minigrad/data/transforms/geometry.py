@@ -11,6 +11,7 @@ from minigrad.data.arguments import (Fill, Range, Size, borders, colour, height_
                                      resize_image, target_sides, side_or_sides)
 from minigrad.data.transforms.base import (ImageTransform, RandomTransform, Sometimes, printed,
                                            random_sides)
+from minigrad.ops.operands import demand
 
 PADDING_MODES = ("constant", "edge", "reflect", "symmetric")
 
@@ -69,9 +70,8 @@ class RandomCrop(RandomTransform):
         self.borders = borders(padding)
         self.padding, self.pad_if_needed = padding, pad_if_needed
         self.fill = colour("RandomCrop", fill)
-        if padding_mode not in PADDING_MODES:
-            raise ValueError(f"RandomCrop: padding_mode must be one of {', '.join(PADDING_MODES)}, "
-                             f"got {padding_mode!r}")
+        demand(padding_mode in PADDING_MODES, f"RandomCrop: padding_mode must be one of "
+               f"{', '.join(PADDING_MODES)}, got {padding_mode!r}")
         self.padding_mode = padding_mode
 
     def draw(self, image: Image.Image, rng: np.random.Generator) -> tuple[int, int]:
@@ -132,9 +132,8 @@ class RandomResizedCrop(RandomTransform):
         self.size = height_and_width("RandomResizedCrop", size)
         self.scale = interval("RandomResizedCrop", "scale", scale, 0, math.inf)
         self.ratio = interval("RandomResizedCrop", "ratio", ratio, 0, math.inf)
-        if self.scale[1] == 0 or self.ratio[0] == 0:
-            raise ValueError("RandomResizedCrop: scale and ratio must be positive, got "
-                             f"scale={scale}, ratio={ratio}")
+        demand(self.scale[1] > 0 and self.ratio[0] > 0, "RandomResizedCrop: scale and ratio must "
+               f"be positive, got scale={scale}, ratio={ratio}")
 
     def draw(self, image: Image.Image, rng: np.random.Generator) -> tuple[int, int, int, int]:
         """(top, left, height, width) of the window."""
