@@ -2,10 +2,9 @@
 
 import math
 from numbers import Real
-from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from minigrad.data.arguments import (Fill, Range, Size, borders, colour, height_and_width, interval,
                                      resize_image, target_sides, side_or_sides)
@@ -76,41 +75,31 @@ class RandomCrop(RandomTransform):
 
     def draw(self, image: Image.Image, rng: np.random.Generator) -> tuple[int, int]:
         """(top, left) of the window in the padded image."""
-        free = [len(axis) - crop for axis, crop in zip(self.axes(image), self.size)]
-        if min(free) < 0:
-            raise ValueError(f"RandomCrop: size {self.size} is larger than the image "
-                             f"{image.size[::-1]} (height, width); resize it before, or use "
-                             "pad_if_needed=True")
+        free = [side - crop for side, crop in zip(self.padded(image).size[::-1], self.size)]
+        demand(min(free) >= 0, f"RandomCrop: size {self.size} is larger than the image "
+               f"{image.size[::-1]} (height, width); resize it before, or use pad_if_needed=True")
         return int(rng.integers(free[0] + 1)), int(rng.integers(free[1] + 1))
 
     def apply(self, image: Image.Image, top: int, left: int) -> Image.Image:
-        height, width = self.size
-        rows, columns = self.axes(image)
-        rows, columns = rows[top:top + height], columns[left:left + width]
-        if _is_run(rows) and _is_run(columns):
-            return _crop(image, rows[0], columns[0], height, width)
-        pixels = np.asarray(image)[rows][:, columns]
-        pixels[rows < 0] = self.fill
-        pixels[:, columns < 0] = self.fill
-        return Image.fromarray(pixels)
+        return _crop(self.padded(image), top, left, *self.size)
 
-    def axes(self, image: Image.Image) -> list[np.ndarray]:
-        """Per row and per column of the padded image: where it comes from, -1 for `fill`."""
-        left, top, right, bottom = self.borders
-        axes = []
-        for length, crop, before, after in ((image.height, self.size[0], top, bottom),
-                                            (image.width, self.size[1], left, right)):
-            axis = self._pad(np.arange(length), before, after)
-            if self.pad_if_needed and len(axis) < crop:
-                axis = self._pad(axis, crop - len(axis), crop - len(axis))
-            axes.append(axis)
-        return axes
+    def padded(self, image: Image.Image) -> Image.Image:
+        """The image in its borders."""
+        image = self._pad(image, *self.borders)
+        if self.pad_if_needed:
+            wide, high = (max(crop - side, 0) for crop, side in zip(self.size[::-1], image.size))
+            image = self._pad(image, wide, high, wide, high)
+        return image
 
-    def _pad(self, axis: np.ndarray, before: int, after: int) -> np.ndarray:
+    def _pad(self, image: Image.Image, *borders: int) -> Image.Image:
+        if not any(borders):
+            return image
         if self.padding_mode == "constant":
-            return np.pad(axis, (before, after), constant_values=-1)
-        mode: Any = self.padding_mode       # one of PADDING_MODES
-        return np.pad(axis, (before, after), mode)
+            return ImageOps.expand(image, borders, _per_band(self.fill, image))
+        left, top, right, bottom = borders
+        pixels, mode = np.asarray(image), self.padding_mode
+        widths = [(top, bottom), (left, right), (0, 0)][:pixels.ndim]
+        return Image.fromarray(np.pad(pixels, widths, mode))  # type: ignore[call-overload]
 
     def __repr__(self) -> str:
         return f"RandomCrop(size={self.size}, padding={self.padding}" + "".join(
@@ -192,10 +181,8 @@ class RandomRotation(RandomTransform):
         return (rng.uniform(low, high),)
 
     def apply(self, image: Image.Image, angle: float) -> Image.Image:
-        bands = len(image.getbands())
-        fill = self.fill if isinstance(self.fill, tuple) else (self.fill,) * bands
         return image.rotate(angle, Image.Resampling.NEAREST,
-                            fillcolor=fill if bands > 1 else fill[0])
+                            fillcolor=_per_band(self.fill, image))
 
     def __repr__(self) -> str:
         return (f"RandomRotation(degrees={self.degrees}, interpolation=nearest, expand=False, "
@@ -206,6 +193,8 @@ def _crop(image: Image.Image, top: int, left: int, height: int, width: int) -> I
     return image.crop((left, top, left + width, top + height))
 
 
-def _is_run(axis: np.ndarray) -> bool:
-    """Whether it is n, n + 1, n + 2 ...: no padding in it."""
-    return axis[0] >= 0 and bool(np.all(np.diff(axis) == 1))
+def _per_band(fill: Fill, image: Image.Image) -> Fill:
+    """A fill as Pillow takes it: a tuple where the image has several channels."""
+    bands = len(image.getbands())
+    values = fill if isinstance(fill, tuple) else (fill,) * bands
+    return values if bands > 1 else values[0]
