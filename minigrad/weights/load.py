@@ -12,7 +12,7 @@ from hashlib import sha256
 import numpy as np
 
 from minigrad.weights.entries import table_of
-from minigrad.weights.errors import WeightsError
+from minigrad.weights.errors import WeightsError, demand
 from minigrad.weights.formats.diagnosis import diagnosis
 from minigrad.weights.formats.safetensors import read_safetensors
 from minigrad.weights.formats.torch_stream import MAGIC, read_stream
@@ -90,11 +90,9 @@ def load(path: str | os.PathLike, verify: bool = True, *, entry: str | None = No
 
 def map_file(path: str) -> memoryview:
     """The bytes of a file, each read from disk when it is first looked at."""
-    if not stat.S_ISREG(os.stat(path).st_mode):     # a pipe would be waited for
-        raise WeightsError("not a regular file")
+    demand(stat.S_ISREG(os.stat(path).st_mode), "not a regular file")   # a pipe would be waited for
     with open(path, "rb") as file:
-        if not os.fstat(file.fileno()).st_size:
-            raise WeightsError("the file is empty")
+        demand(os.fstat(file.fileno()).st_size, "the file is empty")
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
