@@ -39,6 +39,10 @@ class DrawnSampler(Sampler):
     there is a generator."""
 
     generator: Any = None
+    num_samples: int
+
+    def __len__(self) -> int:
+        return self.num_samples
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         raise NotImplementedError(f"{type(self).__name__} does not define draw")
@@ -71,9 +75,6 @@ class RandomSampler(DrawnSampler):
         self.num_samples = len(data_source) if num_samples is None else (
             integer("RandomSampler", "num_samples", num_samples))
 
-    def __len__(self) -> int:
-        return self.num_samples
-
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         n = len(self.data_source)  # type: ignore[arg-type]
         if self.replacement:
@@ -86,10 +87,7 @@ class SubsetRandomSampler(DrawnSampler):
     """Each of the indices once, in random order."""
 
     def __init__(self, indices: Sequence[int], generator: Any = None) -> None:
-        self.indices, self.generator = indices, generator
-
-    def __len__(self) -> int:
-        return len(self.indices)
+        self.indices, self.num_samples, self.generator = indices, len(indices), generator
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         return rng.permutation(np.array(list(self.indices), int))
@@ -152,9 +150,6 @@ class WeightedRandomSampler(DrawnSampler):
                f"WeightedRandomSampler: {possible} weights are above 0, too few for "
                f"{num_samples} samples{'' if replacement else ' without repetition'}")
         self.num_samples, self.replacement, self.generator = num_samples, replacement, generator
-
-    def __len__(self) -> int:
-        return self.num_samples
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         """The samples' indices (num_samples,), in the order of an epoch.

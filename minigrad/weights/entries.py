@@ -60,11 +60,9 @@ def table_of(content: object, entry: str | None) -> tuple[dict[str, TensorView],
 def tensors_in(table: object) -> dict[str, TensorView]:
     """{name: TensorView} of what is a tensor in a table or a list, or is one itself."""
     if isinstance(table, TensorView | Parameter):
-        items: Iterable[tuple[object, object]] = [(SINGLE, table)]
-    elif isinstance(table, dict):
-        items = table.items()
-    else:
-        items = ((str(i), value) for i, value in _items_of(table))
+        table = {SINGLE: table}
+    items = table.items() if isinstance(table, dict) else (
+        (str(i), value) for i, value in _items_of(table))
     return {name: view for name, value in items
             if type(name) is str and (view := _view(value)) is not None}
 
