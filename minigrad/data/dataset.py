@@ -211,17 +211,13 @@ class Subset(Dataset):
     def __init__(self, dataset: Dataset, indices: Iterable[int]) -> None:
         """Raises IndexError for an index that the data set does not have."""
         self.dataset = dataset = as_dataset(dataset)
+        self.classes = getattr(dataset, "classes", None)    # also where it has no sample of one
         self.indices = [dataset._place(i) for i in indices]
         self.targets = None if dataset.targets is None else [
             dataset.targets[i] for i in self.indices]
 
     def __len__(self) -> int:
         return len(self.indices)
-
-    @property
-    def classes(self) -> list[str] | None:  # type: ignore[override]  # read only
-        """Those of the data set, also where the subset has no sample of one."""
-        return self.dataset.classes
 
     @property
     def transform(self) -> Callable | None:  # type: ignore[override]  # read only

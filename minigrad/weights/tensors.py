@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, NoReturn
 
 import numpy as np
 
-from minigrad.kernels.runtime.threads import CORES
+from minigrad.kernels.runtime.threads import for_each
 from minigrad.weights.errors import WeightsError, demand
 
 MAX_DIMS = 64               # NumPy's limit
@@ -201,17 +200,15 @@ def tensor(storage: Storage, kind: str, offset: int, size: tuple, stride: tuple,
 
 def check_sums(storages: Iterable[Storage]) -> None:
     """Measure every storage that has a checksum; WeightsError names one that is damaged."""
-    with_sums = sorted(((storage, storage.checksum) for storage in storages if storage.checksum),
-                       key=lambda pair: pair[0].nbytes, reverse=True)
-    if len(with_sums) < 2 or sum(storage.nbytes for storage, _ in with_sums) < _WORTH_THREADS:
-        results = list(map(_is_whole, with_sums))
+    largest_first = sorted(storages, key=lambda storage: -storage.nbytes)
+    if sum(storage.nbytes for storage in largest_first) >= _WORTH_THREADS:
+        for_each(_check_sum, largest_first)     # checksums let go of Python's lock
     else:
-        with ThreadPoolExecutor(CORES) as pool:     # checksums let go of Python's lock
-            results = list(pool.map(_is_whole, with_sums))
-    for (storage, checksum), whole in zip(with_sums, results):
-        demand(whole, f"{storage.name} {checksum.complaint}")
+        for storage in largest_first:
+            _check_sum(storage)
 
 
-def _is_whole(pair: tuple[Storage, Checksum]) -> bool:
-    storage, checksum = pair
-    return checksum.function(storage.data) == checksum.value
+def _check_sum(storage: Storage) -> None:
+    checksum = storage.checksum
+    if checksum and checksum.function(storage.data) != checksum.value:
+        raise WeightsError(f"{storage.name} {checksum.complaint}")
