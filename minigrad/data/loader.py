@@ -116,7 +116,7 @@ class DataLoader:
         self.dataset, self.shuffle, self.drop_last = dataset, bool(shuffle), bool(drop_last)
         self.sampler, self.batch_sampler, self.collate_fn = sampler, batch_sampler, collate_fn
         self.processes, self.timeout, self.on_error = bool(processes), plain(timeout), on_error
-        self._samples = samples             # of an epoch
+        self._samples, self._bad_limit = samples, max(1, int(MAX_BAD * samples))    # of an epoch
         self._drawn: tuple[int, Any] = -1, None     # an epoch, and the order that it has
         self.epoch = self.position = 0
         self.skipped: list[tuple[str, str]] = []
@@ -228,11 +228,8 @@ class DataLoader:
                 if self.batch_sampler is None else order[position])
         return [operator.index(i) for i in some]
 
-    def _bad_limit(self) -> int:
-        return max(1, int(MAX_BAD * self._samples))
-
     def _fetch(self) -> _Fetch:
-        return _Fetch(self.dataset, self.seed, self.epoch, self.on_error, self._bad_limit(),
+        return _Fetch(self.dataset, self.seed, self.epoch, self.on_error, self._bad_limit,
                       self.collate_fn is not None)
 
     def _wait_for(self, pieces: list[Piece]) -> list[Sample]:
@@ -260,7 +257,7 @@ class DataLoader:
 
     def _count_bad(self, bad: list[tuple[str, str]]) -> None:
         self.skipped += [one for one in bad if one not in self.skipped]
-        if len(self.skipped) > self._bad_limit():
+        if len(self.skipped) > self._bad_limit:
             name, reason = self.skipped[-1]
             raise SampleError(f"DataLoader: {len(self.skipped)} of {self._samples} samples are "
                               f"bad, more than a tenth; the last: {_explain(name, reason)}")
@@ -314,9 +311,10 @@ class _Fetch:
                     place, keyed_generator(self.seed, "sample", self.epoch, place))
             except (ImageError, ValueError, TransformError) as error:
                 bad.append((self.dataset.name(place), str(error)))
+                cause = error.__cause__ if isinstance(error, TransformError) else error
                 if (self.on_error == "raise" or len(bad) > self.most_bad
-                        or not _is_fault_of_sample(error)):
-                    raise
+                        or not isinstance(cause, (ImageError, ValueError))):
+                    raise       # or another sample may do better
                 if self.on_error == "skip":
                     return Sample(place, None, None, bad)
                 continue
@@ -340,12 +338,6 @@ def _check_sampler(sampler: Iterable[int] | None, shuffle: bool, dataset: Datase
     if isinstance(sampler, WeightedRandomSampler):
         demand(len(sampler.weights) == len(dataset), f"DataLoader: the sampler has "
                f"{len(sampler.weights)} weights, for a data set of {len(dataset)} samples")
-
-
-def _is_fault_of_sample(error: Exception) -> bool:
-    """Whether another sample may do better: of a transform's errors, if it was a ValueError."""
-    cause = error.__cause__ if isinstance(error, TransformError) else error
-    return isinstance(cause, (ImageError, ValueError))
 
 
 def _explain(name: str, reason: str | BaseException) -> str:

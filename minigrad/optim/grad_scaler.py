@@ -72,12 +72,10 @@ class GradScaler:
         """
         if not self.enabled:
             return
-        if optimizer in self._after_step:
-            raise RuntimeError("GradScaler.unscale_: called after step() of this optimizer; "
-                               "update() comes first")
-        if optimizer in self._finite:
-            raise RuntimeError("GradScaler.unscale_: called a second time for this optimizer since "
-                               "the last update()")
+        demand(optimizer not in self._after_step, "GradScaler.unscale_: called after step() of "
+               "this optimizer; update() comes first")
+        demand(optimizer not in self._finite, "GradScaler.unscale_: called a second time for this "
+               "optimizer since the last update()")
         grads = gradients(trained_tensors(optimizer))
         demand(all(grad.dtype != np.float16 for grad in grads), "GradScaler.unscale_: gradients in "
                "float16; keep parameters float32, and compute in float16 under autocast")
@@ -94,9 +92,8 @@ class GradScaler:
         if not self.enabled:
             optimizer.step()
             return True
-        if optimizer in self._after_step:
-            raise RuntimeError("GradScaler.step: called a second time for this optimizer since the "
-                               "last update()")
+        demand(optimizer not in self._after_step, "GradScaler.step: called a second time for this "
+               "optimizer since the last update()")
         if optimizer not in self._finite:
             self.unscale_(optimizer)
         if self._finite[optimizer]:
