@@ -112,18 +112,17 @@ class ImageFolder(Dataset):
             count = len(samples)
             ignored: Counter[str] = Counter()
             top = os.path.join(self.root, name)
-            files = _files(top, ancestors)
             removed = [(path, path) for path in self.removed if path.startswith(top + os.sep)]
-            if removed:                 # by folder, then name
-                files = iter(sorted([*files, *removed], key=lambda file: os.path.split(file[0])))
-            for path, real in files:
+            for path, real in sorted([*_files(top, ancestors), *removed],
+                                     key=lambda file: os.path.split(file[0])):
                 if not path.lower().endswith(EXTENSIONS):
                     ignored[os.path.splitext(path)[1].lower() or "no extension"] += 1
                     continue
                 sample = path, label
                 first, known = seen.setdefault(real, sample)
-                demand(known == label, f"ImageFolder: one file, two classes: {shown(first)} and "
-                       f"{shown(path)}; remove one of them")
+                if known != label:
+                    raise ValueError(f"ImageFolder: one file, two classes: {shown(first)} and "
+                                     f"{shown(path)}; remove one of them")
                 if first == path:
                     samples.append(sample)
             if len(samples) == count:
