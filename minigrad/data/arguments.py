@@ -29,23 +29,17 @@ def positive_integer(who: str, value: Any) -> int:
     return operator.index(value)
 
 
-def target_sides(size: Size, image: Image.Image) -> tuple[int, int]:
-    """(height, width) of the image at this size; of a single number, its shorter side has that.
-
-    The longer side is cut to an integer, as in torchvision.
-    """
-    if not isinstance(size, int):
-        return size
-    short = min(image.size)
-    return int(size * image.height / short), int(size * image.width / short)
-
-
-def resize_image(who: str, image: Image.Image, width: int, height: int,
+def resize_image(who: str, image: Image.Image, size: Size,
                  filter: Image.Resampling = Image.Resampling.BILINEAR) -> Image.Image:
-    """The image in another size: bilinear, or by another filter, and antialiased.
+    """The image at (height, width), or with a shorter side of this length: bilinear, or by another
+    filter, and antialiased. The longer side is cut to an integer, as in torchvision.
 
     ValueError if that has more than MAX_PIXELS pixels, as a line of 1 x 65000 made 256 wide has.
     """
+    if isinstance(size, int):
+        short = min(image.size)
+        size = int(size * image.height / short), int(size * image.width / short)
+    height, width = size
     demand(width * height <= MAX_PIXELS, f"{who}: {image.width:,} x {image.height:,} pixels would "
            f"become {width:,} x {height:,}, more than the limit of {MAX_PIXELS:,}")
     return image.resize((width, height), filter)

@@ -220,12 +220,8 @@ def _open_image(file: BinaryIO, max_pixels: int) -> ImageFile:
 def _decode_upright(image: ImageFile) -> Image.Image:
     """A decoded, plain RGB image: no metadata is left that could turn it once more."""
     _rescale_transparent(image)
-    if isinstance(image, Tiff):
-        image.unpack()
-        turned = turn(image.info, image.orientation)
-    else:
-        image.load()                # the metadata behind the pixels are there only now
-        turned = turn(image.info)
+    image.load()                    # the metadata behind the pixels are there only now
+    turned = turn(image.info, image.orientation if isinstance(image, Tiff) else None)
     rgb = _rgb(image)
     if turned is not None:
         rgb = rgb.transpose(turned)

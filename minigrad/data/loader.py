@@ -31,8 +31,7 @@ from minigrad.backend import keyed_generator
 from minigrad.data.collate import as_array, default_collate, is_leaf, stack_arrays
 from minigrad.data.dataset import Dataset, as_dataset, input_and_target, is_pair
 from minigrad.data.images import ImageError
-from minigrad.data.sampler import (DrawnSampler, WeightedRandomSampler, sampler_text,
-                                   stream_of)
+from minigrad.data.sampler import DrawnSampler, Sampler, WeightedRandomSampler, stream_of
 from minigrad.data.transforms.base import TransformError
 from minigrad.data.workers import PIECE, Piece, Sample, Workers
 from minigrad.ops.operands import demand
@@ -90,7 +89,10 @@ class DataLoader:
                  collate_fn: Callable[[list], Any] | None = None, generator: Any = None,
                  **other: Any) -> None:
         """Raises TypeError for what is no data set, ValueError for options that cannot be."""
-        dataset = _dataset(dataset)
+        try:
+            dataset = as_dataset(dataset)
+        except TypeError as error:
+            raise TypeError(f"DataLoader: {error}") from None
         _check_sampler(sampler, shuffle, dataset)
         demand(not batch_sampler or not (
             batch_size != 1 or shuffle or sampler is not None or drop_last),
@@ -201,9 +203,11 @@ class DataLoader:
         self._iteration = None
 
     def _form(self) -> dict[str, object]:
+        source = self._source       # told by its printed form, or its class if that is anybody's
+        text = repr(source) if isinstance(source, Sampler) else type(source).__name__
         return {"samples": len(self.dataset), "batch_size": self.batch_size,
                 "shuffle": self.shuffle, "drop_last": self.drop_last,
-                "sampler": None if self._source is None else sampler_text(self._source)}
+                "sampler": None if source is None else text}
 
     @property
     def _source(self) -> Iterable | None:
@@ -319,13 +323,6 @@ class _Fetch:
                     return Sample(place, None, None, bad)
                 continue
             return self.sample(place, item, bad)
-
-
-def _dataset(dataset: object) -> Dataset:
-    try:
-        return as_dataset(dataset)
-    except TypeError as error:
-        raise TypeError(f"DataLoader: {error}") from None
 
 
 def _check_sampler(sampler: Iterable[int] | None, shuffle: bool, dataset: Dataset) -> None:

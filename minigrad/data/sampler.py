@@ -113,11 +113,6 @@ class BatchSampler(Sampler):
         return full + (rest > 0 and not self.drop_last)
 
 
-def sampler_text(sampler: object) -> str:
-    """What a state calls a sampler: its printed form, or its class if that is anybody's."""
-    return repr(sampler) if isinstance(sampler, Sampler) else type(sampler).__name__
-
-
 def stream_of(generator: Any, purpose: str) -> np.random.Generator:
     """NumPy's generator behind a `generator=`: itself, the next one of a minigrad Generator, or
     minigrad's next one if there is none."""

@@ -37,7 +37,7 @@ def random_split(dataset: Dataset | Sequence, lengths: Iterable[float], seed: An
     sizes = _sizes("random_split", "lengths", lengths, len(dataset))
     whole = as_dataset(dataset)
     rng = (stream_of(generator, "split") if generator is not None or seed is None
-           else _generator("random_split", seed))
+           else keyed_generator(integer("random_split", "seed", seed, 0), "split"))
     order = rng.permutation(len(dataset))
     return [Subset(whole, part.tolist()) for part in np.split(order, np.cumsum(sizes)[:-1])]
 
@@ -51,7 +51,7 @@ def stratified_split(dataset: Dataset | Sequence, fractions: Iterable[float],
     """
     sizes = _sizes("stratified_split", "fractions", fractions, len(dataset))
     whole = as_dataset(dataset)
-    rng = _generator("stratified_split", seed)
+    rng = keyed_generator(integer("stratified_split", "seed", seed, 0), "split")
     targets = np.asarray(whole.targets)
     demand(targets.ndim == 1 and targets.dtype.kind in "iu", f"stratified_split: this "
            f"{type(dataset).__name__} has no `targets` that are classes; use random_split")
@@ -62,10 +62,6 @@ def stratified_split(dataset: Dataset | Sequence, fractions: Iterable[float],
         for part, some in zip(parts, np.split(chosen, np.cumsum(shares)[:-1])):
             part.extend(some.tolist())
     return [Subset(whole, rng.permutation(np.array(part, int)).tolist()) for part in parts]
-
-
-def _generator(who: str, seed: int) -> np.random.Generator:
-    return keyed_generator(integer(who, "seed", seed, 0), "split")
 
 
 def _sizes(who: str, name: str, lengths: Iterable[float], total: int) -> list[int]:

@@ -98,13 +98,11 @@ class Workers:
 
 def _outcomes(fetch: Fetch, indices: list[int]) -> Iterator[Outcome]:
     """fetch(index) for each index; after an exception, no more."""
-    for index in indices:
-        try:
-            outcome = fetch(index)
-        except Exception as error:
-            yield error
-            return
-        yield outcome
+    try:
+        for index in indices:
+            yield fetch(index)
+    except Exception as error:
+        yield error
 
 
 def _work(tasks: queue.SimpleQueue, stopping: threading.Event, outcomes: Outcomes) -> None:

@@ -43,9 +43,8 @@ def clip_grad_norm_(parameters: Parameters, max_norm: float, norm_type: float | 
     lists = arrays_by_device(grads)
     norms = [norm for some in lists for norm in kernel.norms(some, norm_type)]
     norm = float(np.linalg.norm(norms, norm_type)) if norms else 0.0
-    if error_if_nonfinite and not math.isfinite(norm):
-        raise RuntimeError(f"clip_grad_norm_: the gradients' norm of order {norm_type} is {norm}; "
-                           "gradients cannot be clipped by it")
+    demand(math.isfinite(norm) or not error_if_nonfinite, "clip_grad_norm_: the gradients' norm of "
+           f"order {norm_type} is {norm}; gradients cannot be clipped by it")
     scale = max_norm / (norm + 1e-6)
     scale = 1.0 if scale > 1 else scale
     for some in lists:

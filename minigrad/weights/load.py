@@ -19,7 +19,7 @@ from minigrad.weights.formats.torch_stream import MAGIC, read_stream
 from minigrad.weights.formats.torch_tar import read_tar
 from minigrad.weights.formats.torch_zip import read_zip
 from minigrad.weights.prefixes import without_prefixes
-from minigrad.weights.tensors import KINDS, TensorView, check_sums
+from minigrad.weights.tensors import KINDS, check_sums
 
 _log = logging.getLogger(__name__)
 
@@ -78,7 +78,12 @@ def load(path: str | os.PathLike, verify: bool = True, *, entry: str | None = No
     try:
         data = map_file(path)
         form, content, metadata, own = read(path, data, verify)
-        views, notes = _weights_in(content, own, entry, strip_prefix)
+        views, notes = table_of(content, entry)
+        if strip_prefix and (strip_prefix is not True or not own):
+            names, more = without_prefixes(views, strip_prefix)
+            views, notes = {names[name]: view for name, view in views.items()}, notes + more
+        widened = Counter(view.kind for view in views.values() if KINDS[view.kind].widen)
+        notes += [f"widened from {kind} to float32: {count}" for kind, count in widened.items()]
         check_sums({id(view.storage.root): view.storage.root for view in views.values()}.values())
         arrays = {name: view.array() for name, view in views.items()}
     except WeightsError as error:
@@ -119,15 +124,3 @@ def _check_name(path: str, data: memoryview, verify: bool) -> None:
     if verify and digits and not sha256(data).hexdigest().startswith(digits[1]):
         raise WeightsError(f"its SHA-256 does not begin with {digits[1]} as its name says: "
                            "damaged, or renamed (then pass verify=False)")
-
-
-def _weights_in(content: object, own: bool, entry: str | None,
-                strip_prefix: bool | str) -> tuple[dict[str, TensorView], list[str]]:
-    """({name: TensorView}, notes): the entries of the object that are the weights."""
-    views, notes = table_of(content, entry)
-    if strip_prefix and (strip_prefix is not True or not own):
-        names, more = without_prefixes(views, strip_prefix)
-        views, notes = {names[name]: view for name, view in views.items()}, notes + more
-    widened = Counter(view.kind for view in views.values() if KINDS[view.kind].widen)
-    notes += [f"widened from {kind} to float32: {count}" for kind, count in widened.items()]
-    return views, notes

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from minigrad.data.arguments import (Fill, Range, Size, borders, colour, height_and_width, interval,
-                                     resize_image, target_sides, side_or_sides)
+                                     resize_image, side_or_sides)
 from minigrad.data.transforms.base import (ImageTransform, RandomTransform, Sometimes, printed,
                                            random_sides)
 from minigrad.ops.operands import demand
@@ -27,10 +27,7 @@ class Resize(ImageTransform):
         self.size = side_or_sides("Resize", size)
 
     def apply(self, image: Image.Image) -> Image.Image:
-        height, width = target_sides(self.size, image)
-        if image.size == (width, height):
-            return image
-        return resize_image("Resize", image, width, height)
+        return resize_image("Resize", image, self.size)
 
     __repr__ = printed("size", rest="interpolation=bilinear, max_size=None, antialias=True")
 

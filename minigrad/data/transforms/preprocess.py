@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from minigrad.data.arguments import (Size, check_channels, positive_integer, resize_image,
-                                     target_sides, side_or_sides)
+                                     side_or_sides)
 from minigrad.data.transforms.base import ImageTransform
 from minigrad.ops.operands import demand
 
@@ -58,17 +58,11 @@ class Preprocess(ImageTransform):
         return f"Preprocess({', '.join(parts)})"
 
     def apply(self, image: Image.Image) -> np.ndarray:
-        image = image.convert("RGB")
-        height, width = self.size(image)
-        image = resize_image("Preprocess", image, width, height,
+        image = resize_image("Preprocess", image.convert("RGB"), self.resize,
                              _FILTERS[self.interpolation])
         if self.crop is not None:
-            left, top = round((width - self.crop) / 2), round((height - self.crop) / 2)
+            left, top = (round((side - self.crop) / 2) for side in image.size)
             image = image.crop((left, top, left + self.crop, top + self.crop))
         x: np.ndarray = np.asarray(image, np.float32) / np.float32(255)
         x = (x - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
         return np.ascontiguousarray(x.transpose(2, 0, 1))
-
-    def size(self, image: Image.Image) -> tuple[int, int]:
-        """(height, width) of the image once resized."""
-        return target_sides(self.resize, image)
