@@ -84,7 +84,7 @@ class LRScheduler:
         state = {"_last_lr": own["_last_lr"], **state}      # which earlier versions did not save
         demand(state.keys() == own.keys(), f"load_state_dict of {name}: missing or unexpected: "
                f"{', '.join(sorted(state.keys() ^ own.keys()))}")
-        for key in PER_GROUP & own.keys():
+        for key in [key for key in own if key in PER_GROUP]:
             demand(len(own[key]) == len(state[key]), f"load_state_dict of {name}: {key} of "
                    f"{len(state[key])} groups was saved, this optimizer has {len(own[key])}")
         self._take(state)
