@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arguments import integer, plain
+from minigrad.arguments import is_integer, plain
 from minigrad.backend import keyed_generator
 from minigrad.data.collate import as_array, default_collate, is_leaf, stack_arrays
 from minigrad.data.dataset import Dataset, as_dataset, input_and_target, is_pair
@@ -105,9 +105,11 @@ class DataLoader:
                "DataLoader: workers and num_workers are two names of one number; give one")
         label = "num_workers" if num_workers is not None else "workers"
         workers = next((n for n in (workers, num_workers) if n is not None), 2)
-        self.batch_size = integer("DataLoader", "batch_size", batch_size)
-        self.seed = integer("DataLoader", "seed", seed, 0)
-        self.workers = integer("DataLoader", label, workers, 1 if processes else 0)
+        for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0),
+                                   (label, workers, 1 if processes else 0)):
+            demand(is_integer(value, least),
+                   f"DataLoader: {name} must be an integer of at least {least}, got {value!r}")
+        self.batch_size, self.seed, self.workers = int(batch_size), int(seed), int(workers)
         demand(isinstance(plain(timeout), Real) and timeout > 0,
                f"DataLoader: timeout must be positive seconds, got {timeout!r}")
         demand(on_error in ON_ERROR,

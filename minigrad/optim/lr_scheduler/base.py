@@ -100,9 +100,10 @@ class LRScheduler:
         self.last_epoch, self._last_lr = math.floor(epoch), self._rates()
 
     def _join(self) -> None:
-        """Take in the groups that were added since."""
-        self.base_lrs += initial_lrs(self.optimizer)[len(self.base_lrs):]
-        self._last_lr += self._rates()[len(self._last_lr):]
+        """Take in the groups that were added since; those that step others have no rates."""
+        if hasattr(self, "base_lrs"):
+            self.base_lrs += initial_lrs(self.optimizer)[len(self.base_lrs):]
+            self._last_lr += self._rates()[len(self._last_lr):]
 
     def _rates(self) -> list[float]:
         return [plain(group["lr"]) for group in self.optimizer.param_groups]

@@ -58,9 +58,6 @@ class ReduceLROnPlateau(LRScheduler):
             self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
         self._last_lr = self._rates()
 
-    def _join(self) -> None:
-        pass        # it has no rates of its own
-
 
 class _Combined(LRScheduler):
     """Base: `_schedulers` are those that it steps, all of one optimizer; their states are in its.
@@ -100,9 +97,6 @@ class _Combined(LRScheduler):
         for group, old in zip(groups, before):      # the rates come with the optimizer's state
             group.update(old)
         super()._take(state)
-
-    def _join(self) -> None:
-        pass        # it has no rates of its own
 
 
 class SequentialLR(_Combined):
