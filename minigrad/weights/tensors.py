@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, NoReturn
 
 import numpy as np
 
-from minigrad.kernels.runtime.threads import for_each
+from minigrad.kernels.runtime.threads import CORES
 from minigrad.weights.errors import WeightsError, demand
 
 MAX_DIMS = 64               # NumPy's limit
@@ -200,12 +201,13 @@ def tensor(storage: Storage, kind: str, offset: int, size: tuple, stride: tuple,
 
 def check_sums(storages: Iterable[Storage]) -> None:
     """Measure every storage that has a checksum; WeightsError names one that is damaged."""
-    largest_first = sorted(storages, key=lambda storage: -storage.nbytes)
-    if sum(storage.nbytes for storage in largest_first) >= _WORTH_THREADS:
-        for_each(_check_sum, largest_first)     # checksums let go of Python's lock
+    with_sums = sorted((storage for storage in storages if storage.checksum),
+                       key=lambda storage: -storage.nbytes)
+    if len(with_sums) > 1 and sum(storage.nbytes for storage in with_sums) >= _WORTH_THREADS:
+        with ThreadPoolExecutor(CORES) as pool:     # checksums let go of Python's lock
+            list(pool.map(_check_sum, with_sums))
     else:
-        for storage in largest_first:
-            _check_sum(storage)
+        list(map(_check_sum, with_sums))
 
 
 def _check_sum(storage: Storage) -> None:
