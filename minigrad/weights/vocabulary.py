@@ -122,8 +122,7 @@ VOCABULARY = {
 def other_name(module: str, name: str) -> Placeholder | Callee:
     """What stands for a name that is not in `VOCABULARY`. Raises WeightsError for an attack."""
     placeholder = placeholder_for(module, name)
-    if (module, name) not in (("torch._tensor", "_rebuild_from_type_v2"),
-                              ("torch._tensor", "_rebuild_from_type")):
+    if module != "torch._tensor" or name not in ("_rebuild_from_type_v2", "_rebuild_from_type"):
         return placeholder
 
     def rebuild(arguments: tuple) -> object:
