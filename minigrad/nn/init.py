@@ -8,11 +8,13 @@ of a weight (O, I, ...) is I times the product of the sizes after it, the number
 output sees; fan_out is O times that.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -28,7 +30,7 @@ _draws = ContextVar("_draws", default=True)
 _GAINS = {**dict.fromkeys(["linear", "sigmoid", *(f"conv{kind}{n}d" for kind in ("", "_transpose")
                                                   for n in "123")], 1.0),
           "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
-_Generator = np.random.Generator | None
+_Generator: TypeAlias = "np.random.Generator | None"  # words: numpy.random is imported late
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -92,29 +94,6 @@ def ones_(tensor: _T) -> _T:
 def zeros_(tensor: _T) -> _T:
     """Every element becomes 0."""
     return constant_(tensor, 0.0)
-
-
-def eye_(tensor: _T) -> _T:
-    """The identity matrix. Raises ValueError unless the Tensor has two axes."""
-    if tensor.ndim != 2:
-        raise ValueError(f"eye_: needs two axes, got shape {tensor.shape}")
-    rows, columns = tensor.shape
-    return _fill(tensor, lambda rng: np.eye(rows, columns))
-
-
-def dirac_(tensor: _T, groups: int = 1) -> _T:
-    """Filters (O, I, ...) that give each group's channels as they are, as far as there are filters.
-
-    Raises ValueError for another number of axes than 3 to 5, and if `groups` does not divide O.
-    """
-    if tensor.ndim not in (3, 4, 5) or tensor.shape[0] % groups:
-        raise ValueError(f"dirac_: needs 3 to 5 axes, and groups={groups} to divide the first, got "
-                         f"shape {tensor.shape}")
-    o, i, *window = tensor.shape
-    middle = tuple(n // 2 for n in window)
-    filters = np.zeros((groups, o // groups, i, *window))
-    filters[(slice(None),) * 3 + middle] = np.eye(o // groups, i)
-    return _fill(tensor, lambda rng: filters.reshape(tensor.shape))
 
 
 def orthogonal_(tensor: _T, gain: float = 1.0, generator: _Generator = None) -> _T:
