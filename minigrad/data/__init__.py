@@ -8,7 +8,7 @@
 
 from minigrad.data.checking import Findings, check
 from minigrad.data.collate import default_collate
-from minigrad.data.combine import ConcatDataset, IterableDataset, TensorDataset
+from minigrad.data.combine import ConcatDataset, TensorDataset
 from minigrad.data.dataset import ArrayDataset, Dataset, Items, Subset
 from minigrad.data.folder import EXTENSIONS, ImageFolder
 from minigrad.data.images import MAX_PIXELS, ImageError, read_image

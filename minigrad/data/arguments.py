@@ -14,6 +14,7 @@ from PIL import Image
 
 from minigrad.arguments import is_integer, plain
 from minigrad.data.images import MAX_PIXELS
+from minigrad.ops.operands import demand
 
 Size = int | tuple[int, int]            # a side, or (height, width)
 Range = tuple[float, float]             # (least, greatest)
@@ -23,39 +24,31 @@ Channels = Sequence[float] | np.ndarray     # a number per channel
 
 def positive_integer(who: str, value: Any) -> int:
     """`value` if it is a positive integer."""
-    if not is_integer(value, 1):
-        raise ValueError(f"{who}: size must be one or two positive integers, got {value!r}")
+    demand(is_integer(value, 1),
+           f"{who}: size must be one or two positive integers, got {value!r}")
     return operator.index(value)
 
 
-def target_sides(size: Size, image: Image.Image) -> tuple[int, int]:
-    """(height, width) of the image at this size; of a single number, its shorter side has that.
-
-    The longer side is cut to an integer, as in torchvision.
-    """
-    if not isinstance(size, int):
-        return size
-    short = min(image.size)
-    return int(size * image.height / short), int(size * image.width / short)
-
-
-def resize_image(who: str, image: Image.Image, width: int, height: int,
+def resize_image(who: str, image: Image.Image, size: Size,
                  filter: Image.Resampling = Image.Resampling.BILINEAR) -> Image.Image:
-    """The image in another size: bilinear, or by another filter, and antialiased.
+    """The image at (height, width), or with a shorter side of this length: bilinear, or by another
+    filter, and antialiased. The longer side is cut to an integer, as in torchvision.
 
     ValueError if that has more than MAX_PIXELS pixels, as a line of 1 x 65000 made 256 wide has.
     """
-    if width * height > MAX_PIXELS:
-        raise ValueError(f"{who}: {image.width:,} x {image.height:,} pixels would become "
-                         f"{width:,} x {height:,}, more than the limit of {MAX_PIXELS:,}")
+    if isinstance(size, int):
+        short = min(image.size)
+        size = int(size * image.height / short), int(size * image.width / short)
+    height, width = size
+    demand(width * height <= MAX_PIXELS, f"{who}: {image.width:,} x {image.height:,} pixels would "
+           f"become {width:,} x {height:,}, more than the limit of {MAX_PIXELS:,}")
     return image.resize((width, height), filter)
 
 
 def height_and_width(who: str, size: object) -> tuple[int, int]:
     """(height, width) of a size that is one number or two."""
     sides = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
-    if len(sides) != 2:
-        raise ValueError(f"{who}: size must be one integer or (height, width), got {size!r}")
+    demand(len(sides) == 2, f"{who}: size must be one integer or (height, width), got {size!r}")
     return positive_integer(who, sides[0]), positive_integer(who, sides[1])
 
 
@@ -68,9 +61,8 @@ def side_or_sides(who: str, size: object) -> Size:
 def borders(padding: object) -> tuple[int, ...]:
     """(left, top, right, bottom) of a padding that is none, one number, two or four."""
     sides = tuple(padding) if isinstance(padding, (tuple, list)) else (padding or 0,)
-    if len(sides) not in (1, 2, 4) or not all(is_integer(n, 0) for n in sides):
-        raise ValueError("RandomCrop: padding must be 1, 2 or 4 integers that are not negative, "
-                         f"got {padding!r}")
+    demand(len(sides) in (1, 2, 4) and all(is_integer(n, 0) for n in sides), "RandomCrop: padding "
+           f"must be 1, 2 or 4 integers that are not negative, got {padding!r}")
     return plain(sides) * (4 // len(sides))
 
 
@@ -87,24 +79,22 @@ def interval(who: str, name: str, value: object, low: float, high: float) -> Ran
 def colour(who: str, fill: object) -> Fill:
     """A fill: one byte for all channels, or a tuple of one per channel."""
     values = fill if isinstance(fill, (tuple, list)) else (fill,)
-    if not values or not all(is_integer(v, 0) and v <= 255 for v in values):
-        raise ValueError(f"{who}: fill must be one byte (0..255) or one per channel, got {fill!r}")
+    demand(values and all(is_integer(v, 0) and v <= 255 for v in values),
+           f"{who}: fill must be one byte (0..255) or one per channel, got {fill!r}")
     return plain(tuple(fill) if isinstance(fill, (tuple, list)) else fill)
 
 
 def probability(who: str, p: Any) -> float:
     """`p` if it is a number of 0 to 1."""
-    if not (isinstance(p, Real) and 0 <= float(p) <= 1):
-        raise ValueError(f"{who}: p must be a probability, got {p!r}")
+    demand(isinstance(p, Real) and 0 <= float(p) <= 1,
+           f"{who}: p must be a probability, got {p!r}")
     return plain(p)
 
 
 def check_channels(who: str, mean: Channels, std: Channels) -> None:
     """Check a mean and a deviation: finite, one per channel of each, the deviation positive."""
     for name, values in (("mean", mean), ("std", std)):
-        if np.ndim(values) != 1 or not np.all(np.isfinite(values)):
-            raise ValueError(f"{who}: {name} must be finite numbers, one per channel, "
-                             f"got {values!r}")
-    if len(mean) != len(std) or not np.all(np.asarray(std) > 0):
-        raise ValueError(f"{who}: std must be positive, one per channel as mean, got "
-                         f"mean={mean}, std={std}")
+        demand(np.ndim(values) == 1 and np.all(np.isfinite(values)),
+               f"{who}: {name} must be finite numbers, one per channel, got {values!r}")
+    demand(len(mean) == len(std) and np.all(np.asarray(std) > 0), f"{who}: std must be positive, "
+           f"one per channel as mean, got mean={mean}, std={std}")

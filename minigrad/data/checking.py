@@ -7,9 +7,9 @@
 """
 
 import os
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import NamedTuple
 
@@ -17,9 +17,10 @@ from minigrad.arguments import is_integer
 from minigrad.data.dataset import Dataset, Subset
 from minigrad.data.folder import ImageFolder, advice, kinds
 from minigrad.data.images import ImageError, read_image, shown
+from minigrad.ops.operands import demand
 from minigrad.progress import ProgressLine
 
-_AHEAD = 8              # files that each thread may be ahead of the count
+_AHEAD = 32             # files that each thread is given at a time
 _LISTED = 20            # bad files that the text lists
 
 
@@ -64,8 +65,8 @@ def check(folder: str | os.PathLike | Dataset, workers: int = 2,
     ImageFolder raises for a folder without classes, TypeError for a data set without files,
     ValueError if `workers` is no positive integer.
     """
-    if not is_integer(workers, 1):
-        raise ValueError(f"check: workers must be an integer of at least 1, got {workers!r}")
+    demand(is_integer(workers, 1),
+           f"check: workers must be an integer of at least 1, got {workers!r}")
     dataset = folder if isinstance(folder, Dataset) else ImageFolder(folder)
     files, ignored = _files(dataset)
     paths = list(dict.fromkeys(files))                      # a Subset may name one twice
@@ -97,19 +98,11 @@ def _files(dataset: Dataset) -> tuple[list[str], Counter[str]]:
 
 def _outcomes(paths: Sequence[str],
               workers: int) -> Iterator[tuple[str, tuple[int, int] | ImageError]]:
-    """(path, its size or its ImageError) in order, read a little ahead by threads."""
-    pool = ThreadPoolExecutor(workers, "check")
-    waiting: deque[tuple[str, Future]] = deque()
-    try:
-        for path in paths:
-            waiting.append((path, pool.submit(_size, path)))
-            if len(waiting) > _AHEAD * workers:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        for path, future in waiting:
-            yield path, future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    """(path, its size or its ImageError) in order, some at a time read by threads."""
+    with ThreadPoolExecutor(workers, "check") as pool:
+        for start in range(0, len(paths), _AHEAD * workers):
+            some = paths[start:start + _AHEAD * workers]
+            yield from zip(some, pool.map(_size, some))
 
 
 def _size(path: str) -> tuple[int, int] | ImageError:

@@ -10,6 +10,7 @@ from minigrad.backend import is_array
 from minigrad.dtypes import kind
 from minigrad.engine import Tensor
 from minigrad.ops import stack
+from minigrad.ops.operands import demand
 
 
 def default_collate(batch: Sequence[Any]) -> Any:
@@ -31,9 +32,9 @@ def default_collate(batch: Sequence[Any]) -> Any:
         whole.update(parts)
         return whole
     if isinstance(first, (tuple, list)):
-        if any(len(item) != len(first) for item in batch):
-            raise RuntimeError("default_collate: the tuples or lists of a batch differ in length: "
-                               f"{sorted({len(item) for item in batch})}")
+        lengths = sorted({len(item) for item in batch})
+        demand(len(lengths) == 1, "default_collate: the tuples or lists of a batch differ in "
+               f"length: {lengths}")
         stacked = [default_collate(part) for part in zip(*batch)]
         return type(first)(*stacked) if hasattr(first, "_fields") else stacked
     numbers = is_array(first) or isinstance(first, (np.generic, Tensor))

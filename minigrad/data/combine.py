@@ -1,11 +1,11 @@
-"""Data sets of other data sets, of Tensors, and of samples that come one after the other.
+"""Data sets of Tensors, and of other data sets.
 
     pairs = TensorDataset(images, labels)       # sample i is (images[i], labels[i])
     both = ConcatDataset([pairs, others])       # or pairs + others
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import accumulate, chain
 from typing import Any
 
@@ -60,14 +60,3 @@ class ConcatDataset(Dataset):
         place = self._place(index)
         k = bisect_right(self.cumulative_sizes, place)
         return self._parts[k], place - self.cumulative_sizes[k] + len(self._parts[k])
-
-
-class IterableDataset(Dataset):
-    """Samples that come one after the other: a subclass writes `__iter__`. A DataLoader fetches
-    them by itself, in their order, and has a length if the data set has one."""
-
-    def __iter__(self) -> Iterator:
-        raise NotImplementedError(f"{type(self).__name__} does not define __iter__")
-
-    def name(self, index: int) -> str:
-        return f"sample {index} of a batch"

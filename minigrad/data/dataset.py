@@ -27,6 +27,7 @@ from minigrad.backend import generator
 from minigrad.data.transforms.base import Step, apply_step
 from minigrad.dtypes import kind
 from minigrad.engine import Tensor
+from minigrad.ops.operands import demand
 
 
 class Dataset:
@@ -110,9 +111,8 @@ class ArrayDataset(Dataset):
         names for targets that are no classes.
         """
         y = np.asarray(y)
-        if not y.ndim or len(x) != len(y):
-            raise ValueError(f"ArrayDataset: {len(x)} inputs need as many classes, or other "
-                             f"targets, got an array of shape {y.shape}")
+        demand(y.ndim and len(x) == len(y), f"ArrayDataset: {len(x)} inputs need as many classes, "
+               f"or other targets, got an array of shape {y.shape}")
         if len(y) and kind(y.dtype) not in "iuf":
             raise TypeError("ArrayDataset: classes must be integers, other targets floating-point "
                             f"numbers, got {y.dtype}")
@@ -136,13 +136,11 @@ def _check_classes(classes: Sequence[str], targets: Any) -> list[str]:
     if isinstance(classes, str) or not all(isinstance(name, str) for name in names):
         raise TypeError("ArrayDataset: classes must be a list of names, one for each class, got "
                         f"{classes!r}")
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise ValueError(f"ArrayDataset: classes has {twice[0]!r} twice; give each its own name")
-    nameless = [target for target in targets if not 0 <= target < len(names)]
-    if nameless:
-        raise ValueError(f"ArrayDataset: classes has {len(names)} names, which are those of "
-                         f"classes 0 to {len(names) - 1}, and y has a class {nameless[0]}")
+    for name, count in Counter(names).items():
+        demand(count == 1, f"ArrayDataset: classes has {name!r} twice; give each its own name")
+    for target in set(targets):
+        demand(0 <= target < len(names), f"ArrayDataset: classes has {len(names)} names, which are "
+               f"those of classes 0 to {len(names) - 1}, and y has a class {target}")
     return names
 
 
@@ -213,17 +211,13 @@ class Subset(Dataset):
     def __init__(self, dataset: Dataset, indices: Iterable[int]) -> None:
         """Raises IndexError for an index that the data set does not have."""
         self.dataset = dataset = as_dataset(dataset)
+        self.classes = getattr(dataset, "classes", None)    # also where it has no sample of one
         self.indices = [dataset._place(i) for i in indices]
         self.targets = None if dataset.targets is None else [
             dataset.targets[i] for i in self.indices]
 
     def __len__(self) -> int:
         return len(self.indices)
-
-    @property
-    def classes(self) -> list[str] | None:  # type: ignore[override]  # read only
-        """Those of the data set, also where the subset has no sample of one."""
-        return self.dataset.classes
 
     @property
     def transform(self) -> Callable | None:  # type: ignore[override]  # read only

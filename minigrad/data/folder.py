@@ -20,6 +20,7 @@ import numpy as np
 
 from minigrad.data.dataset import Dataset
 from minigrad.data.images import read_image, shown
+from minigrad.ops.operands import demand
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 # Of photographs, too, and not in torchvision's list: `read_image` reads these under another name,
@@ -72,8 +73,8 @@ class ImageFolder(Dataset):
                 raise FileNotFoundError(
                     f"ImageFolder: no folder {shown(name)} in {shown(self.root)}; there are "
                     f"{' '.join(map(shown, folders[:10]))}{more}")
-            if self.classes.count(name) > 1:
-                raise ValueError(f"ImageFolder: class {shown(name)} is named twice")
+            demand(self.classes.count(name) == 1,
+                   f"ImageFolder: class {shown(name)} is named twice")
         self.class_to_idx = {name: i for i, name in enumerate(self.classes)}
         self.ignored: Counter[str] = Counter()
         self.removed = self._check_removed(removed)
@@ -95,13 +96,12 @@ class ImageFolder(Dataset):
         """The paths of the files that were removed."""
         paths = [os.path.join(self.root, os.path.normpath(os.fsdecode(name))) for name in removed]
         for name, path in zip(removed, paths):
-            if os.path.lexists(path):
-                raise ValueError(f"ImageFolder: {shown(path)} is still there; take it off `removed`"
-                                 ", or away")
-            if os.path.normpath(os.fsdecode(name)).split(os.sep)[0] not in self.classes or (
-                    not path.lower().endswith(EXTENSIONS)):
-                raise ValueError(f"ImageFolder: removed: {shown(os.fsdecode(name))} is no image of "
-                                 f"a class in {shown(self.root)}; name it as CLASS/12.jpg")
+            demand(not os.path.lexists(path), f"ImageFolder: {shown(path)} is still there; take it "
+                   "off `removed`, or away")
+            demand(os.path.normpath(os.fsdecode(name)).split(os.sep)[0] in self.classes
+                   and path.lower().endswith(EXTENSIONS), "ImageFolder: removed: "
+                   f"{shown(os.fsdecode(name))} is no image of a class in {shown(self.root)}; name "
+                   "it as CLASS/12.jpg")
         return paths
 
     def _scan(self) -> list[tuple[str, int]]:
@@ -112,9 +112,9 @@ class ImageFolder(Dataset):
             count = len(samples)
             ignored: Counter[str] = Counter()
             top = os.path.join(self.root, name)
-            files = _files(top, ancestors)
             removed = [(path, path) for path in self.removed if path.startswith(top + os.sep)]
-            for path, real in sorted([*files, *removed], key=_place) if removed else files:
+            for path, real in sorted([*_files(top, ancestors), *removed],
+                                     key=lambda file: os.path.split(file[0])):
                 if not path.lower().endswith(EXTENSIONS):
                     ignored[os.path.splitext(path)[1].lower() or "no extension"] += 1
                     continue
@@ -135,11 +135,6 @@ class ImageFolder(Dataset):
                     + "remove the folder")
             self.ignored += ignored
         return samples
-
-
-def _place(file: tuple[str, str]) -> tuple[str, str]:
-    """What samples of a class are sorted by: the folder, then the name."""
-    return os.path.split(file[0])
 
 
 def kinds(ignored: Mapping[str, int]) -> str:

@@ -29,14 +29,9 @@ from collections.abc import Iterator
 from typing import IO, BinaryIO
 
 import numpy as np
-from PIL import Image
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
+from PIL import (BmpImagePlugin, GifImagePlugin, Image, JpegImagePlugin, PngImagePlugin,
+                 PpmImagePlugin, WebPImagePlugin)
 from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.PpmImagePlugin import PpmImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
 from minigrad.data.orientation import turn
 from minigrad.data.tiff import Tiff, Unsupported
@@ -45,7 +40,7 @@ _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 MAX_PIXELS = 1024**3 // 4 // 3      # those of 256 MiB of RGB: where Pillow, too, sees a bomb
 
 
-class _Jpeg(JpegImageFile):
+class _Jpeg(JpegImagePlugin.JpegImageFile):
     """Pillow's, with the XMP data, which it keeps since version 11 only."""
 
     fp: IO[bytes]
@@ -77,7 +72,7 @@ def _needed_segments(data: bytes) -> Iterator[bytes]:
     yield data[place:]
 
 
-class _Png(PngImageFile):
+class _Png(PngImagePlugin.PngImageFile):
     """Pillow's, without the chunks that neither pixels nor orientation need, and without broken
     ones of the others: a resolution of too few bytes would end it."""
 
@@ -105,9 +100,9 @@ def _needed_chunks(file: IO[bytes]) -> Iterator[bytes]:
 
 _CHUNKS = b"tRNS", b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"iCCP"  # the last: only to refuse bombs
 _READERS = {                        # of a file that begins so
-    rb"\xff\xd8\xff": _Jpeg, rb"\x89PNG\r\n\x1a\n": _Png, rb"GIF8": GifImageFile,
-    rb"BM": BmpImageFile, rb"RIFF....WEBP": WebPImageFile, rb"P[1-6]": PpmImageFile,
-    rb"II\*\0|MM\0\*|II\+\0|MM\0\+": Tiff}
+    rb"\xff\xd8\xff": _Jpeg, rb"\x89PNG\r\n\x1a\n": _Png, rb"GIF8": GifImagePlugin.GifImageFile,
+    rb"BM": BmpImagePlugin.BmpImageFile, rb"RIFF....WEBP": WebPImagePlugin.WebPImageFile,
+    rb"P[1-6]": PpmImagePlugin.PpmImageFile, rb"II\*\0|MM\0\*|II\+\0|MM\0\+": Tiff}
 _NO_FILES = {stat.S_IFDIR: "folder", stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket",
              stat.S_IFCHR: "device", stat.S_IFBLK: "device"}
 _MEND = "have no stated white; save it as RGB or grey of 8 or 16 bits"
@@ -225,12 +220,8 @@ def _open_image(file: BinaryIO, max_pixels: int) -> ImageFile:
 def _decode_upright(image: ImageFile) -> Image.Image:
     """A decoded, plain RGB image: no metadata is left that could turn it once more."""
     _rescale_transparent(image)
-    if isinstance(image, Tiff):
-        image.unpack()
-        turned = turn(image.info, image.orientation)
-    else:
-        image.load()                # the metadata behind the pixels are there only now
-        turned = turn(image.info)
+    image.load()                    # the metadata behind the pixels are there only now
+    turned = turn(image.info, image.orientation if isinstance(image, Tiff) else None)
     rgb = _rgb(image)
     if turned is not None:
         rgb = rgb.transpose(turned)

@@ -20,7 +20,7 @@ import operator
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from numbers import Real
 from typing import Any
 
@@ -29,13 +29,12 @@ import numpy as np
 from minigrad.arguments import is_integer, plain
 from minigrad.backend import keyed_generator
 from minigrad.data.collate import as_array, default_collate, is_leaf, stack_arrays
-from minigrad.data.combine import IterableDataset
 from minigrad.data.dataset import Dataset, as_dataset, input_and_target, is_pair
 from minigrad.data.images import ImageError
-from minigrad.data.sampler import (DrawnSampler, WeightedRandomSampler, sampler_text,
-                                   stream_of)
+from minigrad.data.sampler import DrawnSampler, Sampler, WeightedRandomSampler, stream_of
 from minigrad.data.transforms.base import TransformError
 from minigrad.data.workers import PIECE, Piece, Sample, Workers
+from minigrad.ops.operands import demand
 
 ON_ERROR = ("raise", "skip", "replace")
 _NO_EFFECT = {"pin_memory", "persistent_workers", "prefetch_factor", "pin_memory_device"}
@@ -50,7 +49,7 @@ class DataLoader:
     """The batches [x, y] of a data set; iterating runs from `position` to the end of an epoch.
 
     dataset: see above. An object that is no data set of minigrad is wrapped in an `Items`, which is
-    then the attribute `dataset`. In an `IterableDataset` the loader has no `position`.
+    then the attribute `dataset`.
 
     workers: threads that fetch, or processes if `processes` (started by the start method of
     `multiprocessing`, at every epoch; under "spawn" the data set must be one that can be pickled,
@@ -62,8 +61,8 @@ class DataLoader:
     batch_sampler: the indices of each batch as a list. What they set cannot be set beside them.
 
     collate_fn: makes a batch of a list of samples, which are left as they are then. generator: the
-    seed is drawn from it. worker_init_fn(k) is called by each worker when it begins. pin_memory,
-    persistent_workers, prefetch_factor and pin_memory_device are taken, and change nothing.
+    seed is drawn from it. pin_memory, persistent_workers, prefetch_factor and pin_memory_device are
+    taken, and change nothing.
 
     timeout: the seconds that a piece of a batch, at most 8 samples, may take once it is needed. A
     process that hangs is then ended; a thread cannot be, and stays until it returns.
@@ -82,68 +81,47 @@ class DataLoader:
     `epoch` goes up by one and `position` back to 0.
     """
 
-    dataset: Dataset
-    batch_size: int
-    shuffle: bool
-    drop_last: bool
-    seed: int
-    workers: int
-    processes: bool
-    timeout: float
-    on_error: str
-    sampler: Iterable[int] | None
-    batch_sampler: Iterable[Sequence[int]] | None
-    collate_fn: Callable[[list], Any] | None
-    worker_init_fn: Callable[[int], object] | None
-    epoch: int
-    position: int
-
     def __init__(self, dataset: Dataset, batch_size: int = 1, shuffle: bool = False,
                  drop_last: bool = False, seed: int = 0, workers: int | None = None,
                  processes: bool = False, timeout: float = 60.0, on_error: str = "raise",
                  sampler: Iterable[int] | None = None, num_workers: int | None = None, *,
                  batch_sampler: Iterable[Sequence[int]] | None = None,
                  collate_fn: Callable[[list], Any] | None = None, generator: Any = None,
-                 worker_init_fn: Callable[[int], object] | None = None, **other: Any) -> None:
+                 **other: Any) -> None:
         """Raises TypeError for what is no data set, ValueError for options that cannot be."""
-        dataset = _dataset(dataset)
+        try:
+            dataset = as_dataset(dataset)
+        except TypeError as error:
+            raise TypeError(f"DataLoader: {error}") from None
         _check_sampler(sampler, shuffle, dataset)
-        if batch_sampler and (batch_size != 1 or shuffle or sampler is not None or drop_last):
-            raise ValueError("DataLoader: batch_sampler excludes batch_size, shuffle, sampler and "
-                             "drop_last")
+        demand(not batch_sampler or not (
+            batch_size != 1 or shuffle or sampler is not None or drop_last),
+            "DataLoader: batch_sampler excludes batch_size, shuffle, sampler and drop_last")
         for name in other.keys() - _NO_EFFECT:
             raise TypeError(f"DataLoader: unknown option {name!r}")
         if generator is not None:
             seed = int(stream_of(generator, "loader").integers(2**32))
-        if workers is not None and num_workers is not None:
-            raise ValueError("DataLoader: workers and num_workers are two names of one number; "
-                             "give one")
+        demand(workers is None or num_workers is None,
+               "DataLoader: workers and num_workers are two names of one number; give one")
         label = "num_workers" if num_workers is not None else "workers"
         workers = next((n for n in (workers, num_workers) if n is not None), 2)
         for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0),
                                    (label, workers, 1 if processes else 0)):
-            if not is_integer(value, least):
-                raise ValueError(f"DataLoader: {name} must be an integer of at least {least}, "
-                                 f"got {value!r}")
-        timeout = plain(timeout)
-        if not isinstance(timeout, Real) or not timeout > 0:
-            raise ValueError(f"DataLoader: timeout must be positive seconds, got {timeout!r}")
-        if on_error not in ON_ERROR:
-            raise ValueError(f"DataLoader: on_error must be one of {', '.join(ON_ERROR)}, "
-                             f"got {on_error!r}")
-        self._streams: bool = isinstance(dataset, IterableDataset)
-        samples = 0 if self._streams else len(
-            dataset if sampler is None else sampler)  # type: ignore[arg-type]  # or a TypeError
-        if not self._streams and samples < (batch_size if drop_last else 1):
-            raise ValueError(f"DataLoader: {samples} samples make no batch of {batch_size}"
-                             f"{' with drop_last' if drop_last else ''}")
-        self.dataset, self.batch_size, self.shuffle = dataset, int(batch_size), bool(shuffle)
-        self.drop_last, self.seed, self.on_error = bool(drop_last), int(seed), on_error
+            demand(is_integer(value, least),
+                   f"DataLoader: {name} must be an integer of at least {least}, got {value!r}")
+        self.batch_size, self.seed, self.workers = int(batch_size), int(seed), int(workers)
+        demand(isinstance(plain(timeout), Real) and timeout > 0,
+               f"DataLoader: timeout must be positive seconds, got {timeout!r}")
+        demand(on_error in ON_ERROR,
+               f"DataLoader: on_error must be one of {', '.join(ON_ERROR)}, got {on_error!r}")
+        samples = len(dataset if sampler is None else sampler)  # type: ignore[arg-type]
+        demand(samples >= (batch_size if drop_last else 1), f"DataLoader: {samples} samples make "
+               f"no batch of {batch_size}{' with drop_last' if drop_last else ''}")
+        self.dataset, self.shuffle, self.drop_last = dataset, bool(shuffle), bool(drop_last)
         self.sampler, self.batch_sampler, self.collate_fn = sampler, batch_sampler, collate_fn
-        self.worker_init_fn = worker_init_fn
-        self._samples: int = samples        # of an epoch, 0 if only the data set knows
+        self.processes, self.timeout, self.on_error = bool(processes), plain(timeout), on_error
+        self._samples, self._bad_limit = samples, max(1, int(MAX_BAD * samples))    # of an epoch
         self._drawn: tuple[int, Any] = -1, None     # an epoch, and the order that it has
-        self.workers, self.processes, self.timeout = int(workers), bool(processes), timeout
         self.epoch = self.position = 0
         self.skipped: list[tuple[str, str]] = []
         self._iteration: object = None      # a mark of the newest one, which alone moves `position`
@@ -152,13 +130,10 @@ class DataLoader:
         """Batches in an epoch."""
         if self.batch_sampler is not None:
             return len(self.batch_sampler)  # type: ignore[arg-type]
-        full, rest = divmod(self._samples or len(self.dataset), self.batch_size)
+        full, rest = divmod(self._samples, self.batch_size)
         return full + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Generator[Any, None, None]:
-        if self._streams:
-            yield from self._stream()
-            return
         iteration = self._iteration = object()
         if self.position == 0:
             self.skipped = []
@@ -166,7 +141,7 @@ class DataLoader:
         samples_ahead = 2 * max(self.batch_size, PIECE * self.workers) if self.workers else 1
         waiting: collections.deque[list[Piece]] = collections.deque()       # batches
         batch = self.position               # the next that workers get
-        workers = Workers(self._fetch(), self.workers, self.processes, self.worker_init_fn)
+        workers = Workers(self._fetch(), self.workers, self.processes)
         try:
             for position in range(self.position, len(self)):
                 while batch < len(self) and samples_ahead > sum(
@@ -188,14 +163,6 @@ class DataLoader:
             workers.close()
         if self._iteration is iteration:
             self.epoch, self.position = self.epoch + 1, 0
-
-    def _stream(self) -> Generator[Any, None, None]:
-        """The batches of samples that come one after the other."""
-        fetch, samples = self._fetch(), iter(self.dataset)
-        while some := list(islice(samples, self.batch_size)):
-            if len(some) == self.batch_size or not self.drop_last:
-                yield self._collate([fetch.sample(i, item, []) for i, item in enumerate(some)])
-        self.epoch += 1
 
     def peek(self) -> Sample | None:
         """The first sample of the epoch that can be had, as the loop would prepare it.
@@ -230,19 +197,19 @@ class DataLoader:
         `drop_last` or sampler, because the saved position would then mean a different batch.
         """
         for name, value in self._form().items():
-            if state.get(name) != value:
-                raise ValueError(f"DataLoader: the state was taken with {name} = "
-                                 f"{state.get(name)!r}, this loader has {value!r}")
-        if not 0 <= state["position"] <= len(self):
-            raise ValueError(f"DataLoader: position {state['position']} in the state is not within "
-                             f"the epoch's {len(self)} batches")
+            demand(state.get(name) == value, f"DataLoader: the state was taken with {name} = "
+                   f"{state.get(name)!r}, this loader has {value!r}")
+        demand(0 <= state["position"] <= len(self), f"DataLoader: position {state['position']} in "
+               f"the state is not within the epoch's {len(self)} batches")
         self.epoch, self.position, self.seed = state["epoch"], state["position"], state["seed"]
         self._iteration = None
 
     def _form(self) -> dict[str, object]:
+        source = self._source       # told by its printed form, or its class if that is anybody's
+        text = repr(source) if isinstance(source, Sampler) else type(source).__name__
         return {"samples": len(self.dataset), "batch_size": self.batch_size,
                 "shuffle": self.shuffle, "drop_last": self.drop_last,
-                "sampler": None if self._source is None else sampler_text(self._source)}
+                "sampler": None if source is None else text}
 
     @property
     def _source(self) -> Iterable | None:
@@ -267,11 +234,8 @@ class DataLoader:
                 if self.batch_sampler is None else order[position])
         return [operator.index(i) for i in some]
 
-    def _bad_limit(self) -> int:
-        return max(1, int(MAX_BAD * self._samples))
-
     def _fetch(self) -> _Fetch:
-        return _Fetch(self.dataset, self.seed, self.epoch, self.on_error, self._bad_limit(),
+        return _Fetch(self.dataset, self.seed, self.epoch, self.on_error, self._bad_limit,
                       self.collate_fn is not None)
 
     def _wait_for(self, pieces: list[Piece]) -> list[Sample]:
@@ -299,7 +263,7 @@ class DataLoader:
 
     def _count_bad(self, bad: list[tuple[str, str]]) -> None:
         self.skipped += [one for one in bad if one not in self.skipped]
-        if len(self.skipped) > self._bad_limit():
+        if len(self.skipped) > self._bad_limit:
             name, reason = self.skipped[-1]
             raise SampleError(f"DataLoader: {len(self.skipped)} of {self._samples} samples are "
                               f"bad, more than a tenth; the last: {_explain(name, reason)}")
@@ -353,42 +317,26 @@ class _Fetch:
                     place, keyed_generator(self.seed, "sample", self.epoch, place))
             except (ImageError, ValueError, TransformError) as error:
                 bad.append((self.dataset.name(place), str(error)))
+                cause = error.__cause__ if isinstance(error, TransformError) else error
                 if (self.on_error == "raise" or len(bad) > self.most_bad
-                        or not _is_fault_of_sample(error)):
-                    raise
+                        or not isinstance(cause, (ImageError, ValueError))):
+                    raise       # or another sample may do better
                 if self.on_error == "skip":
                     return Sample(place, None, None, bad)
                 continue
             return self.sample(place, item, bad)
 
 
-def _dataset(dataset: object) -> Dataset:
-    try:
-        return as_dataset(dataset)
-    except TypeError as error:
-        raise TypeError(f"DataLoader: {error}") from None
-
-
 def _check_sampler(sampler: Iterable[int] | None, shuffle: bool, dataset: Dataset) -> None:
-    if isinstance(dataset, IterableDataset) and (sampler is not None or shuffle):
-        raise ValueError("DataLoader: an IterableDataset has an order of its own; leave shuffle "
-                         "and sampler out")
     if sampler is None:
         return
     if not isinstance(sampler, Iterable):
         raise TypeError(f"DataLoader: sampler must give indices, got a {type(sampler).__name__}")
-    if shuffle:
-        raise ValueError("DataLoader: sampler and shuffle=True exclude each other: the sampler "
-                         "sets the order; leave one out")
-    if isinstance(sampler, WeightedRandomSampler) and len(sampler.weights) != len(dataset):
-        raise ValueError(f"DataLoader: the sampler has {len(sampler.weights)} weights, for a data "
-                         f"set of {len(dataset)} samples")
-
-
-def _is_fault_of_sample(error: Exception) -> bool:
-    """Whether another sample may do better: of a transform's errors, if it was a ValueError."""
-    cause = error.__cause__ if isinstance(error, TransformError) else error
-    return isinstance(cause, (ImageError, ValueError))
+    demand(not shuffle, "DataLoader: sampler and shuffle=True exclude each other: the sampler sets "
+           "the order; leave one out")
+    if isinstance(sampler, WeightedRandomSampler):
+        demand(len(sampler.weights) == len(dataset), f"DataLoader: the sampler has "
+               f"{len(sampler.weights)} weights, for a data set of {len(dataset)} samples")
 
 
 def _explain(name: str, reason: str | BaseException) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 
 from minigrad import backend
 from minigrad.arguments import integer
+from minigrad.ops.operands import demand
 
 
 class Sampler:
@@ -38,6 +39,10 @@ class DrawnSampler(Sampler):
     there is a generator."""
 
     generator: Any = None
+    num_samples: int
+
+    def __len__(self) -> int:
+        return self.num_samples
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         raise NotImplementedError(f"{type(self).__name__} does not define draw")
@@ -70,9 +75,6 @@ class RandomSampler(DrawnSampler):
         self.num_samples = len(data_source) if num_samples is None else (
             integer("RandomSampler", "num_samples", num_samples))
 
-    def __len__(self) -> int:
-        return self.num_samples
-
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         n = len(self.data_source)  # type: ignore[arg-type]
         if self.replacement:
@@ -85,10 +87,7 @@ class SubsetRandomSampler(DrawnSampler):
     """Each of the indices once, in random order."""
 
     def __init__(self, indices: Sequence[int], generator: Any = None) -> None:
-        self.indices, self.generator = indices, generator
-
-    def __len__(self) -> int:
-        return len(self.indices)
+        self.indices, self.num_samples, self.generator = indices, len(indices), generator
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         return rng.permutation(np.array(list(self.indices), int))
@@ -100,8 +99,8 @@ class BatchSampler(Sampler):
     def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool) -> None:
         self.sampler, self.drop_last = sampler, drop_last
         self.batch_size = integer("BatchSampler", "batch_size", batch_size)
-        if not isinstance(drop_last, bool):
-            raise ValueError(f"BatchSampler: drop_last must be True or False, got {drop_last!r}")
+        demand(isinstance(drop_last, bool),
+               f"BatchSampler: drop_last must be True or False, got {drop_last!r}")
 
     def __iter__(self) -> Iterator[list[int]]:
         indices = iter(self.sampler)
@@ -112,11 +111,6 @@ class BatchSampler(Sampler):
     def __len__(self) -> int:
         full, rest = divmod(len(self.sampler), self.batch_size)  # type: ignore[arg-type]
         return full + (rest > 0 and not self.drop_last)
-
-
-def sampler_text(sampler: object) -> str:
-    """What a state calls a sampler: its printed form, or its class if that is anybody's."""
-    return repr(sampler) if isinstance(sampler, Sampler) else type(sampler).__name__
 
 
 def stream_of(generator: Any, purpose: str) -> np.random.Generator:
@@ -139,24 +133,18 @@ class WeightedRandomSampler(DrawnSampler):
                  replacement: bool = True, generator: Any = None) -> None:
         """Raises ValueError for weights that are no chances, or too few of them above 0."""
         num_samples = integer("WeightedRandomSampler", "num_samples", num_samples)
-        if not isinstance(replacement, bool):
-            raise ValueError("WeightedRandomSampler: replacement must be True or False, got "
-                             f"{replacement!r}")
+        demand(isinstance(replacement, bool),
+               f"WeightedRandomSampler: replacement must be True or False, got {replacement!r}")
         self.weights = np.array(weights, np.float64)        # a copy: later changes do not count
-        if self.weights.ndim != 1:
-            raise ValueError("WeightedRandomSampler: weights must have one dimension, got shape "
-                             f"{self.weights.shape}")
-        if not np.all(np.isfinite(self.weights)) or np.any(self.weights < 0):
-            raise ValueError("WeightedRandomSampler: weights must be finite and not negative")
+        demand(self.weights.ndim == 1, "WeightedRandomSampler: weights must have one dimension, "
+               f"got shape {self.weights.shape}")
+        demand(np.all(np.isfinite(self.weights)) and not np.any(self.weights < 0),
+               "WeightedRandomSampler: weights must be finite and not negative")
         possible = np.count_nonzero(self.weights)
-        if possible < (1 if replacement else num_samples):
-            raise ValueError(f"WeightedRandomSampler: {possible} weights are above 0, too few for "
-                             f"{num_samples} samples{'' if replacement else ' without repetition'}")
-        self.num_samples, self.replacement = int(num_samples), replacement
-        self.generator = generator
-
-    def __len__(self) -> int:
-        return self.num_samples
+        demand(possible >= (1 if replacement else num_samples),
+               f"WeightedRandomSampler: {possible} weights are above 0, too few for "
+               f"{num_samples} samples{'' if replacement else ' without repetition'}")
+        self.num_samples, self.replacement, self.generator = num_samples, replacement, generator
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         """The samples' indices (num_samples,), in the order of an epoch.

@@ -18,6 +18,7 @@ import numpy as np
 
 from minigrad.data.transforms import (CenterCrop, Compose, Grayscale, Normalize, Preprocess, Resize,
                                       ToArray, ToTensor)
+from minigrad.ops.operands import demand
 
 _PARAMETERS: tuple[tuple[type, tuple[str, ...]], ...] = (
     (Compose, ("transforms",)), (Resize, ("size",)), (CenterCrop, ("size",)), (ToArray, ()),
@@ -95,31 +96,29 @@ def _value(value: object) -> object:
 
 
 def _make(spec: object, depth: int) -> Callable:
-    if depth > DEEPEST:
-        raise ValueError(f"preparation: more than {DEEPEST} transforms inside each other")
+    demand(depth <= DEEPEST, f"preparation: more than {DEEPEST} transforms inside each other")
     if not (isinstance(spec, list) and len(spec) == 2 and isinstance(spec[0], str)
             and isinstance(spec[1], dict)):
         raise ValueError("preparation: a transform is written as [name, {parameter: value}], not "
                          f"{_short(spec)}")
     name, values = spec
-    if name not in KINDS:
-        raise ValueError(f"preparation: no transform {_short(name)}; there are {' '.join(KINDS)}")
+    demand(name in KINDS,
+           f"preparation: no transform {_short(name)}; there are {' '.join(KINDS)}")
     kind, parameters = KINDS[name]
-    if set(values) | set(_USUAL) & set(parameters) != set(parameters):
-        raise ValueError(f"preparation: {name} has the parameters ({', '.join(parameters)}), not "
-                         f"{_short(sorted(map(str, values)))}")
+    demand(set(values) | set(_USUAL) & set(parameters) == set(parameters), f"preparation: {name} "
+           f"has the parameters ({', '.join(parameters)}), not {_short(sorted(map(str, values)))}")
     if kind is Compose:
         steps = values["transforms"]
-        if not isinstance(steps, list):
-            raise ValueError(f"preparation: Compose has a list of transforms, not {_short(steps)}")
+        demand(isinstance(steps, list),
+               f"preparation: Compose has a list of transforms, not {_short(steps)}")
         return Compose([_make(step, depth + 1) for step in steps])
     try:
         with np.errstate(over="ignore"):        # what is too large becomes infinite: refused
             read: dict[str, Any] = {parameter: value if parameter in _USUAL else _read(value)
                                     for parameter, value in values.items()}
             for side in map(read.get, _SIDES):
-                if isinstance(side, (int, float, tuple)) and np.max(side) > LARGEST:
-                    raise ValueError(f"{_short(side)} pixels are more than {LARGEST}")
+                demand(not isinstance(side, (int, float, tuple)) or np.max(side) <= LARGEST,
+                       f"{_short(side)} pixels are more than {LARGEST}")
             return kind(**read)
     except (ValueError, TypeError, OverflowError) as error:
         reason = " ".join(str(error).split())
@@ -146,8 +145,8 @@ def _number(value: object) -> float | np.generic:
 
 
 def _check_number(value: Any) -> float:
-    if type(value) not in (int, float):
-        raise ValueError(f"a value must be a number or a list of numbers, not {_short(value)}")
+    demand(type(value) in (int, float),
+           f"a value must be a number or a list of numbers, not {_short(value)}")
     return value
 
 

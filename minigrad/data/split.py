@@ -21,6 +21,7 @@ from minigrad.arguments import integer, is_integer, plain
 from minigrad.backend import keyed_generator
 from minigrad.data.dataset import Dataset, Subset, as_dataset
 from minigrad.data.sampler import stream_of
+from minigrad.ops.operands import demand
 
 
 def random_split(dataset: Dataset | Sequence, lengths: Iterable[float], seed: Any = None, *,
@@ -36,7 +37,7 @@ def random_split(dataset: Dataset | Sequence, lengths: Iterable[float], seed: An
     sizes = _sizes("random_split", "lengths", lengths, len(dataset))
     whole = as_dataset(dataset)
     rng = (stream_of(generator, "split") if generator is not None or seed is None
-           else _generator("random_split", seed))
+           else keyed_generator(integer("random_split", "seed", seed, 0), "split"))
     order = rng.permutation(len(dataset))
     return [Subset(whole, part.tolist()) for part in np.split(order, np.cumsum(sizes)[:-1])]
 
@@ -50,11 +51,10 @@ def stratified_split(dataset: Dataset | Sequence, fractions: Iterable[float],
     """
     sizes = _sizes("stratified_split", "fractions", fractions, len(dataset))
     whole = as_dataset(dataset)
-    rng = _generator("stratified_split", seed)
+    rng = keyed_generator(integer("stratified_split", "seed", seed, 0), "split")
     targets = np.asarray(whole.targets)
-    if targets.ndim != 1 or targets.dtype.kind not in "iu":
-        raise ValueError(f"stratified_split: this {type(dataset).__name__} has no `targets` that "
-                         "are classes; use random_split")
+    demand(targets.ndim == 1 and targets.dtype.kind in "iu", f"stratified_split: this "
+           f"{type(dataset).__name__} has no `targets` that are classes; use random_split")
     parts: list[list[int]] = [[] for _ in sizes]
     classes, members = np.unique(targets, return_counts=True)
     for label, shares in zip(classes, _shares(members.tolist(), sizes)):
@@ -62,10 +62,6 @@ def stratified_split(dataset: Dataset | Sequence, fractions: Iterable[float],
         for part, some in zip(parts, np.split(chosen, np.cumsum(shares)[:-1])):
             part.extend(some.tolist())
     return [Subset(whole, rng.permutation(np.array(part, int)).tolist()) for part in parts]
-
-
-def _generator(who: str, seed: int) -> np.random.Generator:
-    return keyed_generator(integer(who, "seed", seed, 0), "split")
 
 
 def _sizes(who: str, name: str, lengths: Iterable[float], total: int) -> list[int]:
@@ -77,9 +73,8 @@ def _sizes(who: str, name: str, lengths: Iterable[float], total: int) -> list[in
         raise ValueError(f"{who}: {name} must be numbers that are not negative, got {lengths!r}")
     if sum(lengths) == total and all(is_integer(n) for n in lengths):
         return [int(n) for n in lengths]
-    if not math.isclose(sum(lengths), 1):
-        raise ValueError(f"{who}: {name} must sum to 1 or be integers that sum to the {total} "
-                         f"samples, got {lengths!r}")
+    demand(math.isclose(sum(lengths), 1), f"{who}: {name} must sum to 1 or be integers that sum to "
+           f"the {total} samples, got {lengths!r}")
     sizes = [math.floor(total * fraction) for fraction in lengths]
     for k in range(total - sum(sizes)):
         sizes[k % len(sizes)] += 1

@@ -8,7 +8,7 @@ import os
 import struct
 import threading
 from contextlib import nullcontext, suppress
-from typing import IO
+from typing import IO, Any
 
 from PIL import TiffTags
 from PIL.TiffImagePlugin import COMPRESSION_INFO, ImageFileDirectory_v2, TiffImageFile
@@ -66,12 +66,12 @@ class Tiff(TiffImageFile):
     def load_end(self) -> None:
         """Nothing: here Pillow would look at all other metadata, which may be broken."""
 
-    def unpack(self) -> None:
+    def load(self) -> Any:
         """Decode the pixels. Raises Unsupported if this libtiff may lack what that takes."""
         compression = self.tag_v2.get(_COMPRESSION, 1)
         try:
             with nullcontext() if compression == 1 else _silence:
-                self.load()
+                return super().load()
         except OSError as error:
             if compression in _COMMON:
                 raise

@@ -66,25 +66,22 @@ class Piece:
 
 
 class Workers:
-    """`count` threads, or threads with processes, that run pieces; if 0, `submit` runs them. Each
-    calls `begin` with its number before its first sample.
+    """`count` threads, or threads with processes, that run pieces; if 0, `submit` runs them.
 
     `close()` ends them. It also happens when the object is collected, and when Python exits.
     """
 
-    def __init__(self, fetch: Fetch, count: int, processes: bool,
-                 begin: Callable[[int], object] | None = None) -> None:
+    def __init__(self, fetch: Fetch, count: int, processes: bool) -> None:
         self._fetch, stopping = fetch, threading.Event()
         self._tasks: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         children: list[_Child] = []
         self.close = weakref.finalize(self, _end, os.getpid(), self._tasks, stopping,
                                       self._threads, children)
-        each = [fetch if begin is None else _Begun(fetch, begin, k) for k in range(count)]
-        for own in each if processes else []:
-            children.append(_Child(own))
+        for _ in range(count if processes else 0):
+            children.append(_Child(fetch))
         for k in range(count):
-            outcomes = children[k].outcomes if processes else partial(_outcomes, each[k])
+            outcomes = children[k].outcomes if processes else partial(_outcomes, fetch)
             self._threads.append(threading.Thread(
                 target=_work, args=(self._tasks, stopping, outcomes), daemon=True,
                 name=f"DataLoader {k}"))
@@ -99,27 +96,13 @@ class Workers:
             piece.done.set()
 
 
-class _Begun:
-    """fetch, once begin(number) has been called; if it raises, the sample at hand has failed."""
-
-    def __init__(self, fetch: Fetch, begin: Callable[[int], object], number: int) -> None:
-        self.fetch, self.begin, self.number = fetch, [begin], number
-
-    def __call__(self, index: int) -> Sample:
-        while self.begin:
-            self.begin.pop()(self.number)
-        return self.fetch(index)
-
-
 def _outcomes(fetch: Fetch, indices: list[int]) -> Iterator[Outcome]:
     """fetch(index) for each index; after an exception, no more."""
-    for index in indices:
-        try:
-            outcome = fetch(index)
-        except Exception as error:
-            yield error
-            return
-        yield outcome
+    try:
+        for index in indices:
+            yield fetch(index)
+    except Exception as error:
+        yield error
 
 
 def _work(tasks: queue.SimpleQueue, stopping: threading.Event, outcomes: Outcomes) -> None:

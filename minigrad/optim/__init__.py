@@ -13,12 +13,12 @@
 from minigrad.hints import module_getattr
 from minigrad.optim import amp, lr_scheduler
 from minigrad.optim.adam import Adam, AdamW
-from minigrad.optim.adaptive import Adadelta, Adagrad, Adamax, NAdam, RAdam, RMSprop
+from minigrad.optim.adaptive import Adadelta, Adagrad, RMSprop
 from minigrad.optim.clip import clip_grad_norm_, clip_grad_value_
 from minigrad.optim.grad_scaler import GradScaler
 from minigrad.optim.optimizer import Optimizer
 from minigrad.optim.sgd import SGD
 
-__all__ = ["Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "GradScaler", "NAdam", "Optimizer",
-           "RAdam", "RMSprop", "SGD", "amp", "clip_grad_norm_", "clip_grad_value_", "lr_scheduler"]
+__all__ = [name for name in dir() if name[0].isupper()]
+__all__ += ["amp", "clip_grad_norm_", "clip_grad_value_", "lr_scheduler"]
 __getattr__ = module_getattr(__name__)

@@ -1,41 +1,14 @@
 """Adam and AdamW, as in torch.optim."""
 
-from typing import Any
-
 import numpy as np
 
-from minigrad.arguments import plain
 from minigrad.kernels.optim import cpu as kernel
-from minigrad.optim.optimizer import Group, Item, Optimizer, Params, State
+from minigrad.optim.optimizer import Group, Item, Params, Standard, State
 
 Betas = tuple[float, float]
-_NOT_NEGATIVE = ("eps", "weight_decay", "momentum", "alpha", "lr_decay",
-                 "initial_accumulator_value", "momentum_decay")
 
 
-class Adaptive(Optimizer):
-    """Base of the optimizers that scale the step of each element by its gradients so far.
-
-    options: those of the constructor, as its `locals()`, which are the defaults of the groups.
-    """
-
-    def __init__(self, params: Params, options: dict[str, Any]) -> None:
-        super().__init__(params, {name: value for name, value in options.items()
-                                  if name not in ("self", "params", "chosen", "__class__")},
-                         **options["chosen"])
-
-    def check(self, group: Group) -> None:
-        super().check(group)
-        if "betas" in group:
-            if np.shape(group["betas"]) != (2,):
-                raise ValueError(f"{type(self).__name__}: betas must be two numbers, got "
-                                 f"{group['betas']!r}")
-            b1, b2 = group["betas"] = plain(tuple(group["betas"]))
-            self.check_ranges(beta1=(b1, 0, 1), beta2=(b2, 0, 1))
-        self.check_ranges(**{name: (group[name], 0) for name in _NOT_NEGATIVE if name in group})
-
-
-class Adam(Adaptive):
+class Adam(Standard):
     """m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2;  p -= lr m/(1-b1^t) / (sqrt(v/(1-b2^t)) + eps).
 
     Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1;

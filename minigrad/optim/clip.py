@@ -8,6 +8,7 @@ import numpy as np
 from minigrad.arguments import plain
 from minigrad.engine import Tensor
 from minigrad.kernels.optim import cpu as kernel
+from minigrad.ops.operands import demand
 from minigrad.optim.optimizer import check_range
 
 Parameters = Tensor | Iterable[Tensor]
@@ -37,15 +38,13 @@ def clip_grad_norm_(parameters: Parameters, max_norm: float, norm_type: float | 
     negative limit, and for an order that is not positive.
     """
     max_norm, norm_type = _limit("clip_grad_norm_", "max_norm", max_norm), float(norm_type)
-    if not norm_type > 0:
-        raise ValueError(f"clip_grad_norm_: norm_type must be positive, got {norm_type}")
+    demand(norm_type > 0, f"clip_grad_norm_: norm_type must be positive, got {norm_type}")
     grads = gradients(parameters)
     lists = arrays_by_device(grads)
     norms = [norm for some in lists for norm in kernel.norms(some, norm_type)]
     norm = float(np.linalg.norm(norms, norm_type)) if norms else 0.0
-    if error_if_nonfinite and not math.isfinite(norm):
-        raise RuntimeError(f"clip_grad_norm_: the gradients' norm of order {norm_type} is {norm}; "
-                           "gradients cannot be clipped by it")
+    demand(math.isfinite(norm) or not error_if_nonfinite, "clip_grad_norm_: the gradients' norm of "
+           f"order {norm_type} is {norm}; gradients cannot be clipped by it")
     scale = max_norm / (norm + 1e-6)
     scale = 1.0 if scale > 1 else scale
     for some in lists:

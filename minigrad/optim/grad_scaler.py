@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, overload
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -10,8 +10,12 @@ from minigrad.arguments import is_integer, plain
 from minigrad.dtypes import is_half
 from minigrad.engine import Tensor
 from minigrad.kernels.optim import cpu as kernel
+from minigrad.ops.operands import demand
 from minigrad.optim.clip import arrays_by_device, count_changes, gradients
 from minigrad.optim.optimizer import Optimizer, trained_tensors
+
+_CONSTANTS = "growth_factor", "backoff_factor", "growth_interval"
+Loss = TypeVar("Loss", bound=Any)       # a Tensor, or a list or tuple of them
 
 
 class GradScaler:
@@ -33,12 +37,11 @@ class GradScaler:
     def __init__(self, init_scale: float = 2.0**16, growth_factor: float = 2.0,
                  backoff_factor: float = 0.5, growth_interval: int = 2000, *,
                  enabled: bool = True) -> None:
-        if not (init_scale > 0 and growth_factor > 1 > backoff_factor > 0
-                and is_integer(growth_interval, 1)):
-            raise ValueError(
-                "GradScaler: needs init_scale > 0, growth_factor > 1, 0 < backoff_factor < 1 and "
-                f"growth_interval > 0, got {init_scale}, {growth_factor}, {backoff_factor}, "
-                f"{growth_interval}")
+        demand(init_scale > 0 and growth_factor > 1 > backoff_factor > 0
+               and is_integer(growth_interval, 1),
+               "GradScaler: needs init_scale > 0, growth_factor > 1, 0 < backoff_factor < 1 and "
+               f"growth_interval > 0, got {init_scale}, {growth_factor}, {backoff_factor}, "
+               f"{growth_interval}")
         self.enabled = enabled
         self._scale, self._growth_tracker = float(init_scale) if enabled else 1.0, 0
         self.growth_factor, self.backoff_factor = float(growth_factor), float(backoff_factor)
@@ -50,22 +53,16 @@ class GradScaler:
         """The number that the loss is multiplied by."""
         return self._scale
 
-    @overload
-    def scale(self, loss: Tensor) -> Tensor: ...
-
-    @overload
-    def scale(self, loss: list[Tensor]) -> list[Tensor]: ...
-
-    def scale(self, loss: Any) -> Any:
+    def scale(self, loss: Loss) -> Loss:
         """loss times the scale, in float32 if it is one number of 16 bits, which the product may
         not fit into; of a list or tuple of losses, each of them."""
         if not self.enabled:
             return loss
         if isinstance(loss, (list, tuple)):
             return type(loss)(self.scale(one) for one in loss)
-        if isinstance(loss, Tensor) and not loss.ndim and is_half(loss):
-            loss = loss.to("float32")
-        return loss * self._scale
+        x: Any = loss
+        x = x.to("float32") if isinstance(x, Tensor) and not x.ndim and is_half(x) else x
+        return x * self._scale
 
     def unscale_(self, optimizer: Optimizer) -> None:
         """Divide the gradients of the optimizer's parameters by the scale, in place.
@@ -75,16 +72,13 @@ class GradScaler:
         """
         if not self.enabled:
             return
-        if optimizer in self._after_step:
-            raise RuntimeError("GradScaler.unscale_: called after step() of this optimizer; "
-                               "update() comes first")
-        if optimizer in self._finite:
-            raise RuntimeError("GradScaler.unscale_: called a second time for this optimizer since "
-                               "the last update()")
+        demand(optimizer not in self._after_step, "GradScaler.unscale_: called after step() of "
+               "this optimizer; update() comes first")
+        demand(optimizer not in self._finite, "GradScaler.unscale_: called a second time for this "
+               "optimizer since the last update()")
         grads = gradients(trained_tensors(optimizer))
-        if any(grad.dtype == np.float16 for grad in grads):
-            raise ValueError("GradScaler.unscale_: gradients in float16; keep parameters float32, "
-                             "and compute in float16 under autocast")
+        demand(all(grad.dtype != np.float16 for grad in grads), "GradScaler.unscale_: gradients in "
+               "float16; keep parameters float32, and compute in float16 under autocast")
         inverse = _in_float32(1 / self._scale) if self._scale else math.inf
         self._finite[optimizer] = all([kernel.unscale(some, inverse)
                                        for some in arrays_by_device(grads)])
@@ -98,9 +92,8 @@ class GradScaler:
         if not self.enabled:
             optimizer.step()
             return True
-        if optimizer in self._after_step:
-            raise RuntimeError("GradScaler.step: called a second time for this optimizer since the "
-                               "last update()")
+        demand(optimizer not in self._after_step, "GradScaler.step: called a second time for this "
+               "optimizer since the last update()")
         if optimizer not in self._finite:
             self.unscale_(optimizer)
         if self._finite[optimizer]:
@@ -131,14 +124,13 @@ class GradScaler:
 
     def state_dict(self) -> dict[str, float]:
         """Scale, constants and the number of steps since the scale last changed, as torch's."""
-        return {"scale": self._scale, "growth_factor": self.growth_factor,
-                "backoff_factor": self.backoff_factor, "growth_interval": self.growth_interval,
-                "_growth_tracker": self._growth_tracker}
+        return {"scale": self._scale, "_growth_tracker": self._growth_tracker,
+                **{name: getattr(self, name) for name in _CONSTANTS}}
 
     def load_state_dict(self, state: Mapping[str, float]) -> None:
         """Go on where `state_dict` was taken."""
         self._scale, self._growth_tracker = plain(state["scale"]), plain(state["_growth_tracker"])
-        for name in ("growth_factor", "backoff_factor", "growth_interval"):
+        for name in _CONSTANTS:
             setattr(self, name, plain(state[name]))
 
 

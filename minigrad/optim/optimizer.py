@@ -11,11 +11,12 @@ from minigrad.arguments import plain
 from minigrad.backend import check_devices, memory_error, to_device
 from minigrad.engine import Tensor
 from minigrad.kernels.optim.cpu import by_device
+from minigrad.ops.operands import demand
 
 IMPLEMENTATIONS = "foreach", "fused", "capturable", "differentiable"    # of torch; here is one
 ADDED_LATER = {"maximize": False, "amsgrad": False}     # options that earlier files do not have
-
-SCALARS = {"step": int, "mu_product": float}    # of a parameter's state; the rest are arrays
+_NOT_NEGATIVE = ("lr", "eps", "weight_decay", "momentum", "alpha", "lr_decay",
+                 "initial_accumulator_value")
 NOT_OPTIONS = {"params", "param_names", "initial_lr"}     # what else a group has
 
 Group = dict[str, Any]      # "params" and the options by name
@@ -58,8 +59,7 @@ class Optimizer:
         self.initial_lrs: list[float] = []
         self.state: dict[Tensor, State] = defaultdict(dict)
         groups = self._in_order(params)
-        if not groups:
-            raise ValueError(f"{type(self).__name__}: got no parameters")
+        demand(groups, f"{type(self).__name__}: got no parameters")
         if not isinstance(groups[0], dict):
             groups = [{"params": groups}]
         for group in groups:
@@ -77,29 +77,26 @@ class Optimizer:
         where = f"{name}: parameter group {number}"
         if not isinstance(group, dict):
             raise TypeError(f"{where} is a {type(group).__name__}, not a dict")
-        if unknown := group.keys() - self.defaults.keys() - NOT_OPTIONS:
-            raise ValueError(f"{where} has unknown options: {', '.join(sorted(unknown))}")
-        if "params" not in group:
-            raise ValueError(f"{where} has no 'params'")
+        unknown = group.keys() - self.defaults.keys() - NOT_OPTIONS
+        demand(not unknown, f"{where} has unknown options: {', '.join(sorted(unknown))}")
+        demand("params" in group, f"{where} has no 'params'")
         params = group["params"]
         params = [params] if isinstance(params, Tensor) else self._in_order(params)
-        if not params:
-            raise ValueError(f"{name}: got no parameters in group {number}")
+        demand(params, f"{name}: got no parameters in group {number}")
         if all(isinstance(p, tuple) and len(p) == 2 and isinstance(p[0], str) for p in params):
             names, params = map(list, zip(*params))
             group = {**group, "param_names": names}
-        if any(("param_names" in other) != ("param_names" in group) for other in self.param_groups):
-            raise ValueError(f"{where} must have names of its parameters as the other groups have, "
-                             "or none as they")
+        demand(all(("param_names" in other) == ("param_names" in group)
+                   for other in self.param_groups),
+               f"{where} must have names of its parameters as the other groups have, or none as "
+               "they")
         seen = {id(p) for other in self.param_groups for p in other["params"]}
         for i, p in enumerate(params):
             where = f"{name}: parameter {i} of group {number}"
             if not isinstance(p, Tensor):
                 raise TypeError(f"{where} is a {type(p).__name__}, not a Tensor")
-            if not p.is_leaf:
-                raise ValueError(f"{where} is the result of an op, not a leaf Tensor")
-            if id(p) in seen:
-                raise ValueError(f"{where} is listed twice")
+            demand(p.is_leaf, f"{where} is the result of an op, not a leaf Tensor")
+            demand(id(p) not in seen, f"{where} is listed twice")
             seen.add(id(p))
         group = {option: plain(value) for option, value in {**self.defaults, **group}.items()
                  if option != "params"} | {"params": params}
@@ -180,9 +177,8 @@ class Optimizer:
         groups, name = saved["param_groups"], type(self).__name__
         sizes, own = ([len(group["params"]) for group in some]
                       for some in (groups, self.param_groups))
-        if sizes != own:
-            raise ValueError(f"load_state_dict of {name}: groups of {sizes} parameters were saved, "
-                             f"this optimizer has groups of {own}")
+        demand(sizes == own, f"load_state_dict of {name}: groups of {sizes} parameters were saved, "
+               f"this optimizer has groups of {own}")
         numbers = [i for group in groups for i in group["params"]]
         owner = dict(zip(numbers, trained_tensors(self)))
         problems = [f"group {i} {problem}" for i, group in enumerate(groups)
@@ -193,11 +189,10 @@ class Optimizer:
                 continue
             problems += [f"{entry} of parameter {i} has shape {np.shape(value)}, the parameter "
                          f"{owner[i].shape}" for entry, value in entries.items()
-                         if entry not in SCALARS and np.shape(value) != owner[i].shape]
-        if problems:
-            raise ValueError(f"load_state_dict of {name}: {'; '.join(problems)}")
+                         if entry != "step" and np.shape(value) != owner[i].shape]
+        demand(not problems, f"load_state_dict of {name}: {'; '.join(problems)}")
         self.state = defaultdict(dict, {
-            owner[i]: {entry: SCALARS[entry](value) if entry in SCALARS else _like(owner[i], value)
+            owner[i]: {entry: int(value) if entry == "step" else _like(owner[i], value)
                        for entry, value in entries.items()}
             for i, entries in saved["state"].items()})
         if all("initial_lr" in group for group in groups):
@@ -225,6 +220,27 @@ class Optimizer:
         return list(params)
 
 
+class Standard(Optimizer):
+    """Base of PyTorch's optimizers.
+
+    options: those of the constructor, as its `locals()`, which are the defaults of the groups.
+    """
+
+    def __init__(self, params: Params, options: dict[str, Any]) -> None:
+        super().__init__(params, {name: value for name, value in options.items()
+                                  if name not in ("self", "params", "chosen", "__class__")},
+                         **options["chosen"])
+
+    def check(self, group: Group) -> None:
+        super().check(group)
+        if "betas" in group:
+            demand(np.shape(group["betas"]) == (2,), f"{type(self).__name__}: betas must be two "
+                   f"numbers, got {group['betas']!r}")
+            b1, b2 = group["betas"] = plain(tuple(group["betas"]))
+            self.check_ranges(beta1=(b1, 0, 1), beta2=(b2, 0, 1))
+        self.check_ranges(**{name: (group[name], 0) for name in _NOT_NEGATIVE if name in group})
+
+
 def trained_tensors(optimizer: Optimizer) -> list[Tensor]:
     """All Tensors of all groups."""
     return [p for group in optimizer.param_groups for p in group["params"]]
@@ -235,9 +251,9 @@ def check_range(who: str, name: str, value: Any, low: float, high: float | None 
     name of the argument are named."""
     if not isinstance(value, Real):
         raise TypeError(f"{who}: {name} must be a number, got {value!r}")
-    if not low <= value or (high is not None and not value < high):  # type: ignore[operator]
-        limit = f"at least {low}" if high is None else f"in [{low}, {high})"
-        raise ValueError(f"{who}: {name} must be {limit}, got {value}")
+    limit = f"at least {low}" if high is None else f"in [{low}, {high})"
+    demand(low <= value and (high is None or value < high),  # type: ignore[operator]
+           f"{who}: {name} must be {limit}, got {value}")
 
 
 def clear_gradients(tensors: Iterable[Tensor], set_to_none: bool = True) -> None:

@@ -5,10 +5,11 @@ from numbers import Real
 import numpy as np
 
 from minigrad.kernels.optim import cpu as kernel
-from minigrad.optim.optimizer import Group, Item, Optimizer, Params, State
+from minigrad.ops.operands import demand
+from minigrad.optim.optimizer import Group, Item, Params, Standard, State
 
 
-class SGD(Optimizer):
+class SGD(Standard):
     """g += wd p;  v = mu v + (1-damp) g (v = g at first);  p -= lr v, or lr (g + mu v) if nesterov.
 
     Sutskever et al., "On the importance of initialization and momentum", ICML 2013, as in torch:
@@ -19,19 +20,15 @@ class SGD(Optimizer):
     def __init__(self, params: Params, lr: float = 1e-3, momentum: float = 0.0,
                  dampening: float = 0.0, weight_decay: float = 0.0, nesterov: bool = False, *,
                  maximize: bool = False, **chosen: bool | None) -> None:
-        super().__init__(params, dict(lr=lr, momentum=momentum, dampening=dampening,
-                                      weight_decay=weight_decay, nesterov=nesterov,
-                                      maximize=maximize), **chosen)
+        super().__init__(params, locals())
 
     def check(self, group: Group) -> None:
         super().check(group)
         momentum, dampening = group["momentum"], group["dampening"]
-        self.check_ranges(momentum=(momentum, 0), weight_decay=(group["weight_decay"], 0))
         if not isinstance(dampening, Real):
             raise TypeError(f"SGD: dampening must be a number, got {dampening!r}")
-        if group["nesterov"] and (momentum <= 0 or dampening != 0):
-            raise ValueError("SGD: nesterov needs momentum > 0 and dampening = 0, got "
-                             f"momentum={momentum}, dampening={dampening}")
+        demand(not group["nesterov"] or momentum > 0 and dampening == 0, "SGD: nesterov needs "
+               f"momentum > 0 and dampening = 0, got momentum={momentum}, dampening={dampening}")
 
     def update_together(self, items: list[Item], group: Group) -> None:
         kernel.sgd(items, group)

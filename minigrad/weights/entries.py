@@ -47,7 +47,8 @@ def table_of(content: object, entry: str | None) -> tuple[dict[str, TensorView],
         if views and any(count > len(views) for _, count in rivals):
             raise WeightsError("which of its entries are the weights? Name one as entry=NAME: "
                                + _describe_tables(rivals))
-    _refuse_unread(table)
+    for name, gap in _unreadable(table):
+        raise WeightsError(f"tensor {quote(str(name))} cannot be read: {gap.reason}")
     if not views and not (table is content and table == {}):
         raise _no_tensors(content, table, entry)
     if isinstance(table, TensorView | Parameter):
@@ -60,11 +61,9 @@ def table_of(content: object, entry: str | None) -> tuple[dict[str, TensorView],
 def tensors_in(table: object) -> dict[str, TensorView]:
     """{name: TensorView} of what is a tensor in a table or a list, or is one itself."""
     if isinstance(table, TensorView | Parameter):
-        items: Iterable[tuple[object, object]] = [(SINGLE, table)]
-    elif isinstance(table, dict):
-        items = table.items()
-    else:
-        items = ((str(i), value) for i, value in _items_of(table))
+        table = {SINGLE: table}
+    items = table.items() if isinstance(table, dict) else (
+        (str(i), value) for i, value in _items_of(table))
     return {name: view for name, value in items
             if type(name) is str and (view := _view(value)) is not None}
 
@@ -113,21 +112,18 @@ def _find_tables(content: object, by_name: bool = False) -> list[tuple[tuple, in
     """
     tables: list[tuple[tuple, int]] = []
     counts: dict[int, int] = {}
-    level: list[tuple[tuple, object]] = [((), content)]
-    for _ in range(MAX_DEPTH):
-        next_level: list[tuple[tuple, object]] = []
-        for path, value in level:
-            identity = id(value)
-            is_known = identity in counts          # in several places: looked through once
-            if not is_known:
-                counts[identity] = len(tensors_in(value))
-            if counts[identity]:
-                tables.append((path, counts[identity]))
-            for key, inner in () if is_known else _items_of(value):
-                wanted = isinstance(inner, dict) if by_name else _is_container(inner)
-                if wanted and type(key) in ((str,) if by_name else (str, int)):
-                    next_level.append(((*path, key), inner))
-        level = next_level
+    waiting: list[tuple[tuple, object]] = [((), content)]
+    for path, value in waiting:         # grows while it is gone through
+        is_known = id(value) in counts          # in several places: looked through once
+        if not is_known:
+            counts[id(value)] = len(tensors_in(value))
+        if counts[id(value)]:
+            tables.append((path, counts[id(value)]))
+        is_end = is_known or len(path) == MAX_DEPTH - 1
+        for key, inner in () if is_end else _items_of(value):
+            wanted = isinstance(inner, dict) if by_name else _is_container(inner)
+            if wanted and type(key) in ((str,) if by_name else (str, int)):
+                waiting.append(((*path, key), inner))
     return sorted(tables, key=lambda pair: -pair[1])
 
 
@@ -135,11 +131,6 @@ def _unreadable(table: object) -> list[tuple[object, Placeholder]]:
     """(name, placeholder) of each tensor in a table or list that cannot be read."""
     return [(key, value) for key, value in _items_of(table)
             if isinstance(value, Placeholder) and value.tensor]
-
-
-def _refuse_unread(table: object) -> None:
-    for key, value in _unreadable(table):
-        raise WeightsError(f"tensor {quote(str(key))} cannot be read: {value.reason}")
 
 
 def _find_entry(content: object, entry: str) -> object:
@@ -181,14 +172,11 @@ def _notes_on_others(table: Any, views: Mapping[str, TensorView]) -> list[str]:
     """Notes on what is in a table beside its tensors."""
     names = {name if isinstance(table, dict) else int(name) for name in views}
     others = {key: value for key, value in _items_of(table) if key not in names}
-    holding = {key: value for key, value in others.items() if _has_tensors(value)}
+    holding = {key: value for key, value in others.items()
+               if _view(value) is not None or tensors_in(value)}
     plain = [key for key in others if key not in holding]
     return ([f"left out, no tensors: {describe_keys(table, plain)}"] if plain else []) + (
         [f"left out: {describe_keys(table, list(holding))}"] if holding else [])
-
-
-def _has_tensors(value: object) -> bool:
-    return _view(value) is not None or bool(tensors_in(value))
 
 
 def describe_keys(table: Mapping | list, keys: list) -> str:

@@ -12,14 +12,14 @@ from hashlib import sha256
 import numpy as np
 
 from minigrad.weights.entries import table_of
-from minigrad.weights.errors import WeightsError
+from minigrad.weights.errors import WeightsError, demand
 from minigrad.weights.formats.diagnosis import diagnosis
 from minigrad.weights.formats.safetensors import read_safetensors
 from minigrad.weights.formats.torch_stream import MAGIC, read_stream
 from minigrad.weights.formats.torch_tar import read_tar
 from minigrad.weights.formats.torch_zip import read_zip
 from minigrad.weights.prefixes import without_prefixes
-from minigrad.weights.tensors import KINDS, TensorView, check_sums
+from minigrad.weights.tensors import KINDS, check_sums
 
 _log = logging.getLogger(__name__)
 
@@ -78,7 +78,12 @@ def load(path: str | os.PathLike, verify: bool = True, *, entry: str | None = No
     try:
         data = map_file(path)
         form, content, metadata, own = read(path, data, verify)
-        views, notes = _weights_in(content, own, entry, strip_prefix)
+        views, notes = table_of(content, entry)
+        if strip_prefix and (strip_prefix is not True or not own):
+            names, more = without_prefixes(views, strip_prefix)
+            views, notes = {names[name]: view for name, view in views.items()}, notes + more
+        widened = Counter(view.kind for view in views.values() if KINDS[view.kind].widen)
+        notes += [f"widened from {kind} to float32: {count}" for kind, count in widened.items()]
         check_sums({id(view.storage.root): view.storage.root for view in views.values()}.values())
         arrays = {name: view.array() for name, view in views.items()}
     except WeightsError as error:
@@ -90,11 +95,9 @@ def load(path: str | os.PathLike, verify: bool = True, *, entry: str | None = No
 
 def map_file(path: str) -> memoryview:
     """The bytes of a file, each read from disk when it is first looked at."""
-    if not stat.S_ISREG(os.stat(path).st_mode):     # a pipe would be waited for
-        raise WeightsError("not a regular file")
+    demand(stat.S_ISREG(os.stat(path).st_mode), "not a regular file")   # a pipe would be waited for
     with open(path, "rb") as file:
-        if not os.fstat(file.fileno()).st_size:
-            raise WeightsError("the file is empty")
+        demand(os.fstat(file.fileno()).st_size, "the file is empty")
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
@@ -121,15 +124,3 @@ def _check_name(path: str, data: memoryview, verify: bool) -> None:
     if verify and digits and not sha256(data).hexdigest().startswith(digits[1]):
         raise WeightsError(f"its SHA-256 does not begin with {digits[1]} as its name says: "
                            "damaged, or renamed (then pass verify=False)")
-
-
-def _weights_in(content: object, own: bool, entry: str | None,
-                strip_prefix: bool | str) -> tuple[dict[str, TensorView], list[str]]:
-    """({name: TensorView}, notes): the entries of the object that are the weights."""
-    views, notes = table_of(content, entry)
-    if strip_prefix and (strip_prefix is not True or not own):
-        names, more = without_prefixes(views, strip_prefix)
-        views, notes = {names[name]: view for name, view in views.items()}, notes + more
-    widened = Counter(view.kind for view in views.values() if KINDS[view.kind].widen)
-    notes += [f"widened from {kind} to float32: {count}" for kind, count in widened.items()]
-    return views, notes

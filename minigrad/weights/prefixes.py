@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from minigrad.weights.errors import WeightsError, quote
+from minigrad.weights.errors import demand, quote
 
 COMPILED = "_orig_mod."         # torch.compile; anywhere in a name, for it may wrap a part
 PARALLEL = "module."            # DataParallel, DistributedDataParallel
@@ -20,9 +20,9 @@ def without_prefixes(names: Iterable[str], strip: bool | str) -> tuple[dict[str,
     """
     renamed, notes = {name: name for name in names}, []
     if isinstance(strip, str):
-        if strip and not any(_strip(name, strip) for name in renamed):
-            raise WeightsError(f"none of its names begins with {quote(strip)}; they are "
-                               f"{', '.join(map(quote, list(renamed)[:3]))}, ...")
+        demand(not strip or any(_strip(name, strip) for name in renamed), f"none of its names "
+               f"begins with {quote(strip)}; they are {', '.join(map(quote, list(renamed)[:3]))}, "
+               "...")
         prefixes = [strip] if strip else []
     else:
         prefixes = [COMPILED, PARALLEL, WRAPPED] if strip else []

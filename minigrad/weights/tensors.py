@@ -16,7 +16,7 @@ from typing import NamedTuple, NoReturn
 import numpy as np
 
 from minigrad.kernels.runtime.threads import CORES
-from minigrad.weights.errors import WeightsError
+from minigrad.weights.errors import WeightsError, demand
 
 MAX_DIMS = 64               # NumPy's limit
 MAX_EMPTY = 1 << 40         # the product of the other sizes of a tensor with a size of 0
@@ -96,8 +96,8 @@ class Storage:
     """
 
     def __init__(self, name: str, kind: str | None, count: int) -> None:
-        if type(count) is not int or not 0 <= count < 2**63:
-            raise WeightsError(f"{name}: its length is negative, or no integer of 64 bits")
+        demand(type(count) is int and 0 <= count < 2**63,
+               f"{name}: its length is negative, or no integer of 64 bits")
         self.name, self.kind, self.count = name, kind, count
         self.root: Storage = self
         self.start = 0
@@ -113,15 +113,15 @@ class Storage:
     def part(self, start: int, count: int) -> Storage:
         """The storage of `count` numbers from number `start` on."""
         part = Storage(f"a part of {self.name}", self.kind, count)
-        if type(start) is not int or not 0 <= start <= self.count - count or not self.kind:
-            raise WeightsError(f"{part.name} reaches outside of it")
+        demand(type(start) is int and 0 <= start <= self.count - count and self.kind,
+               f"{part.name} reaches outside of it")
         part.root, part.start = self.root, self.start + start
         return part
 
     def fill(self, data: memoryview, checksum: Checksum | None = None) -> None:
         """Give it its bytes. Raises WeightsError if there are more or fewer than it needs."""
-        if len(data) != self.nbytes:
-            raise WeightsError(f"{self.name} has {len(data)} bytes instead of {self.nbytes}")
+        demand(len(data) == self.nbytes,
+               f"{self.name} has {len(data)} bytes instead of {self.nbytes}")
         self.data, self.checksum = data, checksum
 
     def numbers(self, kind: str, conjugate: bool = False, negative: bool = False) -> np.ndarray:
@@ -170,10 +170,10 @@ def tensor(storage: Storage, kind: str, offset: int, size: tuple, stride: tuple,
     Raises WeightsError if the view is no view: wrong types, another kind of number, elements
     outside the storage, two indices for one element.
     """
-    if not len(size) == len(stride) <= MAX_DIMS:
-        raise WeightsError(f"{storage.name}: {len(size)} sizes and {len(stride)} strides")
-    if not all(type(n) is int and 0 <= n < 2**63 for n in (offset, *size, *stride)):
-        raise WeightsError(f"{storage.name}: an offset, size or stride is negative or no integer")
+    demand(len(size) == len(stride) <= MAX_DIMS,
+           f"{storage.name}: {len(size)} sizes and {len(stride)} strides")
+    demand(all(type(n) is int and 0 <= n < 2**63 for n in (offset, *size, *stride)),
+           f"{storage.name}: an offset, size or stride is negative or no integer")
 
     def refuse(reason: str) -> NoReturn:
         raise WeightsError(f"{storage.name}: a tensor of size {size}, strides {stride} {reason}")
@@ -201,18 +201,16 @@ def tensor(storage: Storage, kind: str, offset: int, size: tuple, stride: tuple,
 
 def check_sums(storages: Iterable[Storage]) -> None:
     """Measure every storage that has a checksum; WeightsError names one that is damaged."""
-    with_sums = sorted(((storage, storage.checksum) for storage in storages if storage.checksum),
-                       key=lambda pair: pair[0].nbytes, reverse=True)
-    if len(with_sums) < 2 or sum(storage.nbytes for storage, _ in with_sums) < _WORTH_THREADS:
-        results = list(map(_is_whole, with_sums))
-    else:
+    with_sums = sorted((storage for storage in storages if storage.checksum),
+                       key=lambda storage: -storage.nbytes)
+    if len(with_sums) > 1 and sum(storage.nbytes for storage in with_sums) >= _WORTH_THREADS:
         with ThreadPoolExecutor(CORES) as pool:     # checksums let go of Python's lock
-            results = list(pool.map(_is_whole, with_sums))
-    for (storage, checksum), whole in zip(with_sums, results):
-        if not whole:
-            raise WeightsError(f"{storage.name} {checksum.complaint}")
+            list(pool.map(_check_sum, with_sums))
+    else:
+        list(map(_check_sum, with_sums))
 
 
-def _is_whole(pair: tuple[Storage, Checksum]) -> bool:
-    storage, checksum = pair
-    return checksum.function(storage.data) == checksum.value
+def _check_sum(storage: Storage) -> None:
+    checksum = storage.checksum
+    if checksum and checksum.function(storage.data) != checksum.value:
+        raise WeightsError(f"{storage.name} {checksum.complaint}")

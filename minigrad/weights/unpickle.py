@@ -206,16 +206,13 @@ class Machine:
 
     def call(self) -> None:
         arguments = self.pop(tuple)
-        self.push(self.apply(self.pop(Callee, Placeholder), arguments))
-
-    def apply(self, callee: Callee | Placeholder, arguments: tuple) -> object:
-        result = callee.function(arguments)
+        result = self.pop(Callee, Placeholder).function(arguments)
         if result is None:
             gap = next((a for a in arguments if isinstance(a, Placeholder)), None)
             if gap is None:
                 self.refuse("it calls a function with other arguments than torch does")
-            return gap.as_tensor()
-        return result
+            result = gap.as_tensor()
+        self.push(result)
 
     def call_old_class(self) -> None:
         """An object of Python 2: all since the mark, the class and its arguments."""

@@ -97,10 +97,6 @@ def _rebuild_parameter(arguments: tuple) -> TensorView | None:
     return None
 
 
-def _new_parameter(arguments: tuple) -> Parameter | None:
-    return Parameter() if arguments == () else None
-
-
 _CLASSES = {"Double": "float64", "Float": "float32", "Half": "float16", "BFloat16": "bfloat16",
             "Long": "int64", "Int": "int32", "Short": "int16", "Char": "int8", "Byte": "uint8",
             "Bool": "bool", "ComplexDouble": "complex128", "ComplexFloat": "complex64"}
@@ -113,7 +109,7 @@ VOCABULARY = {
     ("torch._utils", "_rebuild_tensor_v3"): Callee(_rebuild_tensor_v3),
     ("torch._utils", "_rebuild_parameter"): Callee(_rebuild_parameter),
     ("torch._utils", "_rebuild_parameter_with_state"): Callee(_rebuild_parameter),
-    ("torch.nn.parameter", "Parameter"): Callee(_new_parameter),
+    ("torch.nn.parameter", "Parameter"): Callee(lambda args: None if args else Parameter()),
     ("torch.storage", "UntypedStorage"): NumberKind(None),
     **{("torch", f"{name}Storage"): NumberKind(kind) for name, kind in _CLASSES.items()},
     **{("torch", name): NumberKind(name) for name in _DTYPES},
@@ -126,8 +122,7 @@ VOCABULARY = {
 def other_name(module: str, name: str) -> Placeholder | Callee:
     """What stands for a name that is not in `VOCABULARY`. Raises WeightsError for an attack."""
     placeholder = placeholder_for(module, name)
-    if (module, name) not in (("torch._tensor", "_rebuild_from_type_v2"),
-                              ("torch._tensor", "_rebuild_from_type")):
+    if module != "torch._tensor" or name not in ("_rebuild_from_type_v2", "_rebuild_from_type"):
         return placeholder
 
     def rebuild(arguments: tuple) -> object:

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad import Tensor, data, nn, optim
+from minigrad import Tensor, nn, optim
 from minigrad.data import (ArrayDataset, BatchSampler, ConcatDataset, DataLoader, Dataset,
-                           IterableDataset, RandomSampler, SequentialSampler, Subset,
-                           SubsetRandomSampler, TensorDataset, WeightedRandomSampler,
-                           default_collate, random_split)
+                           RandomSampler, SequentialSampler, Subset, SubsetRandomSampler,
+                           TensorDataset, WeightedRandomSampler, default_collate, random_split)
 from minigrad.data.sampler import Sampler, stream_of
 from minigrad.train import evaluate, fit
 from tests.data.loader_samples import FORKS, TWO, forking, nothing_is_left
@@ -254,55 +253,6 @@ def test_data_sets_of_tensors_and_of_data_sets():
         ConcatDataset([])
     (x, y), = DataLoader(both, 14)
     assert np.array_equal(x.data, X[[*range(12), 5, 6]])
-
-
-class Stream(IterableDataset):
-    def __iter__(self):
-        return ((X[i], int(Y[i])) for i in range(5))
-
-
-def test_samples_that_come_one_after_the_other():
-    loader = DataLoader(Stream(), batch_size=2, num_workers=2)
-    for _ in range(2):
-        batches = list(loader)
-        assert [len(x) for x, _ in batches] == [2, 2, 1]
-        assert np.array_equal(np.concatenate([x.data for x, _ in batches]), X[:5])
-    assert len(list(DataLoader(Stream(), 2, drop_last=True))) == 2
-    assert list(DataLoader(Stream(), 5, collate_fn=len)) == [5]
-    with pytest.raises(TypeError, match="Stream has no targets, and defines no __len__"):
-        len(loader)
-    for how in (dict(shuffle=True), dict(sampler=[0])):
-        with one_line(ValueError, "IterableDataset has an order of its own"):
-            DataLoader(Stream(), **how)
-
-
-def begun(number):
-    Begun.numbers.append(number)
-
-
-class Begun:
-    numbers: list = []
-
-
-def test_each_worker_begins_once():
-    Begun.numbers.clear()
-    list(DataLoader(Samples(int, 100), 4, num_workers=3, worker_init_fn=begun))
-    assert Begun.numbers and set(Begun.numbers) <= {0, 1, 2}
-    assert len(Begun.numbers) == len(set(Begun.numbers))
-    Begun.numbers.clear()
-    list(DataLoader(Samples(int, 4), 4, num_workers=0, worker_init_fn=begun))
-    assert not Begun.numbers
-    in_process = Samples(lambda i: len(Begun.numbers))
-    first, *_ = DataLoader(in_process, 5, workers=1, processes=True, worker_init_fn=begun)
-    assert first.data.tolist() == [1] * 5 and not Begun.numbers
-
-
-@EVERY
-def test_a_worker_that_cannot_begin_is_told_of(how):
-    if how.get("num_workers") == 0:
-        return
-    with pytest.raises(data.SampleError, match="ZeroDivisionError"):
-        list(DataLoader(Samples(int, 4), 4, worker_init_fn=lambda number: 1 / 0, **how))
 
 
 @pytest.mark.parametrize("how, error, words", [

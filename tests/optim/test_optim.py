@@ -98,11 +98,8 @@ KINDS = [lambda ps: optim.SGD(ps, lr=0.1, momentum=0.9, weight_decay=0.1),
          lambda ps: optim.AdamW(ps, lr=0.1, weight_decay=0.1),
          lambda ps: optim.RMSprop(ps, lr=0.01, weight_decay=0.1, momentum=0.9, centered=True),
          lambda ps: optim.Adagrad(ps, lr=0.5, lr_decay=0.01, weight_decay=0.1),
-         lambda ps: optim.Adadelta(ps, lr=30.0, weight_decay=0.1),
-         lambda ps: optim.Adamax(ps, lr=0.1, weight_decay=0.1),
-         lambda ps: optim.NAdam(ps, lr=0.1, weight_decay=0.1),
-         lambda ps: optim.RAdam(ps, lr=0.1, weight_decay=0.1, decoupled_weight_decay=True)]
-NAMES = ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam"]
+         lambda ps: optim.Adadelta(ps, lr=30.0, weight_decay=0.1)]
+NAMES = ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta"]
 every_kind = pytest.mark.parametrize("build", KINDS, ids=NAMES)
 
 

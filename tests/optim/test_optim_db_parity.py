@@ -24,12 +24,6 @@ OPTIMIZERS = {      # the options of each that PyTorch tests, by its own descrip
                 "initial_accumulator_value", "lr_decay", "Tensor lr"],
     "Adam": ["default", "non-default lr", "nonzero weight_decay", "maximize", "amsgrad"],
     "AdamW": ["default", "non-default lr", "nonzero weight_decay", "maximize", "amsgrad"],
-    "Adamax": ["default", "non-default lr", "nonzero weight_decay", "maximize",
-               "maximize, weight_decay"],
-    "NAdam": ["default", "non-default lr", "non-zero momentum_decay", "weight_decay",
-              "weight_decay, momentum_decay", "decoupled_weight_decay", "maximize"],
-    "RAdam": ["default", "non-default lr", "non-default eps", "nonzero weight_decay",
-              "decoupled_weight_decay", "maximize"],
     "RMSprop": ["default", "non-default lr", "nonzero weight_decay", "maximize", "centered",
                 "maximize, weight_decay", "momentum",
                 "maximize, centered, weight_decay, w/ momentum"],
@@ -57,7 +51,8 @@ def test_the_optimizers_and_their_options_are_these():
     offered = {name for name, kind in vars(optim).items()
                if isinstance(kind, type) and issubclass(kind, optim.Optimizer)} - {"Optimizer"}
     assert set(OPTIMIZERS) == offered & set(infos()) == offered
-    assert set(infos()) - offered == {"Adafactor", "ASGD", "LBFGS", "Muon", "Rprop", "SparseAdam"}
+    assert set(infos()) - offered == {"Adafactor", "Adamax", "ASGD", "LBFGS", "Muon", "NAdam",
+                                      "RAdam", "Rprop", "SparseAdam"}
     for name, descriptions in OPTIMIZERS.items():
         assert list(options_of(name)) == descriptions
 
@@ -97,11 +92,11 @@ ILLEGAL = {"lr": [-1e-9, float("nan")], "weight_decay": [-1e-9, float("nan")],
            "momentum": [-1e-9, float("nan")], "eps": [-1e-9, float("nan")],
            "betas": [(1.0, 0.9), (0.9, 1.0), (-0.1, 0.9), (0.9, -0.1), (float("nan"), 0.9)],
            "alpha": [-1e-9], "lr_decay": [-1e-9], "initial_accumulator_value": [-1e-9],
-           "momentum_decay": [-1e-9], "rho": [-1e-9, 1.0 + 1e-9]}
+           "rho": [-1e-9, 1.0 + 1e-9]}
 EDGES = {"lr": [0.0, 1e30], "weight_decay": [0.0, 10.0], "momentum": [0.0, 1.0, 1.5],
          "eps": [0.0, 1e30], "betas": [(0.0, 0.0), (1 - 2**-53, 1 - 2**-53)],
          "dampening": [-1.0, 2.0], "alpha": [0.0, 1.0, 1.5], "lr_decay": [0.0, 9.0],
-         "initial_accumulator_value": [0.0, 1e30], "momentum_decay": [0.0, 9.0], "rho": [0.0, 1.0]}
+         "initial_accumulator_value": [0.0, 1e30], "rho": [0.0, 1.0]}
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -152,14 +147,7 @@ SCHEDULERS = {
     "ExponentialLR": [{"gamma": 0.9}, {"gamma": 1.02}],
     "PolynomialLR": [{}, {"total_iters": 80, "power": 2.0}, {"total_iters": 1}],
     "CosineAnnealingWarmRestarts": [{"T_0": 10}, {"T_0": 3, "T_mult": 2, "eta_min": 0.01},
-                                    {"T_0": 1}, {"T_0": 200}],
-    "CyclicLR": [{"base_lr": 0.01, "max_lr": 0.1, "step_size_up": 8},
-                 {"base_lr": [0.01, 0.02], "max_lr": [0.3, 0.2], "step_size_up": 5,
-                  "step_size_down": 11, "mode": "triangular2", "base_momentum": 0.5},
-                 {"base_lr": 0.01, "max_lr": 0.1, "step_size_up": 8, "mode": "exp_range",
-                  "gamma": 0.97, "cycle_momentum": False},
-                 {"base_lr": 0.01, "max_lr": 0.1, "step_size_up": 4, "scale_mode": "iterations",
-                  "scale_fn": lambda x: 1 / (1 + x)}]}
+                                    {"T_0": 1}, {"T_0": 200}]}
 COMBINED = {"SequentialLR", "ChainedScheduler", "ReduceLROnPlateau"}    # further down
 EACH = [(name, options) for name, all_of in SCHEDULERS.items() for options in all_of]
 STEPS = {"OneCycleLR": 50}              # or it is at its end
@@ -171,7 +159,7 @@ def test_the_schedulers_are_these():
                if isinstance(kind, type) and issubclass(kind, optim.lr_scheduler.LRScheduler)
                and not name.startswith("_")}
     assert set(SCHEDULERS) | COMBINED == offered - {"LRScheduler"}
-    assert set(torch.optim.lr_scheduler.__all__) == offered
+    assert set(torch.optim.lr_scheduler.__all__) == offered | {"CyclicLR"}
 
 
 def built(library, tensor, chain, kind="SGD"):
@@ -217,9 +205,9 @@ def test_a_hundred_steps_as_torch(name, options, kind):
 
 
 def is_tried(first, second):
-    """All pairs of the oldest, the first two options of the others; not OneCycleLR and a cycle
+    """All pairs of the oldest, the first two options of the others; not OneCycleLR and another one
     after it, which share the limits of the second in torch."""
-    shared = first[0] == "OneCycleLR" and second[0] in ("OneCycleLR", "CyclicLR")
+    shared = first[0] == second[0] == "OneCycleLR"
     return not shared and all(name in OLDEST or options in SCHEDULERS[name][:2]
                               for name, options in (first, second))
 

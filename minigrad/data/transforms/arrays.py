@@ -8,17 +8,16 @@ import numpy as np
 from PIL import Image
 
 from minigrad.data.arguments import Channels, Range, check_channels, interval, probability
-from minigrad.data.transforms.base import (ArrayTransform, Drawing, ImageTransform, printed,
-                                           random_sides)
+from minigrad.data.transforms.base import (ArrayTransform, ImageTransform, printed, random_sides)
+from minigrad.ops.operands import demand
 
 
 class ToArray(ImageTransform):
     """Pillow image (RGB or grey) -> float32 array (C, H, W), contiguous, in 0..1: bytes / 255."""
 
     def apply(self, image: Image.Image) -> np.ndarray:
-        if image.mode not in ("RGB", "L"):
-            raise ValueError(f"ToArray: the image's mode must be RGB or L, got {image.mode}; "
-                             "convert it before")
+        demand(image.mode in ("RGB", "L"), "ToArray: the image's mode must be RGB or L, got "
+               f"{image.mode}; convert it before")
         pixels = np.asarray(image).reshape(image.height, image.width, -1)
         out = np.empty((pixels.shape[2], *pixels.shape[:2]), np.float32)
         return np.divide(pixels.transpose(2, 0, 1), 255, out=out, dtype=np.float32)
@@ -38,8 +37,8 @@ class Normalize(ArrayTransform):
         check_channels("Normalize", mean, std)
 
     def apply(self, x: np.ndarray) -> np.ndarray:
-        if len(x) != len(self.mean):
-            raise ValueError(f"Normalize: mean has {len(self.mean)} channels, the image {len(x)}")
+        demand(len(x) == len(self.mean),
+               f"Normalize: mean has {len(self.mean)} channels, the image {len(x)}")
         y = x - np.array(self.mean, x.dtype)[:, None, None]
         y /= np.array(self.std, x.dtype)[:, None, None]
         return y
@@ -47,7 +46,7 @@ class Normalize(ArrayTransform):
     __repr__ = printed("mean", "std")
 
 
-class RandomErasing(Drawing, ArrayTransform):
+class RandomErasing(ArrayTransform):
     """Cover a random rectangle of an array (C, H, W) with probability `p`.
 
     Area: uniform in `scale` times the image's. Height to width: log-uniform in `ratio`. Ten tries
@@ -61,13 +60,12 @@ class RandomErasing(Drawing, ArrayTransform):
         self.p = probability("RandomErasing", p)
         self.scale, self.ratio, self.value = scale, ratio, value
         interval("RandomErasing", "scale", scale, 0, 1)
-        if interval("RandomErasing", "ratio", ratio, 0, math.inf)[0] == 0:
-            raise ValueError(f"RandomErasing: ratio must be positive, got {ratio!r}")
+        demand(interval("RandomErasing", "ratio", ratio, 0, math.inf)[0] > 0,
+               f"RandomErasing: ratio must be positive, got {ratio!r}")
         numbers = value if isinstance(value, (tuple, list)) else (value,)
-        if not (isinstance(value, str) and value == "random") and not (numbers and all(
-                isinstance(v, Real) and math.isfinite(v) for v in numbers)):
-            raise ValueError('RandomErasing: value must be a number, one per channel or "random", '
-                             f"got {value!r}")
+        demand(isinstance(value, str) and value == "random" or numbers and all(
+            isinstance(v, Real) and math.isfinite(v) for v in numbers), "RandomErasing: value must "
+            f'be a number, one per channel or "random", got {value!r}')
 
     def draw(self, x: np.ndarray,
              rng: np.random.Generator) -> tuple[()] | tuple[int, int, np.ndarray]:
@@ -96,9 +94,8 @@ class RandomErasing(Drawing, ArrayTransform):
         if isinstance(self.value, str):
             return rng.standard_normal(shape, np.float32).astype(dtype, copy=False)
         values = np.array(self.value, dtype).reshape(-1, 1, 1)
-        if len(values) not in (1, shape[0]):
-            raise ValueError(f"RandomErasing: value has {len(values)} channels, the image "
-                             f"{shape[0]}")
+        demand(len(values) in (1, shape[0]),
+               f"RandomErasing: value has {len(values)} channels, the image {shape[0]}")
         return np.broadcast_to(values, shape)
 
     __repr__ = printed("p", "scale", "ratio", "value", rest="inplace=False")

@@ -13,10 +13,10 @@ import numpy as np
 from PIL import Image
 
 from minigrad.backend import generator
+from minigrad.data.arguments import probability
 
 _POSITIONAL = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
 _NAMES = "rng", "generator"
-_SECOND = "the second"      # whatever its name is
 _LONGEST = 160      # characters of a transform's printed form in a message
 
 
@@ -43,41 +43,32 @@ class Step:
             name = transform.__name__
             raise TypeError(f"{who}: {name} is a class; give one of its objects, as {name}(...)")
         self.transform: Callable = transform
-        self._parameter = _generator_parameter(transform, who)
+        self._count, self._names = _arguments_of(transform, who)
 
     def __call__(self, image: object, rng: np.random.Generator | None) -> object:
-        if self._parameter is None:
-            return self.transform(image)
-        if self._parameter == _SECOND:
-            return self.transform(image, rng)
-        return self.transform(image, **{self._parameter: rng})
+        return self.transform(*(image, rng)[:self._count], **dict.fromkeys(self._names, rng))
 
 
-def _generator_parameter(transform: Callable, who: str) -> str | None:
-    """Which parameter takes the generator: one of `_NAMES`, `_SECOND` or, if none does, None."""
+def _arguments_of(transform: Callable, who: str) -> tuple[int, list[str]]:
+    """(2, []) if it takes the generator as its second argument, (1, [name]) if by that name of
+    `_NAMES`, (1, []) if not at all."""
     try:
         signature = inspect.signature(transform)
     except (TypeError, ValueError):             # of what is written in C, some have none
-        return None
+        return 1, []
     parameters = signature.parameters
     bound = transform.keywords if isinstance(transform, partial) else {}
     free = [name for name in _NAMES if name in parameters and name not in bound]
     second = [p for p in parameters.values() if p.kind in _POSITIONAL][1:2]
-    if second and (second[0].name in free or second[0].default is inspect.Parameter.empty):
-        parameter: str | None = _SECOND
-        arguments: tuple[None, ...] = (None, None)
-        names: dict[str, None] = {}
-    elif free:
-        parameter, arguments, names = free[0], (None,), {free[0]: None}
-    else:
-        parameter, arguments, names = None, (None,), {}
+    takes_two = any(p.name in free or p.default is inspect.Parameter.empty for p in second)
+    count, names = (2, []) if takes_two else (1, free[:1])
     try:
-        signature.bind(*arguments, **names)
+        signature.bind(*[None] * count, **dict.fromkeys(names))
     except TypeError as error:
         raise TypeError(f"{who}: a transform is called with an image, or with an image and a "
                         f"generator, which {describe(transform)}{signature} does not take: {error}"
                         ) from None
-    return parameter
+    return count, names
 
 
 def apply_step(step: Step, x: object, rng: np.random.Generator | None, name: str) -> object:
@@ -146,17 +137,18 @@ def printed(*names: str, rest: str = "") -> Callable[[Any], str]:
 
 
 class Transform:
-    """A step of the library: `apply(x, *parameters(x, rng))`, once `x` is what it can take."""
+    """A step of the library: `apply(x)`, or with random parameters `apply(x, *draw(x, rng))`, once
+    `x` is what it can take."""
 
     check: Callable[[object], None]     # raises TypeError for anything else
+    draw: Callable[..., tuple]
     apply: Callable
 
     def __call__(self, x: object, rng: np.random.Generator | None = None) -> object:
         self.check(x)
-        return self.apply(x, *self.parameters(x, rng))
-
-    def parameters(self, x: object, rng: np.random.Generator | None) -> tuple:
-        return ()
+        if not hasattr(self, "draw"):
+            return self.apply(x)
+        return self.apply(x, *self.draw(x, generator("transforms") if rng is None else rng))
 
 
 class ImageTransform(Transform):
@@ -177,13 +169,27 @@ class ArrayTransform(Transform):
                             f"{getattr(x, 'shape', type(x).__name__)}; it belongs after ToArray")
 
 
-class Drawing:
-    """Mixed into a step with random parameters: `apply(x, *draw(x, rng))`."""
+class RandomTransform(ImageTransform):
+    """A step with random parameters that takes a Pillow image: `apply(image, *draw(image, rng))`.
+    """
 
-    draw: Callable[..., tuple]
 
-    def parameters(self, x: object, rng: np.random.Generator | None) -> tuple:
-        return self.draw(x, generator("transforms") if rng is None else rng)
+class Sometimes(RandomTransform):
+    """Base of steps that do `change(image)` with probability `p`."""
+
+    change: Callable[[Image.Image], Image.Image]
+
+    def __init__(self, p: float = 0.5) -> None:
+        self.p = probability(type(self).__name__, p)
+
+    def draw(self, image: Image.Image, rng: np.random.Generator) -> tuple[bool]:
+        """(whether to change the image,)"""
+        return (rng.random() < self.p,)
+
+    def apply(self, image: Image.Image, wanted: bool) -> Image.Image:
+        return self.change(image) if wanted else image
+
+    __repr__ = printed("p")
 
 
 def random_sides(area: int, scale: tuple[float, float], ratio: tuple[float, float],
@@ -193,7 +199,3 @@ def random_sides(area: int, scale: tuple[float, float], ratio: tuple[float, floa
     drawn = area * rng.uniform(*scale)
     first_to_second = math.exp(rng.uniform(*np.log(ratio)))
     return round(math.sqrt(drawn * first_to_second)), round(math.sqrt(drawn / first_to_second))
-
-
-class RandomTransform(Drawing, ImageTransform):
-    """A step with random parameters that takes a Pillow image."""

@@ -7,8 +7,9 @@ import numpy as np
 from PIL import Image, ImageEnhance
 
 from minigrad.arguments import is_integer, plain
-from minigrad.data.arguments import Range, Size, interval, probability
-from minigrad.data.transforms.base import ImageTransform, RandomTransform, printed
+from minigrad.data.arguments import Range, Size, interval
+from minigrad.data.transforms.base import ImageTransform, RandomTransform, Sometimes, printed
+from minigrad.ops.operands import demand
 
 
 def _shift_hue(image: Image.Image, factor: float) -> Image.Image:
@@ -66,9 +67,8 @@ class Grayscale(ImageTransform):
     """Grey, as one channel or as three that are alike: 0.299 R + 0.587 G + 0.114 B (Rec. 601)."""
 
     def __init__(self, num_output_channels: int = 1) -> None:
-        if type(num_output_channels) is not int or num_output_channels not in (1, 3):
-            raise ValueError("Grayscale: num_output_channels must be 1 or 3, got "
-                             f"{num_output_channels!r}")
+        demand(type(num_output_channels) is int and num_output_channels in (1, 3),
+               f"Grayscale: num_output_channels must be 1 or 3, got {num_output_channels!r}")
         self.num_output_channels = num_output_channels
 
     def apply(self, image: Image.Image) -> Image.Image:
@@ -77,20 +77,14 @@ class Grayscale(ImageTransform):
     __repr__ = printed("num_output_channels")
 
 
-class RandomGrayscale(RandomTransform):
+class RandomGrayscale(Sometimes):
     """Grey with probability `p`, in as many channels as before."""
 
     def __init__(self, p: float = 0.1) -> None:
-        self.p = probability("RandomGrayscale", p)
+        super().__init__(p)
 
-    def draw(self, image: Image.Image, rng: np.random.Generator) -> tuple[bool]:
-        """(whether to take the colours away,)"""
-        return (rng.random() < self.p,)
-
-    def apply(self, image: Image.Image, grey: bool) -> Image.Image:
-        return _grey(image, len(image.getbands())) if grey else image
-
-    __repr__ = printed("p")
+    def change(self, image: Image.Image) -> Image.Image:
+        return _grey(image, len(image.getbands()))
 
 
 class GaussianBlur(RandomTransform):
@@ -103,13 +97,12 @@ class GaussianBlur(RandomTransform):
 
     def __init__(self, kernel_size: Size, sigma: float | Range = (0.1, 2.0)) -> None:
         sides = kernel_size if isinstance(kernel_size, (tuple, list)) else (kernel_size,) * 2
-        if len(sides) != 2 or not all(is_integer(n, 1) and n % 2 for n in sides):
-            raise ValueError("GaussianBlur: kernel_size must be one or two odd positive integers, "
-                             f"got {kernel_size!r}")
+        demand(len(sides) == 2 and all(is_integer(n, 1) and n % 2 for n in sides), "GaussianBlur: "
+               f"kernel_size must be one or two odd positive integers, got {kernel_size!r}")
         self.kernel_size = plain(sides)
         self.sigma = sigma if isinstance(sigma, (tuple, list)) else (sigma, sigma)
-        if interval("GaussianBlur", "sigma", self.sigma, 0, math.inf)[0] == 0:
-            raise ValueError(f"GaussianBlur: sigma must be positive, got {sigma!r}")
+        demand(interval("GaussianBlur", "sigma", self.sigma, 0, math.inf)[0] > 0,
+               f"GaussianBlur: sigma must be positive, got {sigma!r}")
 
     def draw(self, image: Image.Image, rng: np.random.Generator) -> tuple[float]:
         """(sigma in pixels,)"""
@@ -117,11 +110,10 @@ class GaussianBlur(RandomTransform):
 
     def apply(self, image: Image.Image, sigma: float) -> Image.Image:
         pixels = np.asarray(image)
-        if any(size // 2 >= side for size, side in zip(self.kernel_size, image.size)):
-            width, height = (size // 2 + 1 for size in self.kernel_size)
-            raise ValueError(f"GaussianBlur: kernel_size {self.kernel_size} needs an image of at "
-                             f"least {width} x {height} pixels, got {image.width} x "
-                             f"{image.height}; resize it before")
+        width, height = (size // 2 + 1 for size in self.kernel_size)
+        demand(image.width >= width and image.height >= height, f"GaussianBlur: kernel_size "
+               f"{self.kernel_size} needs an image of at least {width} x {height} pixels, got "
+               f"{image.width} x {image.height}; resize it before")
         smooth = pixels.astype(np.float32)
         for axis, size in ((1, self.kernel_size[0]), (0, self.kernel_size[1])):
             smooth = _blur(smooth, axis, size, sigma)

@@ -2,15 +2,15 @@
 
 import math
 from numbers import Real
-from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from minigrad.data.arguments import (Fill, Range, Size, borders, colour, height_and_width, interval,
-                                     probability, resize_image, target_sides, side_or_sides)
-from minigrad.data.transforms.base import (ImageTransform, RandomTransform, printed,
+                                     resize_image, side_or_sides)
+from minigrad.data.transforms.base import (ImageTransform, RandomTransform, Sometimes, printed,
                                            random_sides)
+from minigrad.ops.operands import demand
 
 PADDING_MODES = ("constant", "edge", "reflect", "symmetric")
 
@@ -27,10 +27,7 @@ class Resize(ImageTransform):
         self.size = side_or_sides("Resize", size)
 
     def apply(self, image: Image.Image) -> Image.Image:
-        height, width = target_sides(self.size, image)
-        if image.size == (width, height):
-            return image
-        return resize_image("Resize", image, width, height)
+        return resize_image("Resize", image, self.size)
 
     __repr__ = printed("size", rest="interpolation=bilinear, max_size=None, antialias=True")
 
@@ -69,48 +66,37 @@ class RandomCrop(RandomTransform):
         self.borders = borders(padding)
         self.padding, self.pad_if_needed = padding, pad_if_needed
         self.fill = colour("RandomCrop", fill)
-        if padding_mode not in PADDING_MODES:
-            raise ValueError(f"RandomCrop: padding_mode must be one of {', '.join(PADDING_MODES)}, "
-                             f"got {padding_mode!r}")
+        demand(padding_mode in PADDING_MODES, f"RandomCrop: padding_mode must be one of "
+               f"{', '.join(PADDING_MODES)}, got {padding_mode!r}")
         self.padding_mode = padding_mode
 
     def draw(self, image: Image.Image, rng: np.random.Generator) -> tuple[int, int]:
         """(top, left) of the window in the padded image."""
-        free = [len(axis) - crop for axis, crop in zip(self.axes(image), self.size)]
-        if min(free) < 0:
-            raise ValueError(f"RandomCrop: size {self.size} is larger than the image "
-                             f"{image.size[::-1]} (height, width); resize it before, or use "
-                             "pad_if_needed=True")
+        free = [side - crop for side, crop in zip(self.padded(image).size[::-1], self.size)]
+        demand(min(free) >= 0, f"RandomCrop: size {self.size} is larger than the image "
+               f"{image.size[::-1]} (height, width); resize it before, or use pad_if_needed=True")
         return int(rng.integers(free[0] + 1)), int(rng.integers(free[1] + 1))
 
     def apply(self, image: Image.Image, top: int, left: int) -> Image.Image:
-        height, width = self.size
-        rows, columns = self.axes(image)
-        rows, columns = rows[top:top + height], columns[left:left + width]
-        if _is_run(rows) and _is_run(columns):
-            return _crop(image, rows[0], columns[0], height, width)
-        pixels = np.asarray(image)[rows][:, columns]
-        pixels[rows < 0] = self.fill
-        pixels[:, columns < 0] = self.fill
-        return Image.fromarray(pixels)
+        return _crop(self.padded(image), top, left, *self.size)
 
-    def axes(self, image: Image.Image) -> list[np.ndarray]:
-        """Per row and per column of the padded image: where it comes from, -1 for `fill`."""
-        left, top, right, bottom = self.borders
-        axes = []
-        for length, crop, before, after in ((image.height, self.size[0], top, bottom),
-                                            (image.width, self.size[1], left, right)):
-            axis = self._pad(np.arange(length), before, after)
-            if self.pad_if_needed and len(axis) < crop:
-                axis = self._pad(axis, crop - len(axis), crop - len(axis))
-            axes.append(axis)
-        return axes
+    def padded(self, image: Image.Image) -> Image.Image:
+        """The image in its borders."""
+        image = self._pad(image, *self.borders)
+        if self.pad_if_needed:
+            wide, high = (max(crop - side, 0) for crop, side in zip(self.size[::-1], image.size))
+            image = self._pad(image, wide, high, wide, high)
+        return image
 
-    def _pad(self, axis: np.ndarray, before: int, after: int) -> np.ndarray:
+    def _pad(self, image: Image.Image, *borders: int) -> Image.Image:
+        if not any(borders):
+            return image
         if self.padding_mode == "constant":
-            return np.pad(axis, (before, after), constant_values=-1)
-        mode: Any = self.padding_mode       # one of PADDING_MODES
-        return np.pad(axis, (before, after), mode)
+            return ImageOps.expand(image, borders, _per_band(self.fill, image))
+        left, top, right, bottom = borders
+        pixels, mode = np.asarray(image), self.padding_mode
+        widths = [(top, bottom), (left, right), (0, 0)][:pixels.ndim]
+        return Image.fromarray(np.pad(pixels, widths, mode))  # type: ignore[call-overload]
 
     def __repr__(self) -> str:
         return f"RandomCrop(size={self.size}, padding={self.padding}" + "".join(
@@ -132,9 +118,8 @@ class RandomResizedCrop(RandomTransform):
         self.size = height_and_width("RandomResizedCrop", size)
         self.scale = interval("RandomResizedCrop", "scale", scale, 0, math.inf)
         self.ratio = interval("RandomResizedCrop", "ratio", ratio, 0, math.inf)
-        if self.scale[1] == 0 or self.ratio[0] == 0:
-            raise ValueError("RandomResizedCrop: scale and ratio must be positive, got "
-                             f"scale={scale}, ratio={ratio}")
+        demand(self.scale[1] > 0 and self.ratio[0] > 0, "RandomResizedCrop: scale and ratio must "
+               f"be positive, got scale={scale}, ratio={ratio}")
 
     def draw(self, image: Image.Image, rng: np.random.Generator) -> tuple[int, int, int, int]:
         """(top, left, height, width) of the window."""
@@ -161,34 +146,18 @@ class RandomResizedCrop(RandomTransform):
                 "interpolation=bilinear, antialias=True)")
 
 
-class _RandomFlip(RandomTransform):
-    """Mirror the image with probability `p`."""
-
-    mirror: Image.Transpose
-
-    def __init__(self, p: float = 0.5) -> None:
-        self.p = probability(type(self).__name__, p)
-
-    def draw(self, image: Image.Image, rng: np.random.Generator) -> tuple[bool]:
-        """(whether to flip,)"""
-        return (rng.random() < self.p,)
-
-    def apply(self, image: Image.Image, flip: bool) -> Image.Image:
-        return image.transpose(self.mirror) if flip else image
-
-    __repr__ = printed("p")
-
-
-class RandomHorizontalFlip(_RandomFlip):
+class RandomHorizontalFlip(Sometimes):
     """Left becomes right with probability `p`."""
 
-    mirror = Image.Transpose.FLIP_LEFT_RIGHT
+    def change(self, image: Image.Image) -> Image.Image:
+        return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
 
 
-class RandomVerticalFlip(_RandomFlip):
+class RandomVerticalFlip(Sometimes):
     """Top becomes bottom with probability `p`: for photographs without an up, as from above."""
 
-    mirror = Image.Transpose.FLIP_TOP_BOTTOM
+    def change(self, image: Image.Image) -> Image.Image:
+        return image.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
 
 
 class RandomRotation(RandomTransform):
@@ -209,10 +178,8 @@ class RandomRotation(RandomTransform):
         return (rng.uniform(low, high),)
 
     def apply(self, image: Image.Image, angle: float) -> Image.Image:
-        bands = len(image.getbands())
-        fill = self.fill if isinstance(self.fill, tuple) else (self.fill,) * bands
         return image.rotate(angle, Image.Resampling.NEAREST,
-                            fillcolor=fill if bands > 1 else fill[0])
+                            fillcolor=_per_band(self.fill, image))
 
     def __repr__(self) -> str:
         return (f"RandomRotation(degrees={self.degrees}, interpolation=nearest, expand=False, "
@@ -223,6 +190,8 @@ def _crop(image: Image.Image, top: int, left: int, height: int, width: int) -> I
     return image.crop((left, top, left + width, top + height))
 
 
-def _is_run(axis: np.ndarray) -> bool:
-    """Whether it is n, n + 1, n + 2 ...: no padding in it."""
-    return axis[0] >= 0 and bool(np.all(np.diff(axis) == 1))
+def _per_band(fill: Fill, image: Image.Image) -> Fill:
+    """A fill as Pillow takes it: a tuple where the image has several channels."""
+    bands = len(image.getbands())
+    values = fill if isinstance(fill, tuple) else (fill,) * bands
+    return values if bands > 1 else values[0]

@@ -13,8 +13,9 @@ import numpy as np
 from PIL import Image
 
 from minigrad.data.arguments import (Size, check_channels, positive_integer, resize_image,
-                                     target_sides, side_or_sides)
+                                     side_or_sides)
 from minigrad.data.transforms.base import ImageTransform
+from minigrad.ops.operands import demand
 
 BILINEAR = "bilinear"
 _FILTERS = {BILINEAR: Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
@@ -44,16 +45,12 @@ class Preprocess(ImageTransform):
         if self.crop is not None:
             object.__setattr__(self, "crop", positive_integer("Preprocess", self.crop))
         check_channels("Preprocess", self.mean, self.std)
-        if len(self.mean) not in (1, 3):
-            raise ValueError("Preprocess: mean and std must have one channel or three, got "
-                             f"mean={self.mean}, std={self.std}")
+        demand(len(self.mean) in (1, 3), "Preprocess: mean and std must have one channel or three, "
+               f"got mean={self.mean}, std={self.std}")
         for name in ("mean", "std"):
-            numbers = np.asarray(getattr(self, name)).tolist()
-            object.__setattr__(self, name, tuple(numbers))
-
-        if self.interpolation not in _FILTERS:
-            raise ValueError(f"Preprocess: interpolation must be {' or '.join(map(repr, _FILTERS))}"
-                             f", got {self.interpolation!r}")
+            object.__setattr__(self, name, tuple(np.asarray(getattr(self, name)).tolist()))
+        demand(self.interpolation in _FILTERS, f"Preprocess: interpolation must be "
+               f"{' or '.join(map(repr, _FILTERS))}, got {self.interpolation!r}")
 
     def __repr__(self) -> str:
         parts = [f"{name}={value!r}" for name, value in vars(self).items()
@@ -61,17 +58,11 @@ class Preprocess(ImageTransform):
         return f"Preprocess({', '.join(parts)})"
 
     def apply(self, image: Image.Image) -> np.ndarray:
-        image = image.convert("RGB")
-        height, width = self.size(image)
-        image = resize_image("Preprocess", image, width, height,
+        image = resize_image("Preprocess", image.convert("RGB"), self.resize,
                              _FILTERS[self.interpolation])
         if self.crop is not None:
-            left, top = round((width - self.crop) / 2), round((height - self.crop) / 2)
+            left, top = (round((side - self.crop) / 2) for side in image.size)
             image = image.crop((left, top, left + self.crop, top + self.crop))
         x: np.ndarray = np.asarray(image, np.float32) / np.float32(255)
         x = (x - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
         return np.ascontiguousarray(x.transpose(2, 0, 1))
-
-    def size(self, image: Image.Image) -> tuple[int, int]:
-        """(height, width) of the image once resized."""
-        return target_sides(self.resize, image)

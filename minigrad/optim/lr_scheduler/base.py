@@ -2,11 +2,12 @@
 
 import math
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
 from minigrad.arguments import is_integer, plain
+from minigrad.ops.operands import demand
 from minigrad.optim.optimizer import Group, Optimizer
 
 Options = dict[str, Any]                # of a group of parameters
@@ -16,35 +17,34 @@ PerGroup = float | Sequence[float]      # one number for all groups, or one for 
 class LRScheduler:
     """Base class: a subclass writes `options(epoch, i)`, the options of group i after that many
     steps; it sets what that needs before it calls this `__init__`. Or, as in torch, it writes
-    `get_lr()`, the rates of all groups at `last_epoch`, for which it has `base_lrs`.
+    `get_lr()`, the rates of all groups at `last_epoch`.
 
     `options` may depend on the epoch alone, or also on what the group has: see ChainableLR.
+    `base_lrs` are the rates that the groups had when the first scheduler saw them; a group that is
+    added later joins with its own.
     last_epoch: the number of the step before the first, if it goes on with an optimizer that was
     trained already and has "initial_lr" in its groups, from a state or as given; else KeyError.
     """
 
     get_lr: Callable[[], list[float]]
+    unsaved: tuple[str, ...] = ("optimizer",)       # attributes that are not in a state
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         self.optimizer = check_optimizer(optimizer, last_epoch)
-        if hasattr(type(self), "get_lr"):
-            self.base_lrs = initial_lrs(optimizer)
-        self.last_epoch = last_epoch
+        self.base_lrs, self.last_epoch = initial_lrs(optimizer), last_epoch
+        self._last_lr: list[float] = []
         self.begin()
 
     def begin(self) -> None:
         """The first step, when it is made."""
         self._apply(self.last_epoch + 1, self.first)
-        self.last_epoch += 1
 
     def step(self, epoch: float | None = None) -> None:
         """One step on, or to this one; the options of every group follow."""
         if epoch is None:
             self._apply(self.last_epoch + 1, self.options)
-            self.last_epoch += 1
         else:
             self._apply(epoch, self.at)
-            self.last_epoch = math.floor(epoch)
 
     def options(self, epoch: Any, i: int) -> Options:
         before, self.last_epoch = self.last_epoch, epoch
@@ -63,7 +63,7 @@ class LRScheduler:
 
     def start(self, i: int) -> Options:
         """The options of group i that this schedule begins with."""
-        return self.options(0, i)
+        return {"lr": self.base_lrs[i]} if i < len(self.base_lrs) else {}
 
     def get_last_lr(self) -> list[float]:
         """The learning rate of each group after the last step of this scheduler."""
@@ -71,7 +71,8 @@ class LRScheduler:
 
     def state_dict(self) -> dict[str, Any]:
         """All that the schedule depends on, by name: numbers, strings and lists of numbers."""
-        return {name: value for name, value in vars(self).items() if name != "optimizer"}
+        self._join()
+        return {name: value for name, value in vars(self).items() if name not in self.unsaved}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on where `state_dict` was taken, with the schedule that was running then.
@@ -81,65 +82,34 @@ class LRScheduler:
         """
         own, name = self.state_dict(), type(self).__name__
         state = {"_last_lr": own["_last_lr"], **state}      # which earlier versions did not save
-        if state.keys() != own.keys():
-            raise ValueError(f"load_state_dict of {name}: missing or unexpected: "
-                             f"{', '.join(sorted(state.keys() ^ own.keys()))}")
-        for key, value in own.items():
-            if key in PER_GROUP and len(value) != len(state[key]):
-                raise ValueError(f"load_state_dict of {name}: {key} of {len(state[key])} groups "
-                                 f"was saved, this optimizer has {len(value)}")
-        untouched = self._rates() == self._last_lr
+        demand(state.keys() == own.keys(), f"load_state_dict of {name}: missing or unexpected: "
+               f"{', '.join(sorted(state.keys() ^ own.keys()))}")
+        for key in [key for key in own if key in PER_GROUP]:
+            demand(len(own[key]) == len(state[key]), f"load_state_dict of {name}: {key} of "
+                   f"{len(state[key])} groups was saved, this optimizer has {len(own[key])}")
         self._take(state)
-        self._resume(untouched)
 
     def _take(self, state: Mapping[str, Any]) -> None:
         vars(self).update(state)
 
-    def _resume(self, untouched: bool) -> None:
-        """What becomes of the groups when a state is loaded. `untouched`: they have the rates that
-        this scheduler gave them, so no state of the optimizer was loaded since."""
-        if untouched and not hasattr(type(self), "get_lr"):
-            self._apply(self.last_epoch, self.options)
-
     def _apply(self, epoch: float, options: Callable[[Any, int], Options]) -> None:
+        self._join()
         groups = self.optimizer.param_groups
         for group, new in zip(groups, [options(epoch, i) for i in range(len(groups))]):
             group.update(new)
-        self._last_lr = self._rates()
+        self.last_epoch, self._last_lr = math.floor(epoch), self._rates()
+
+    def _join(self) -> None:
+        """Take in the groups that were added since; those that step others have no rates."""
+        if hasattr(self, "base_lrs"):
+            self.base_lrs += initial_lrs(self.optimizer)[len(self.base_lrs):]
+            self._last_lr += self._rates()[len(self._last_lr):]
 
     def _rates(self) -> list[float]:
         return [plain(group["lr"]) for group in self.optimizer.param_groups]
 
 
-class RatesLR(LRScheduler):
-    """Base of schedules that start from the rates of the groups: `base_lrs` are those that they had
-    when the first scheduler saw them. A group that is added later joins with its own."""
-
-    def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
-        self.base_lrs, self._last_lr = initial_lrs(check_optimizer(optimizer, last_epoch)), []
-        super().__init__(optimizer, last_epoch)
-
-    def start(self, i: int) -> Options:
-        return {"lr": self.base_lrs[i]} if i < len(self.base_lrs) else {}
-
-    def state_dict(self) -> dict[str, Any]:
-        self._join()
-        return super().state_dict()
-
-    def _resume(self, untouched: bool) -> None:
-        pass        # the rates come with the state of the optimizer
-
-    def _apply(self, epoch: float, options: Callable[[Any, int], Options]) -> None:
-        self._join()
-        super()._apply(epoch, options)
-
-    def _join(self) -> None:
-        """Take in the groups that were added since."""
-        self.base_lrs += initial_lrs(self.optimizer)[len(self.base_lrs):]
-        self._last_lr += self._rates()[len(self._last_lr):]
-
-
-class ChainableLR(RatesLR):
+class ChainableLR(LRScheduler):
     """Base of schedules that multiply with others and with what is set by hand: a subclass writes
     `next(lr, epoch, i)`, the rate at a step of group i that has the rate lr."""
 
@@ -161,18 +131,6 @@ class ChainableLR(RatesLR):
 
 PER_GROUP = {"base_lrs", "_last_lr", "max_lrs", "base_momentums", "max_momentums", "min_lrs",
              "lr_lambdas", "_schedulers"}       # entries of a state that must keep their length
-
-
-def momentum_option(group: Group, value: float) -> Options:
-    """The option that is a group's momentum, or Adam's beta1."""
-    return {"betas": (value, group["betas"][1])} if "betas" in group else {"momentum": value}
-
-
-def check_momentum(who: str, optimizer: Optimizer) -> None:
-    """ValueError if the optimizer has no momentum that could follow."""
-    if not {"momentum", "betas"} & optimizer.param_groups[0].keys():
-        raise ValueError(f"{who}: {type(optimizer).__name__} has no momentum and no betas "
-                         "to cycle; pass cycle_momentum=False")
 
 
 def check_optimizer(optimizer: Optimizer, last_epoch: int = -1) -> Optimizer:
@@ -214,6 +172,12 @@ def per_group(who: str, name: str, value: Any, groups: list[Group]) -> list[floa
     """[one value for each group], from a number for all of them, or a list or array."""
     one = not isinstance(value, (list, tuple)) and not getattr(value, "ndim", 0)
     values = [number(name, v) for v in ([value] * len(groups) if one else value)]
-    if len(values) != len(groups):
-        raise ValueError(f"{who}: {name} has {len(values)} values for {len(groups)} groups")
+    demand(len(values) == len(groups),
+           f"{who}: {name} has {len(values)} values for {len(groups)} groups")
     return values
+
+
+def one_of(who: str, name: str, value: Any, known: Iterable[str]) -> str:
+    """The value of an argument that is one of these; else ValueError."""
+    demand(value in known, f"{who}: {name} must be one of {', '.join(known)}, got {value!r}")
+    return value

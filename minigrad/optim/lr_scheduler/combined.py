@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from minigrad.arguments import plain
+from minigrad.ops.operands import demand
 from minigrad.optim.lr_scheduler.base import (LRScheduler, Options, PerGroup, check_optimizer,
-                                              initial_lrs, number, per_group)
+                                              initial_lrs, number, one_of, per_group)
 from minigrad.optim.optimizer import Optimizer
 
 
@@ -24,18 +25,14 @@ class ReduceLROnPlateau(LRScheduler):
     def __init__(self, optimizer: Optimizer, mode: str = "min", factor: float = 0.1,
                  patience: int = 10, threshold: float = 1e-4, threshold_mode: str = "rel",
                  cooldown: int = 0, min_lr: PerGroup = 0, eps: float = 1e-8) -> None:
-        for name, value, known in (("mode", mode, ("min", "max")),
-                                   ("threshold_mode", threshold_mode, ("rel", "abs"))):
-            if value not in known:
-                raise ValueError(f"ReduceLROnPlateau: {name} must be one of {', '.join(known)}, "
-                                 f"got {value!r}")
+        self.mode = one_of("ReduceLROnPlateau", "mode", mode, ("min", "max"))
+        self.threshold_mode = one_of("ReduceLROnPlateau", "threshold_mode", threshold_mode,
+                                     ("rel", "abs"))
         self.factor, self.patience = number("factor", factor), number("patience", patience)
         self.threshold, self.eps = number("threshold", threshold), number("eps", eps)
-        if self.factor >= 1:
-            raise ValueError(f"ReduceLROnPlateau: factor must be below 1, got {factor}")
+        demand(self.factor < 1, f"ReduceLROnPlateau: factor must be below 1, got {factor}")
         self.optimizer = check_optimizer(optimizer)
         self.min_lrs = per_group("ReduceLROnPlateau", "min_lr", min_lr, optimizer.param_groups)
-        self.mode, self.threshold_mode = mode, threshold_mode
         self.cooldown = number("cooldown", cooldown)
         self.best: float = math.inf if mode == "min" else -math.inf
         self.cooldown_counter: float = 0
@@ -61,9 +58,6 @@ class ReduceLROnPlateau(LRScheduler):
             self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
         self._last_lr = self._rates()
 
-    def _resume(self, untouched: bool) -> None:
-        pass
-
 
 class _Combined(LRScheduler):
     """Base: `_schedulers` are those that it steps, all of one optimizer; their states are in its.
@@ -79,11 +73,10 @@ class _Combined(LRScheduler):
             if not isinstance(scheduler, LRScheduler):
                 raise TypeError(f"{name}: number {i} of the schedulers is a "
                                 f"{type(scheduler).__name__}")
-            if isinstance(scheduler, ReduceLROnPlateau):
-                raise ValueError(f"{name}: number {i} of the schedulers is a ReduceLROnPlateau, "
-                                 "which needs a figure at each step")
-            if scheduler.optimizer is not optimizer:
-                raise ValueError(f"{name}: number {i} of the schedulers has another optimizer")
+            demand(not isinstance(scheduler, ReduceLROnPlateau), f"{name}: number {i} of the "
+                   "schedulers is a ReduceLROnPlateau, which needs a figure at each step")
+            demand(scheduler.optimizer is optimizer,
+                   f"{name}: number {i} of the schedulers has another optimizer")
 
     def begin(self) -> None:
         self.step()
@@ -105,9 +98,6 @@ class _Combined(LRScheduler):
             group.update(old)
         super()._take(state)
 
-    def _resume(self, untouched: bool) -> None:
-        pass
-
 
 class SequentialLR(_Combined):
     """The first scheduler until step milestones[0], where the second one begins, and so on."""
@@ -115,9 +105,9 @@ class SequentialLR(_Combined):
     def __init__(self, optimizer: Optimizer, schedulers: Sequence[LRScheduler],
                  milestones: Sequence[int], last_epoch: int = -1) -> None:
         super().__init__(optimizer, schedulers)
-        if not schedulers or len(milestones) != len(schedulers) - 1:
-            raise ValueError(f"SequentialLR: {len(schedulers)} schedulers need a milestone between "
-                             f"each two, got {len(milestones)}")
+        demand(schedulers and len(milestones) == len(schedulers) - 1, f"SequentialLR: "
+               f"{len(schedulers)} schedulers need a milestone between each two, got "
+               f"{len(milestones)}")
         self._milestones, self.last_epoch = plain(list(milestones)), last_epoch + 1
         for group, lr in zip(optimizer.param_groups, initial_lrs(optimizer)):
             group["lr"] = lr
@@ -143,8 +133,7 @@ class ChainedScheduler(_Combined):
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None
                  ) -> None:
-        if not schedulers:
-            raise ValueError("ChainedScheduler: got no schedulers")
+        demand(schedulers, "ChainedScheduler: got no schedulers")
         super().__init__(optimizer or schedulers[0].optimizer, schedulers)
         self._last_lr = self._rates()
 

@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from minigrad.arguments import is_integer, plain
-from minigrad.optim.lr_scheduler.base import (ChainableLR, LRScheduler, Options, RatesLR,
-                                              check_optimizer, count, number)
+from minigrad.arguments import integer, plain
+from minigrad.ops.operands import demand
+from minigrad.optim.lr_scheduler.base import (ChainableLR, LRScheduler, Options, check_optimizer,
+                                              count, number)
 from minigrad.optim.optimizer import Optimizer
 
 Functions = Callable[[int], float] | Sequence[Callable[[int], float]]
@@ -68,8 +69,8 @@ class LinearLR(ChainableLR):
                  total_iters: int = 5, last_epoch: int = -1) -> None:
         self.start_factor = _share("LinearLR", "start_factor", start_factor)
         self.end_factor = _share("LinearLR", "end_factor", end_factor)
-        if not self.start_factor:
-            raise ValueError("LinearLR: start_factor must be above 0: the rate is multiplied on")
+        demand(self.start_factor, "LinearLR: start_factor must be above 0: the rate is multiplied "
+               "on")
         self.total_iters = number("total_iters", total_iters)
         super().__init__(optimizer, last_epoch)
 
@@ -140,22 +141,21 @@ class OfFunctions(LRScheduler):
     """Mixed into schedules with a function of the epoch for each group. A state has the attributes
     of those that are objects, and nothing of plain functions, as in torch."""
 
-    def _take_functions(self, optimizer: Optimizer, functions: Any) -> None:
-        groups = check_optimizer(optimizer).param_groups
-        one = not isinstance(functions, (list, tuple))
-        self._functions: Any = [functions] * len(groups) if one else functions
+    unsaved = "optimizer", "_functions"
+
+    def __init__(self, optimizer: Optimizer, lr_lambda: Functions, last_epoch: int = -1) -> None:
+        groups, name = check_optimizer(optimizer).param_groups, type(self).__name__
+        self._functions = (list(lr_lambda) if isinstance(lr_lambda, Sequence) else
+                           [lr_lambda] * len(groups))
         if not all(map(callable, self._functions)):
-            raise TypeError(f"{type(self).__name__}: lr_lambda must be a function, or several, got "
-                            f"{functions!r}")
-        if len(self._functions) != len(groups):
-            raise ValueError(f"{type(self).__name__}: lr_lambda has {len(self._functions)} "
-                             f"functions for {len(groups)} groups")
+            raise TypeError(f"{name}: lr_lambda must be a function, or several, got {lr_lambda!r}")
+        demand(len(self._functions) == len(groups), f"{name}: lr_lambda has "
+               f"{len(self._functions)} functions for {len(groups)} groups")
+        super().__init__(optimizer, last_epoch)
 
     def state_dict(self) -> dict[str, Any]:
-        state = super().state_dict()
-        del state["_functions"]
-        return {**state, "lr_lambdas": [dict(vars(f)) or None if hasattr(f, "__dict__") else None
-                                        for f in self._functions]}
+        return {**super().state_dict(), "lr_lambdas": [dict(getattr(f, "__dict__", ())) or None
+                                                       for f in self._functions]}
 
     def _take(self, state: Mapping[str, Any]) -> None:
         state = dict(state)
@@ -167,10 +167,6 @@ class OfFunctions(LRScheduler):
 class MultiplicativeLR(OfFunctions, ChainableLR):
     """lr *= lr_lambda(epoch) at each step but the first."""
 
-    def __init__(self, optimizer: Optimizer, lr_lambda: Functions, last_epoch: int = -1) -> None:
-        self._take_functions(optimizer, lr_lambda)
-        super().__init__(optimizer, last_epoch)
-
     def next(self, lr: float, epoch: int, i: int) -> float:
         return lr * self._functions[i](epoch)
 
@@ -178,18 +174,14 @@ class MultiplicativeLR(OfFunctions, ChainableLR):
         return self.options(epoch, i)       # torch has no other way
 
 
-class LambdaLR(OfFunctions, RatesLR):
+class LambdaLR(OfFunctions):
     """lr = lr_0 lr_lambda(epoch); lr_lambda is a function, or a list with one for each group."""
-
-    def __init__(self, optimizer: Optimizer, lr_lambda: Functions, last_epoch: int = -1) -> None:
-        self._take_functions(optimizer, lr_lambda)
-        super().__init__(optimizer, last_epoch)
 
     def options(self, epoch: int, i: int) -> Options:
         return {"lr": self.base_lrs[i] * self._functions[i](epoch)}
 
 
-class CosineAnnealingWarmRestarts(RatesLR):
+class CosineAnnealingWarmRestarts(LRScheduler):
     """lr = lr_min + (lr_0 - lr_min) (1 + cos(pi t / T)) / 2, lr_min = eta_min: t counts from 0 to
     T, which is T_0 at first and T_mult times as much after each restart.
 
@@ -199,17 +191,14 @@ class CosineAnnealingWarmRestarts(RatesLR):
 
     def __init__(self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0,
                  last_epoch: int = -1) -> None:
-        for name, value in (("T_0", T_0), ("T_mult", T_mult)):
-            if not is_integer(value, 1):
-                raise ValueError(f"CosineAnnealingWarmRestarts: {name} must be a positive integer, "
-                                 f"got {value!r}")
-        self.T_0, self.T_mult, self.eta_min = int(T_0), int(T_mult), number("eta_min", eta_min)
+        self.T_0 = integer("CosineAnnealingWarmRestarts", "T_0", T_0)
+        self.T_mult = integer("CosineAnnealingWarmRestarts", "T_mult", T_mult)
+        self.eta_min = number("eta_min", eta_min)
         super().__init__(optimizer, last_epoch)
 
     def options(self, epoch: float, i: int) -> Options:
-        if epoch < 0:
-            raise ValueError("CosineAnnealingWarmRestarts: the step must not be negative, got "
-                             f"{epoch}")
+        demand(epoch >= 0,
+               f"CosineAnnealingWarmRestarts: the step must not be negative, got {epoch}")
         t, period = epoch % self.T_0 if self.T_mult == 1 else epoch, self.T_0
         while t >= period:
             t, period = t - period, period * self.T_mult
@@ -218,6 +207,5 @@ class CosineAnnealingWarmRestarts(RatesLR):
 
 
 def _share(who: str, name: str, value: float) -> float:
-    if not 0 <= number(name, value) <= 1:
-        raise ValueError(f"{who}: {name} must be in [0, 1], got {value}")
+    demand(0 <= number(name, value) <= 1, f"{who}: {name} must be in [0, 1], got {value}")
     return plain(value)

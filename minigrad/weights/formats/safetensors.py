@@ -30,7 +30,7 @@ import numpy as np
 
 from minigrad.backend import to_device
 from minigrad.files import write_file
-from minigrad.weights.errors import WeightsError, quote
+from minigrad.weights.errors import WeightsError, demand, quote
 from minigrad.weights.tensors import MAX_DIMS, Checksum, Storage, TensorView, tensor
 
 MAX_HEADER = 1 << 23        # ResNet-152 takes 0.2 MB; parsed, it may take 30 times as much
@@ -48,19 +48,17 @@ _UNKNOWN = "0" * 64         # the digest of the header while it is being compute
 def read_safetensors(data: memoryview) -> tuple[dict[str, TensorView], dict[str, str], bool]:
     """({name: TensorView}, {text: text} of the metadata, whether `pack` made the file)."""
     length = int.from_bytes(data[:8], "little")
-    if length > MAX_HEADER:
-        raise WeightsError(f"its header has {length:,} bytes, more than {MAX_HEADER:,}")
+    demand(length <= MAX_HEADER, f"its header has {length:,} bytes, more than {MAX_HEADER:,}")
     head, numbers = bytes(data[:8 + length]), data[8 + length:]
-    if len(head) < 8 + length:
-        raise WeightsError("it is cut off in its header")
+    demand(len(head) == 8 + length, "it is cut off in its header")
     try:
         entries = _parse(head[8:].decode())
     except UnicodeDecodeError:
         raise WeightsError("its header is not UTF-8") from None
     metadata = entries.pop("__metadata__", None)
     metadata = {} if metadata is None else metadata         # some writers put null
-    if type(metadata) is not dict or not all(type(text) is str for text in metadata.values()):
-        raise WeightsError("its metadata is no table of texts")
+    demand(type(metadata) is dict and all(type(text) is str for text in metadata.values()),
+           "its metadata is no table of texts")
     digests = _digests(head, metadata, entries)
     metadata = {key: text for key, text in metadata.items() if not key.startswith("minigrad.")}
     views, places = {}, []
@@ -71,16 +69,15 @@ def read_safetensors(data: memoryview) -> tuple[dict[str, TensorView], dict[str,
         views[name] = view
         places.append((begin, end))
     ends = [0, *(end for _, end in sorted(places))]
-    if [begin for begin, _ in sorted(places)] != ends[:-1] or ends[-1] != len(numbers):
-        raise WeightsError("its tensors leave a gap, overlap, or do not end where the file does")
+    demand([begin for begin, _ in sorted(places)] == ends[:-1] and ends[-1] == len(numbers),
+           "its tensors leave a gap, overlap, or do not end where the file does")
     return views, metadata, digests is not None
 
 
 def _parse(text: str) -> dict:
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         table = dict(pairs)
-        if len(table) < len(pairs):
-            raise WeightsError("its header has a name twice")
+        demand(len(table) == len(pairs), "its header has a name twice")
         return table
 
     def refuse(constant: str) -> NoReturn:
@@ -92,8 +89,7 @@ def _parse(text: str) -> dict:
         raise
     except (ValueError, RecursionError) as error:
         raise WeightsError(f"its header is not JSON: {quote(str(error))}") from None
-    if type(entries) is not dict:
-        raise WeightsError("its header is not a table")
+    demand(type(entries) is dict, "its header is not a table")
     return entries
 
 
@@ -123,15 +119,13 @@ def _digests(head: bytes, metadata: Mapping[str, str],
     if not metadata.keys() & {FORMAT, TENSORS, HEADER}:
         return None
     version, recorded, digest = (metadata.get(key, "") for key in (FORMAT, TENSORS, HEADER))
-    if (not digest.isascii() or len(digest) != len(_UNKNOWN)
-            or digest != _sha256(head.replace(digest.encode(), _UNKNOWN.encode()))):
-        raise WeightsError("its header is damaged: its SHA-256 is not the one that was recorded")
-    if version != _VERSION:
-        raise WeightsError(f"it is of minigrad's format {quote(version)}; this minigrad reads "
-                           f"{_VERSION!r}")
+    demand(digest.isascii() and len(digest) == len(_UNKNOWN)
+           and digest == _sha256(head.replace(digest.encode(), _UNKNOWN.encode())),
+           "its header is damaged: its SHA-256 is not the one that was recorded")
+    demand(version == _VERSION,
+           f"it is of minigrad's format {quote(version)}; this minigrad reads {_VERSION!r}")
     digests = _parse(recorded)
-    if digests.keys() != names.keys():
-        raise WeightsError("its list of SHA-256 is not that of its tensors")
+    demand(digests.keys() == names.keys(), "its list of SHA-256 is not that of its tensors")
     return digests
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 from typing import Any, NoReturn
 
-from minigrad.weights.errors import WeightsError, quote
+from minigrad.weights.errors import WeightsError, demand, quote
 from minigrad.weights.placeholders import Placeholder
 from minigrad.weights.tensors import Storage
 from minigrad.weights.unpickle import unpickle
@@ -33,8 +33,8 @@ def read_stream(data: memoryview) -> object:
         match reference:
             case ("storage", NumberKind(kind), str(key), str(), int(count), view):
                 storage = storages.setdefault(key, Storage(f"storage {quote(key)}", kind, count))
-                if (kind, count) != (storage.kind, storage.count):
-                    raise WeightsError(f"{storage.name} is described in two ways")
+                demand((kind, count) == (storage.kind, storage.count),
+                       f"{storage.name} is described in two ways")
                 match view:
                     case None:
                         return storage
@@ -42,8 +42,8 @@ def read_stream(data: memoryview) -> object:
                         return storage.part(start, part_count)
             case ("storage", Placeholder(what=what) as of_a_class, str(key), str(), int(count),
                   None):
-                if what not in _QUANTIZED:
-                    raise WeightsError(f"it has a storage of {quote(what)}, whose size is unknown")
+                demand(what in _QUANTIZED,
+                       f"it has a storage of {quote(what)}, whose size is unknown")
                 storages.setdefault(key, Storage(f"storage {quote(key)}", _QUANTIZED[what], count))
                 return of_a_class
             case ("module", Placeholder() as of_a_class, str(), str()):     # its source code
@@ -51,11 +51,10 @@ def read_stream(data: memoryview) -> object:
         raise WeightsError("the pickle refers to something that is no storage")
 
     version, position = unpickle(data, len(MAGIC), {}, no_reference)
-    if version != _VERSION:
-        raise WeightsError(f"its version is not {_VERSION}, the only one there was")
+    demand(version == _VERSION, f"its version is not {_VERSION}, the only one there was")
     facts, position = unpickle(data, position, {}, no_reference)
-    if type(facts) is not dict or facts.get("little_endian") is not True:
-        raise WeightsError("its numbers are big-endian: save it again on a little-endian machine")
+    demand(type(facts) is dict and facts.get("little_endian") is True,
+           "its numbers are big-endian: save it again on a little-endian machine")
     result, position = unpickle(data, position, VOCABULARY, persistent, other_name)
     keys, position = unpickle(data, position, {}, no_reference)
     if (type(keys) is not list or not all(type(key) is str for key in keys)
@@ -63,8 +62,7 @@ def read_stream(data: memoryview) -> object:
         raise WeightsError("its list of storages is not that of its tensors")
     for key in keys:
         position = fill_from(data, position, storages[key])
-    if position != len(data):
-        raise WeightsError(f"{len(data) - position} bytes follow its last storage")
+    demand(position == len(data), f"{len(data) - position} bytes follow its last storage")
     return result
 
 
@@ -75,18 +73,16 @@ def no_reference(reference: object) -> NoReturn:
 
 def read_count(data: memoryview, position: int) -> int:
     """The int64 at `position`."""
-    if position + 8 > len(data):
-        raise WeightsError("it is cut off between two storages")
+    demand(position + 8 <= len(data), "it is cut off between two storages")
     return struct.unpack_from("<q", data, position)[0]
 
 
 def fill_from(data: memoryview, position: int, storage: Storage) -> int:
     """Give a storage its bytes, an int64 (its count) and the numbers; returns where they end."""
     count, start = read_count(data, position), position + 8
-    if count != storage.count:
-        raise WeightsError(f"{storage.name} has {count} numbers instead of {storage.count}")
+    demand(count == storage.count,
+           f"{storage.name} has {count} numbers instead of {storage.count}")
     end = start + storage.nbytes
-    if end > len(data):
-        raise WeightsError(f"it is cut off in {storage.name}")
+    demand(end <= len(data), f"it is cut off in {storage.name}")
     storage.fill(data[start:end])
     return end

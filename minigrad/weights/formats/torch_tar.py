@@ -14,7 +14,7 @@ import re
 import struct
 from collections.abc import Mapping
 
-from minigrad.weights.errors import WeightsError, quote
+from minigrad.weights.errors import WeightsError, demand, quote
 from minigrad.weights.formats.torch_stream import fill_from, no_reference, read_count
 from minigrad.weights.tensors import MAX_DIMS, Storage, TensorView, tensor
 from minigrad.weights.unpickle import unpickle
@@ -23,15 +23,15 @@ from minigrad.weights.vocabulary import VOCABULARY, NumberKind, other_name
 BLOCK, RECORD = 512, 10240      # a tar is made of blocks; Python's tarfile fills up whole records
 MAX_HEADERS = 32                # torch writes 4 members, each with one extended header or none
 MAX_ITEMS = 50_000              # storages, tensors: ResNet-152 has 775 of each
+_REST = "something follows the end of a member of the tar archive"
 _HARMLESS = {b"mtime", b"atime", b"ctime", b"uid", b"gid", b"uname", b"gname"}
 
 
 def read_tar(data: memoryview) -> object:
     """The pickled object, with a TensorView (or an old Parameter) in place of every tensor."""
     files = members(data)
-    if not {"storages", "tensors", "pickle"} <= set(files):
-        raise WeightsError("a tar archive without torch's members storages, tensors and pickle: "
-                           "unpack it first")
+    demand({"storages", "tensors", "pickle"} <= set(files), "a tar archive without torch's members "
+           "storages, tensors and pickle: unpack it first")
     storages = _read_storages(files["storages"])
     tensors = _read_tensors(files["tensors"], storages)
 
@@ -41,7 +41,7 @@ def read_tar(data: memoryview) -> object:
         return tensors[reference]
 
     result, end = unpickle(files["pickle"], 0, VOCABULARY, persistent, other_name)
-    _refuse_rest(files["pickle"], end)
+    demand(end == len(files["pickle"]), _REST)
     return result
 
 
@@ -54,26 +54,23 @@ def members(data: memoryview) -> dict[str, memoryview]:
     position = headers = 0
     while data[position:position + BLOCK] != bytes(BLOCK):
         headers += 1
-        if headers > MAX_HEADERS:
-            raise WeightsError(f"the tar archive has more than {MAX_HEADERS} headers")
+        demand(headers <= MAX_HEADERS, f"the tar archive has more than {MAX_HEADERS} headers")
         name, size, kind = _fields(bytes(data[position:position + BLOCK]))
         start, position = position + BLOCK, position + BLOCK + -(-size // BLOCK) * BLOCK
         content = data[start:start + size]
-        if position > len(data):
-            raise WeightsError("the tar archive is cut off")
+        demand(position <= len(data), "the tar archive is cut off")
         if kind == b"x":    # records "length key=value" about the next member, such as its time
             keys = re.findall(rb"(?:^|\n)\d+ ([^=]*)=", content[:BLOCK])
-            if size > BLOCK or not set(keys) <= _HARMLESS:
-                raise WeightsError("an extended header of the tar archive changes more than a date")
+            demand(size <= BLOCK and set(keys) <= _HARMLESS,
+                   "an extended header of the tar archive changes more than a date")
         elif kind in (b"0", b"\0") and name not in contents:
             contents[name] = content
         else:
             raise WeightsError(f"member {quote(name)} of the tar archive is no plain file, or "
                                "there twice: not by torch.save; unpack it, if it holds other files")
     rest = data[position:]
-    if (len(data) % RECORD or not 2 * BLOCK <= len(rest) < 2 * BLOCK + RECORD
-            or rest != bytes(len(rest))):
-        raise WeightsError("the tar archive is cut off, or something follows its end")
+    demand(not len(data) % RECORD and 2 * BLOCK <= len(rest) < 2 * BLOCK + RECORD
+           and rest == bytes(len(rest)), "the tar archive is cut off, or something follows its end")
     return contents
 
 
@@ -109,7 +106,7 @@ def _read_storages(data: memoryview) -> dict[str, Storage]:
                 storages[str(key)] = storages[str(root)].part(start, size)
             case _:
                 raise WeightsError("the tar's list of parts of storages is damaged")
-    _refuse_rest(data, position)
+    demand(position == len(data), _REST)
     return storages
 
 
@@ -123,15 +120,15 @@ def _read_tensors(data: memoryview, storages: Mapping[str, Storage]) -> dict[str
                                                                 and str(key) not in tensors):
                 dims, position = int.from_bytes(data[position:position + 4], "little"), position + 8
                 layout = struct.Struct(f"<{2 * min(dims, MAX_DIMS) + 1}q")
-                if dims > MAX_DIMS or position + layout.size > len(data):
-                    raise WeightsError("the tar's list of tensors is cut off")
+                demand(dims <= MAX_DIMS and position + layout.size <= len(data),
+                       "the tar's list of tensors is cut off")
                 *numbers, offset = layout.unpack_from(data, position)
                 position += layout.size
                 tensors[str(key)] = tensor(storages[str(of)], kind, offset,
                                            tuple(numbers[:dims]), tuple(numbers[dims:]))
             case _:
                 raise WeightsError("the tar's list of tensors is damaged")
-    _refuse_rest(data, position)
+    demand(position == len(data), _REST)
     return tensors
 
 
@@ -139,8 +136,3 @@ def _check_count(count: object) -> int:
     if type(count) is not int or not 0 <= count <= MAX_ITEMS:
         raise WeightsError(f"a wrong number of storages or tensors, or over {MAX_ITEMS:,}")
     return count
-
-
-def _refuse_rest(data: memoryview, position: int) -> None:
-    if position != len(data):
-        raise WeightsError("something follows the end of a member of the tar archive")

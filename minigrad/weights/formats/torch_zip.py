@@ -8,7 +8,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable
 
-from minigrad.weights.errors import WeightsError, quote
+from minigrad.weights.errors import WeightsError, demand, quote
 from minigrad.weights.formats.archive import Member, members
 from minigrad.weights.placeholders import Placeholder
 from minigrad.weights.tensors import Checksum, Storage, check_sums
@@ -29,8 +29,8 @@ def read_zip(data: memoryview, check_crc: bool) -> object:
         raise WeightsError(f"a zip archive with {len(tops)} members data.pkl, none of torch.save's"
                            f"{whose if files else ''}")
     (top,) = tops
-    if top.count("/") != 1 or not all(name.startswith(top) for name in files):
-        raise WeightsError("the zip archive has members outside of one folder")
+    demand(top.count("/") == 1 and all(name.startswith(top) for name in files),
+           "the zip archive has members outside of one folder")
     for member in files.values():
         if member.compressed:
             raise WeightsError(f"member {quote(member.name)} of the zip archive is compressed, and "
@@ -49,8 +49,8 @@ def read_zip(data: memoryview, check_crc: bool) -> object:
         check_sums([storage])
         return storage.data     # filled above
 
-    if f"{top}byteorder" in files and content(files[f"{top}byteorder"]) != b"little":
-        raise WeightsError("its numbers are big-endian: save it again on a little-endian machine")
+    demand(f"{top}byteorder" not in files or content(files[f"{top}byteorder"]) == b"little",
+           "its numbers are big-endian: save it again on a little-endian machine")
     storages: dict[str, Storage] = {}
 
     def persistent(reference: object) -> Storage | Placeholder:
@@ -70,8 +70,7 @@ def read_zip(data: memoryview, check_crc: bool) -> object:
 
     program = content(files[f"{top}data.pkl"])
     result, end = unpickle(program, 0, VOCABULARY, persistent, other_name)
-    if end != len(program):
-        raise WeightsError("something follows the pickle in data.pkl")
+    demand(end == len(program), "something follows the pickle in data.pkl")
     return result
 
 
@@ -79,10 +78,10 @@ def _refuse_others(names: Iterable[str]) -> None:
     """Name what also comes as a zip archive, by members that no other has."""
     for name in names:
         file = name.rpartition("/")[2]
-        if file == "archive_format":
-            raise WeightsError("a program of torch.export: save the model's state_dict() instead")
-        if file in ("constants.pkl", "bytecode.pkl") or name.endswith(".py.debug_pkl"):
-            raise WeightsError("a TorchScript archive, a program: save the state_dict() of the "
-                               "model that torch.jit.load gives, by torch.save")
-        if file == "model.weights.h5":
-            raise WeightsError("a model of Keras: save its arrays as safetensors instead")
+        demand(file != "archive_format",
+               "a program of torch.export: save the model's state_dict() instead")
+        demand(file not in ("constants.pkl", "bytecode.pkl") and not name.endswith(".py.debug_pkl"),
+               "a TorchScript archive, a program: save the state_dict() of the model that "
+               "torch.jit.load gives, by torch.save")
+        demand(file != "model.weights.h5",
+               "a model of Keras: save its arrays as safetensors instead")
