@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from numbers import Real
 
@@ -13,7 +14,7 @@ from minigrad.nn import Module
 from minigrad.optim import GradScaler, Optimizer
 from minigrad.optim.lr_scheduler import LRScheduler
 from minigrad.train.evaluate import Metrics
-from minigrad.train.history.history import History, better, lookup
+from minigrad.train.history.history import History, lookup, rank
 from minigrad.train.metrics import MeanLoss, compute_all, new_meters
 from minigrad.train.tuning import frozen_names
 
@@ -96,7 +97,8 @@ class Run:
         if not isinstance(value, Real):
             raise TypeError(f"fit: monitor {self.monitor!r} is a {type(value).__name__}, not a "
                             "number; watch another figure")
-        if not better(self.monitor, float(value), self.best["value"] if self.best else None):
+        before = self.best["value"] if self.best else math.nan
+        if rank(self.monitor, float(value)) <= rank(self.monitor, before):
             self.waited += 1
             return False
         self.best, self.waited = {"epoch": self.epoch, "value": value}, 0
