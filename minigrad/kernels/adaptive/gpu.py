@@ -15,14 +15,6 @@ def maximum(x, size):
     return _launch("maximum", [x], size, x.shape[2:], size, dtypes=(None, "int32"))
 
 
-def scatter(gy, place, size):
-    return _launch("scatter", [gy, place], size, size, gy.shape[2:])
-
-
-def gather(x, place):
-    return _launch("gather", [x, place], place.shape[2:], x.shape[2:], place.shape[2:])
-
-
 def _launch(kernel, inputs, size, image, bins, **options):
     """image (H, W) is the size of what is cut into bins, `bins` (oh, ow) says how many."""
     return launch_on_images("adaptive", kernel, inputs, size, inputs[0].shape[1], *image, *bins,

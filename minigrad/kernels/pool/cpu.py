@@ -108,7 +108,6 @@ def scatter(gy, winner, window: Window, size):
     return window.cropped(padded, size)
 
 
-@gpu_form(gpu.gather)
 def gather(x, winner, window: Window):
     """y (N, C, oh, ow): the pixel of x at each window's winner."""
     oh, ow = winner.shape[2:]

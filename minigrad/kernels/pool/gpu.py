@@ -15,11 +15,6 @@ def scatter(gy, winner, window, size):
     return _launch("scatter", [gy, winner], size, window, size, gy.shape[2:])
 
 
-def gather(x, winner, window):
-    size = winner.shape[2:]
-    return _launch("gather", [x, winner], size, window, x.shape[2:], size)
-
-
 def average(x, window):
     size = window.output_size(*x.shape[2:])
     return _launch("average", [x], size, window, x.shape[2:], size)
