@@ -1,7 +1,5 @@
 """A training run: the objects that it trains with, and how far it is. Callbacks are given it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from numbers import Real

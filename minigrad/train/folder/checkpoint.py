@@ -83,8 +83,6 @@ class Checkpoints:
     """The files `step-NNNNNNNN.safetensors` of a folder, of which the newest `keep` stay."""
 
     def __init__(self, folder: str | os.PathLike, keep: int = 2) -> None:
-        if keep < 1:
-            raise ValueError(f"keep: at least 1 checkpoint must stay, got {keep}")
         self.folder, self.keep = Path(folder), keep
 
     def paths(self) -> list[Path]:
