@@ -16,6 +16,8 @@ from minigrad.train.history.history import History, lookup, rank
 from minigrad.train.metrics import MeanLoss, compute_all, new_meters
 from minigrad.train.tuning import frozen_names
 
+# what a checkpoint has as it is
+_NUMBERS = "step", "epoch", "waited", "best", "seconds", "lr", "skipped"
 _MOST_NAMES = 10    # of samples that were left out
 
 
@@ -124,10 +126,9 @@ class Run:
         """All of it, for a checkpoint: what a run needs to go on as if it had never stopped."""
         optimizer = self.optimizer.state_dict()
         return {
-            "step": self.step, "epoch": self.epoch, "waited": self.waited, "best": self.best,
-            "seconds": self.seconds, "lr": self.lr, "history": list(self.history),
+            **{name: getattr(self, name) for name in _NUMBERS}, "history": list(self.history),
             "left_out": self.left_out, "left_out_now": sorted(self._left_out_now),
-            "skipped": self.skipped, "scaler": self.scaler and self.scaler.state_dict(),
+            "scaler": self.scaler and self.scaler.state_dict(),
             "meters": {name: meter.state_dict() for name, meter in self.meters.items()},
             "places": self.places, "random": random_state(),
             "model": self.model.state_dict(), "frozen": frozen_names(self.model),
@@ -156,7 +157,7 @@ class Run:
         self._left_out_now = set(state.get("left_out_now", ()))
         if self.scaler is not None:
             self.scaler.load_state_dict(state["scaler"])
-        for name in ("step", "epoch", "waited", "best", "seconds", "lr", "skipped"):
+        for name in _NUMBERS:
             setattr(self, name, state[name])
         set_random_state(state["random"])
 

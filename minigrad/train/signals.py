@@ -33,7 +33,9 @@ class Stop:
         self._before = {}
         if threading.current_thread() is threading.main_thread():
             for number in (*_ALWAYS, *_IF_FREE):
-                if self._is_ours(number, signal.getsignal(number)):
+                handler = signal.getsignal(number)
+                if handler == signal.SIG_DFL or (
+                        number in _ALWAYS and handler != signal.SIG_IGN):
                     self._before[number] = signal.signal(number, self._note)
         return self
 
@@ -41,10 +43,6 @@ class Stop:
         for number, handler in self._before.items():
             # None: a handler that was not set from Python, which cannot be set back from it
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
-
-    @staticmethod
-    def _is_ours(number: int, handler: object) -> bool:
-        return handler == signal.SIG_DFL or (number in _ALWAYS and handler != signal.SIG_IGN)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         if self.requested is not None:

@@ -49,14 +49,12 @@ def blocks(*arrays):
     return [arrays]
 
 
-def clip(gradients, limit):
+def _changed(kernel, gradients, number):
     for some in _dense_by_dtype(gradients):
-        _launch("clip", [some], float(limit))
+        _launch(kernel, [some], float(number))
 
 
-def scale(gradients, factor):
-    for some in _dense_by_dtype(gradients):
-        _launch("scale", [some], float(factor))
+clip, scale = functools.partial(_changed, "clip"), functools.partial(_changed, "scale")
 
 
 def unscale(gradients, factor):
