@@ -62,7 +62,7 @@ class RunFolder:
     def enter(self, run: Run, resume: bool, identity: dict, about: dict) -> bool:
         """Take the folder, which is made if need be; returns whether there is a run to go on with.
 
-        identity: what a run must have in common with this one to go on here (see `describe`);
+        identity: what a run must have in common with this one to go on here (see identity.py);
         about: what its network is. Raises TypeError for a metric that cannot be saved;
         BlockingIOError if another process has the folder; FileExistsError if there is a run and not
         `resume`, or one that nobody can go on with; OSError for a folder that cannot be written.
