@@ -227,7 +227,7 @@ def product():
 
 NORMS = ["moments", "merge_moments", "normalise", "gradient_sums", "merge_gradient_sums",
          "input_gradient", "scale_passed"]
-BINS, NORM = ["average", "average_transpose", "maximum"], ["powers", "join_powers"]
+BINS, NORM = ["average", "average_transpose", "maximum"], ["powers"]
 MISTAKES = [  # file, kernels, the comparison, what is right, what is wrong
     ("pool", ["maximum"], pooling, "at.row * g.sh - g.ph + u", "at.row * g.sh - g.pw + u"),
     ("pool", ["maximum"], pooling, "u * g.dh, column", "u * g.dw, column"),

@@ -6,7 +6,7 @@
 //             p -= rate m / (sqrt(v) / root + eps)
 //   clip      g = min(max(g, -limit), limit)
 //   scale     g = factor g
-//   powers    the sum of |g|^order over all gradients, or the largest |g|; join_powers completes it
+//   powers    the sum of |g|^order over each block's elements, or the largest |g|
 //
 // `addresses` is several lists of `count` pointers, one pointer for each parameter: to the
 // parameters, to their gradients, then to each part of their state. The kernels that only limit
@@ -112,13 +112,4 @@ __global__ void powers(I blocks, const unsigned long long* addresses, const long
     });
     sum = block_merge<THREADS>(sum);
     if (threadIdx.x == 0) sums[blockIdx.x] = sum.value;
-}
-
-// total (1) = the sum of all sums (count), or the largest of them, by one block.
-template <typename T, typename I>
-__global__ void join_powers(I one, const T* sums, T* total, int count, T order) {
-    PowerSum<T> sum = {0, order == INFINITY};
-    for (int k = threadIdx.x; k < count; k += THREADS) sum.add(sums[k]);
-    sum = block_merge<THREADS>(sum);
-    if (threadIdx.x == 0) *total = sum.value;
 }
