@@ -23,10 +23,11 @@ def _each(kernel):
     return form
 
 
-sigmoid, sigmoid_gradient = _each("sigmoid"), _each("sigmoid_gradient")
+erf = _each("error_function")
 relu, relu_gradient = _each("relu"), _each("relu_gradient")
+sigmoid, sigmoid_gradient = _each("sigmoid"), _each("sigmoid_gradient")
+tanh_gradient = _each("tanh_gradient")
 gelu, gelu_gradient = _each("gelu"), _each("gelu_gradient")
-tanh_gradient, erf = _each("tanh_gradient"), _each("error_function")
 
 
 def masked(x, mask, out=None):
