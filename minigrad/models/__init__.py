@@ -10,33 +10,28 @@
 numbers of torchvision's; each module says in two sentences which idea its family brought.
 """
 
-from minigrad.models.alexnet import alexnet
-from minigrad.models.architecture import architecture, build
-from minigrad.models.cifar import (cifar_resnet20, cifar_resnet32, cifar_resnet44, cifar_resnet56,
-                                   cifar_resnet110)
-from minigrad.models.convnext import convnext_tiny
-from minigrad.models.densenet import densenet121, densenet169, densenet201
-from minigrad.models.efficientnet import efficientnet_b0, efficientnet_lite0
+from minigrad.models.architecture import MODELS, architecture, build
 from minigrad.models.known import recognise
-from minigrad.models.lenet import lenet5
 from minigrad.models.load import Loaded, load, locate
-from minigrad.models.mobilenet import mobilenet_v2, mobilenet_v3_large, mobilenet_v3_small
 from minigrad.models.pretrained import Preprocess, preprocess
+
+# The networks. Their order here is that of MODELS.
+from minigrad.models.lenet import lenet5
+from minigrad.models.small_cnn import small_cnn
 from minigrad.models.resnet import (resnet18, resnet34, resnet50, resnet101, resnet152,
                                     resnext50_32x4d, resnext101_32x8d, resnext101_64x4d,
                                     wide_resnet50_2, wide_resnet101_2)
-from minigrad.models.small_cnn import small_cnn
-from minigrad.models.squeezenet import squeezenet1_0, squeezenet1_1
-from minigrad.models.vgg import (vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19,
+from minigrad.models.cifar import (cifar_resnet20, cifar_resnet32, cifar_resnet44, cifar_resnet56,
+                                   cifar_resnet110)
+from minigrad.models.alexnet import alexnet
+from minigrad.models.vgg import (vgg11, vgg13, vgg16, vgg19, vgg11_bn, vgg13_bn, vgg16_bn,
                                  vgg19_bn)
+from minigrad.models.squeezenet import squeezenet1_0, squeezenet1_1
+from minigrad.models.densenet import densenet121, densenet169, densenet201
+from minigrad.models.mobilenet import mobilenet_v2, mobilenet_v3_large, mobilenet_v3_small
+from minigrad.models.efficientnet import efficientnet_b0, efficientnet_lite0
+from minigrad.models.convnext import convnext_tiny
 from minigrad.models.vit import vit_b_16
 
-MODELS = {builder.__name__: builder for builder in (
-    lenet5, small_cnn, resnet18, resnet34, resnet50, resnet101, resnet152, resnext50_32x4d,
-    resnext101_32x8d, resnext101_64x4d, wide_resnet50_2, wide_resnet101_2, cifar_resnet20,
-    cifar_resnet32, cifar_resnet44, cifar_resnet56, cifar_resnet110, alexnet, vgg11, vgg13, vgg16,
-    vgg19, vgg11_bn, vgg13_bn, vgg16_bn, vgg19_bn, squeezenet1_0, squeezenet1_1, densenet121,
-    densenet169, densenet201, mobilenet_v2, mobilenet_v3_large, mobilenet_v3_small, efficientnet_b0,
-    efficientnet_lite0, convnext_tiny, vit_b_16)}
 __all__ = [*MODELS, "MODELS", "Loaded", "Preprocess", "architecture", "build", "load", "locate",
            "preprocess", "recognise"]

@@ -8,29 +8,12 @@ parallelizing convolutional neural networks", arXiv 1404.5997, section 5.
 """
 
 from minigrad import nn
-from minigrad.models.architecture import record_call
-from minigrad.models.pretrained import Count, Source, pretrained
+from minigrad.models.layers import features_and_classifier
+from minigrad.models.pretrained import builder
 
 
-def _network(num_classes: int, dropout: float) -> nn.Sequential:
-    def conv(c_in: int, c_out: int, size: int, stride: int = 1) -> tuple[nn.Module, ...]:
-        return nn.Conv2d(c_in, c_out, size, stride, padding=min(size // 2, 2)), nn.ReLU()
-
-    def linear(c_in: int) -> tuple[nn.Module, ...]:
-        return nn.Dropout(dropout), nn.Linear(c_in, 4096), nn.ReLU()
-
-    return nn.Sequential({
-        "features": nn.Sequential(
-            *conv(3, 64, 11, 4), nn.MaxPool2d(3, 2), *conv(64, 192, 5), nn.MaxPool2d(3, 2),
-            *conv(192, 384, 3), *conv(384, 256, 3), *conv(256, 256, 3), nn.MaxPool2d(3, 2)),
-        "avgpool": nn.AdaptiveAvgPool2d((6, 6)), "flatten": nn.Flatten(),
-        "classifier": nn.Sequential(*linear(256 * 6 * 6), *linear(4096),
-                                    nn.Linear(4096, num_classes))})
-
-
-@record_call
-def alexnet(num_classes: Count = None, weights: Source = None,
-            dropout: float = 0.5) -> nn.Sequential:
+@builder()
+def alexnet(num_classes: int, dropout: float = 0.5) -> nn.Sequential:
     """AlexNet: 61 100 840 parameters with 1000 classes; the last layer is "classifier.6".
 
     x (N, 3, H, W), H and W 63 or more -> one score per class, (N, num_classes). num_classes None:
@@ -38,4 +21,13 @@ def alexnet(num_classes: Count = None, weights: Source = None,
     "imagenet"; `minigrad.models.pretrained` lists other forms and the errors. dropout: the
     probability of both dropout layers.
     """
-    return pretrained("alexnet", lambda n: _network(n, dropout), num_classes, weights)
+    def conv(c_in: int, c_out: int, size: int, stride: int = 1) -> tuple[nn.Module, ...]:
+        return nn.Conv2d(c_in, c_out, size, stride, padding=min(size // 2, 2)), nn.ReLU()
+
+    def linear(c_in: int) -> tuple[nn.Module, ...]:
+        return nn.Dropout(dropout), nn.Linear(c_in, 4096), nn.ReLU()
+
+    features = [*conv(3, 64, 11, 4), nn.MaxPool2d(3, 2), *conv(64, 192, 5), nn.MaxPool2d(3, 2),
+                *conv(192, 384, 3), *conv(384, 256, 3), *conv(256, 256, 3), nn.MaxPool2d(3, 2)]
+    return features_and_classifier(features, *linear(256 * 6 * 6), *linear(4096),
+                                   nn.Linear(4096, num_classes), pooled=(6, 6))

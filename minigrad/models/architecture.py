@@ -13,11 +13,10 @@ a network of too many numbers is refused before it is built.
 from __future__ import annotations
 
 import ast
-import functools
 import inspect
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar, cast
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from minigrad import nn
 from minigrad.backend import random_state, set_random_state
@@ -35,35 +34,7 @@ _LAYERS = {name: kind for name in nn.__all__ if inspect.isclass(kind := getattr(
            and not name.startswith("Transformer")}
 _SIZES = ("in_features", "out_features", "in_channels", "out_channels", "num_features",
           "num_channels", "num_parameters", "num_embeddings", "embedding_dim")
-_BUILDERS: dict[str, Callable[..., nn.Module]] = {}
-_Builder = TypeVar("_Builder", bound=Callable[..., nn.Module])
-
-
-class _Record(NamedTuple):
-    """How a builder was called, and what its network looked like then."""
-
-    spec: dict[str, Any]
-    form: tuple
-
-
-def record_call(builder: _Builder) -> _Builder:
-    """The same builder, but its networks know the arguments of its call, all but `weights`."""
-    signature = inspect.signature(builder)
-
-    @functools.wraps(builder)
-    def build_and_record(*args: Any, **kwargs: Any) -> nn.Module:
-        model = builder(*args, **kwargs)
-        call = signature.bind(*args, **kwargs)
-        call.apply_defaults()
-        arguments = {**call.arguments, "num_classes": num_outputs(model)}
-        del arguments["weights"]
-        if all(type(value) in _PLAIN for value in arguments.values()):
-            model._record = _Record({"name": builder.__name__, "arguments": arguments},
-                                    _form(model))
-        return model
-
-    _BUILDERS[builder.__name__] = build_and_record
-    return cast(_Builder, build_and_record)
+MODELS: dict[str, Callable[..., nn.Module]] = {}    # every builder by its name
 
 
 def architecture(model: nn.Module) -> dict[str, Any] | None:
@@ -73,32 +44,21 @@ def architecture(model: nn.Module) -> dict[str, Any] | None:
     for the layers of `minigrad.nn`, and for an `nn.Sequential` of all these. It describes the
     network as it is now, with all changes since it was built.
     """
-    spec = _describe(model)
-    if isinstance(spec, str):
-        spec = {"layer": spec}
-    return spec if spec is not None and (_is_as_built(model) or _fits(spec, model)) else None
+    return next((spec for spec in _descriptions(model) if _fits(spec, model)), None)
 
 
-def _describe(model: nn.Module) -> dict[str, Any] | str | None:
-    """A description that may be true."""
-    record = vars(model).get("_record")
-    if isinstance(record, _Record):
-        if _is_as_built(model):
-            return record.spec
-        spec = {"name": record.spec["name"],
-                "arguments": {**record.spec["arguments"], "num_classes": num_outputs(model)}}
-        if _fits(spec, model):
-            return spec
+def _descriptions(model: nn.Module) -> Iterator[dict[str, Any]]:
+    """Those that may be true."""
+    name, arguments = vars(model).get("_built_by", (None, {}))      # set by `pretrained.builder`
+    if name is not None:
+        yield {"name": name, "arguments": {"num_classes": num_outputs(model), **arguments}}
     if type(model) is nn.Sequential:
-        layers = [_describe(layer) for layer in model]
-        return None if None in layers else {"name": "Sequential", "layers": layers}
-    return repr(model) if type(model) is _LAYERS.get(type(model).__name__) else None
-
-
-def _is_as_built(model: nn.Module) -> bool:
-    """Whether the network still is what its builder made."""
-    record = vars(model).get("_record")
-    return isinstance(record, _Record) and record.form == _form(model)
+        layers = [architecture(layer) for layer in model]
+        if None not in layers:
+            yield {"name": "Sequential",
+                   "layers": [spec.get("layer", spec) for spec in layers if spec]}
+    elif type(model) is _LAYERS.get(type(model).__name__):
+        yield {"layer": repr(model)}
 
 
 def _fits(spec: dict[str, Any], model: nn.Module) -> bool:
@@ -176,7 +136,7 @@ class _Budget:
             case {"layer": str(text), **rest} if not rest:
                 return self.layer(text)
             case {"name": str(name), "arguments": {**arguments}, **rest} if (
-                    not rest and name in _BUILDERS):
+                    not rest and name in MODELS):
                 return self.network(name, arguments)
         raise ValueError(f"architecture: this version builds no {_brief(spec)}")
 
@@ -206,14 +166,14 @@ class _Budget:
 
     def network(self, name: str, arguments: dict[Any, Any]) -> nn.Module:
         """What a builder of `MODELS` makes."""
-        known = inspect.signature(_BUILDERS[name]).parameters.keys() - {"weights"}
+        known = inspect.signature(MODELS[name]).parameters.keys() - {"weights"}
         if arguments.keys() != known or not all(
                 type(value) in _PLAIN for value in arguments.values()):
             raise ValueError(f"architecture: {name} takes {', '.join(sorted(known))}, as numbers "
                              f"and texts, not {_brief(arguments)}")
         try:
             self.check(_numbers_of(name, **arguments), name)
-            model = _BUILDERS[name](**arguments)
+            model = MODELS[name](**arguments)
             self.take(_count(model), name)
             return model
         except (TypeError, MemoryError) as error:
@@ -265,7 +225,7 @@ def _numbers_of(name: str, num_classes: int, size: int = 0, width: int = _PUBLIS
     last = 33 * width * num_classes + 16 * size**2
     if width <= _PUBLISHED:
         return last
-    small = _count(_BUILDERS[name](num_classes=1, width=_TRIAL))
+    small = _count(MODELS[name](num_classes=1, width=_TRIAL))
     return last + small * width**2 // _TRIAL**2
 
 

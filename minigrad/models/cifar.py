@@ -8,8 +8,7 @@ channels in front and behind. Modules are named as in the weights files of Y. Id
 
 from minigrad import nn
 from minigrad.engine import Tensor
-from minigrad.models.architecture import record_call
-from minigrad.models.pretrained import Count, Source, pretrained
+from minigrad.models.pretrained import builder
 from minigrad.models.resnet import conv3x3
 from minigrad.nn.fuse import run_layers
 from minigrad.ops import pad, relu
@@ -71,41 +70,36 @@ class CifarResNet(nn.Module):
         return self.linear(self.flatten(self.avgpool(x)))
 
 
-def _cifar_resnet(depth: int, num_classes: Count, weights: Source) -> CifarResNet:
-    return pretrained(f"cifar_resnet{depth}", lambda n: CifarResNet((depth - 2) // 6, n),
-                      num_classes, weights, default=10)
-
-
-@record_call
-def cifar_resnet20(num_classes: Count = None, weights: Source = None) -> CifarResNet:
+@builder(classes=10)
+def cifar_resnet20(num_classes: int) -> CifarResNet:
     """20 layers: 269 722 parameters with 10 classes; the last layer is "linear".
 
     x (N, 3, 32, 32) -> one score per class, (N, num_classes). num_classes None: 10, or as many as
     the file of the weights has. weights: None for fresh ones, or a file;
     `minigrad.models.pretrained` lists other forms and the errors.
     """
-    return _cifar_resnet(20, num_classes, weights)
+    return CifarResNet(3, num_classes)
 
 
-@record_call
-def cifar_resnet32(num_classes: Count = None, weights: Source = None) -> CifarResNet:
+@builder(classes=10)
+def cifar_resnet32(num_classes: int) -> CifarResNet:
     """32 layers: 464 154 parameters; the last layer is "linear". See `cifar_resnet20`."""
-    return _cifar_resnet(32, num_classes, weights)
+    return CifarResNet(5, num_classes)
 
 
-@record_call
-def cifar_resnet44(num_classes: Count = None, weights: Source = None) -> CifarResNet:
+@builder(classes=10)
+def cifar_resnet44(num_classes: int) -> CifarResNet:
     """44 layers: 658 586 parameters; the last layer is "linear". See `cifar_resnet20`."""
-    return _cifar_resnet(44, num_classes, weights)
+    return CifarResNet(7, num_classes)
 
 
-@record_call
-def cifar_resnet56(num_classes: Count = None, weights: Source = None) -> CifarResNet:
+@builder(classes=10)
+def cifar_resnet56(num_classes: int) -> CifarResNet:
     """56 layers: 853 018 parameters; the last layer is "linear". See `cifar_resnet20`."""
-    return _cifar_resnet(56, num_classes, weights)
+    return CifarResNet(9, num_classes)
 
 
-@record_call
-def cifar_resnet110(num_classes: Count = None, weights: Source = None) -> CifarResNet:
+@builder(classes=10)
+def cifar_resnet110(num_classes: int) -> CifarResNet:
     """110 layers: 1 727 962 parameters; the last layer is "linear". See `cifar_resnet20`."""
-    return _cifar_resnet(110, num_classes, weights)
+    return CifarResNet(18, num_classes)

@@ -10,9 +10,8 @@ import numpy as np
 
 from minigrad import nn, ops
 from minigrad.engine import Tensor
-from minigrad.models.architecture import record_call
 from minigrad.models.layers import StochasticDepth, draw_weights
-from minigrad.models.pretrained import Count, Source, pretrained
+from minigrad.models.pretrained import builder
 
 _BLOCKS, _CHANNELS = (3, 3, 9, 3), (96, 192, 384, 768)
 
@@ -55,9 +54,19 @@ class Block(nn.Module):
         return x + self.stochastic_depth(self.layer_scale * self.block(x))
 
 
-def _network(num_classes: int, p: float) -> nn.Sequential:
+@builder()
+def convnext_tiny(num_classes: int, stochastic_depth_prob: float = 0.1) -> nn.Sequential:
+    """ConvNeXt-Tiny: 28 589 128 parameters with 1000 classes; the last layer is "classifier.2".
+
+    x (N, 3, H, W), H and W 32 or more -> one score per class, (N, num_classes). num_classes None:
+    1000, or as many as the file of the weights has. weights: None for fresh ones, a file, or
+    "imagenet"; `minigrad.models.pretrained` lists other forms and the errors.
+    stochastic_depth_prob: the probability of skipping the last block in training; at the first one
+    it is 0, and it grows evenly between.
+    """
     features: list[nn.Module] = []
-    rates = iter(p * i / (sum(_BLOCKS) - 1) for i in range(sum(_BLOCKS)))
+    last = sum(_BLOCKS) - 1
+    rates = iter(stochastic_depth_prob * i / last for i in range(last + 1))
     c_in = 3
     for count, c in zip(_BLOCKS, _CHANNELS):
         features.append(nn.Sequential(LayerNorm2d(c_in), nn.Conv2d(c_in, c, 2, 2)) if features else
@@ -70,18 +79,3 @@ def _network(num_classes: int, p: float) -> nn.Sequential:
     # torchvision cuts the distribution at +-2, a hundred deviations away.
     draw_weights(model, *2 * [lambda weight: nn.init.normal_(weight, 0, 0.02)])
     return model
-
-
-@record_call
-def convnext_tiny(num_classes: Count = None, weights: Source = None,
-                  stochastic_depth_prob: float = 0.1) -> nn.Sequential:
-    """ConvNeXt-Tiny: 28 589 128 parameters with 1000 classes; the last layer is "classifier.2".
-
-    x (N, 3, H, W), H and W 32 or more -> one score per class, (N, num_classes). num_classes None:
-    1000, or as many as the file of the weights has. weights: None for fresh ones, a file, or
-    "imagenet"; `minigrad.models.pretrained` lists other forms and the errors.
-    stochastic_depth_prob: the probability of skipping the last block in training; at the first one
-    it is 0, and it grows evenly between.
-    """
-    return pretrained("convnext_tiny", lambda n: _network(n, stochastic_depth_prob), num_classes,
-                      weights)

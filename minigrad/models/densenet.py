@@ -8,15 +8,12 @@ maps precedes each 3x3 one, and between blocks a transition halves maps and size
 
 from minigrad import nn, ops
 from minigrad.engine import Tensor
-from minigrad.models.architecture import record_call
 from minigrad.models.layers import draw_weights
-from minigrad.models.pretrained import Count, Source, pretrained
+from minigrad.models.pretrained import builder
 from minigrad.nn.fuse import run_layers
 from minigrad.ops import relu
 
 _GROWTH, _BOTTLENECK = 32, 128
-_BLOCKS = {"densenet121": (6, 12, 24, 16), "densenet169": (6, 12, 32, 32),
-           "densenet201": (6, 12, 48, 32)}
 
 
 class DenseLayer(nn.Module):
@@ -53,19 +50,13 @@ def _network(blocks: tuple[int, ...], num_classes: int, drop_rate: float) -> nn.
                 "conv": nn.Conv2d(c, c // 2, 1, bias=False), "pool": nn.AvgPool2d(2)})
             c //= 2
     features |= {"norm5": nn.BatchNorm2d(c), "relu5": nn.ReLU()}
-    model = nn.Sequential({"features": nn.Sequential(features), "avgpool": nn.AdaptiveAvgPool2d(1),
-                           "flatten": nn.Flatten(), "classifier": nn.Linear(c, num_classes)})
-    draw_weights(model, nn.init.kaiming_normal_)
-    return model
+    return draw_weights(nn.Sequential({
+        "features": nn.Sequential(features), "avgpool": nn.AdaptiveAvgPool2d(1),
+        "flatten": nn.Flatten(), "classifier": nn.Linear(c, num_classes)}), nn.init.kaiming_normal_)
 
 
-def _densenet(name: str, num_classes: Count, weights: Source, drop_rate: float) -> nn.Sequential:
-    return pretrained(name, lambda n: _network(_BLOCKS[name], n, drop_rate), num_classes, weights)
-
-
-@record_call
-def densenet121(num_classes: Count = None, weights: Source = None,
-                drop_rate: float = 0.0) -> nn.Sequential:
+@builder()
+def densenet121(num_classes: int, drop_rate: float = 0.0) -> nn.Sequential:
     """DenseNet-121: 7 978 856 parameters with 1000 classes; the last layer is "classifier".
 
     x (N, 3, H, W), H and W 29 or more -> one score per class, (N, num_classes). num_classes None:
@@ -73,18 +64,16 @@ def densenet121(num_classes: Count = None, weights: Source = None,
     "imagenet"; `minigrad.models.pretrained` lists other forms and the errors. drop_rate: the
     probability of the dropout behind each layer of the blocks.
     """
-    return _densenet("densenet121", num_classes, weights, drop_rate)
+    return _network((6, 12, 24, 16), num_classes, drop_rate)
 
 
-@record_call
-def densenet169(num_classes: Count = None, weights: Source = None,
-                drop_rate: float = 0.0) -> nn.Sequential:
+@builder()
+def densenet169(num_classes: int, drop_rate: float = 0.0) -> nn.Sequential:
     """DenseNet-169: 14 149 480 parameters; the last layer is "classifier". See `densenet121`."""
-    return _densenet("densenet169", num_classes, weights, drop_rate)
+    return _network((6, 12, 32, 32), num_classes, drop_rate)
 
 
-@record_call
-def densenet201(num_classes: Count = None, weights: Source = None,
-                drop_rate: float = 0.0) -> nn.Sequential:
+@builder()
+def densenet201(num_classes: int, drop_rate: float = 0.0) -> nn.Sequential:
     """DenseNet-201: 20 013 928 parameters; the last layer is "classifier". See `densenet121`."""
-    return _densenet("densenet201", num_classes, weights, drop_rate)
+    return _network((6, 12, 48, 32), num_classes, drop_rate)

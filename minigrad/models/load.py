@@ -23,7 +23,7 @@ import numpy as np
 
 from minigrad import weights
 from minigrad.data.specs import from_spec, spec_text
-from minigrad.models.architecture import architecture, build, num_outputs
+from minigrad.models.architecture import MODELS, architecture, build, num_outputs
 from minigrad.models.known import current_names, head_of, recognise
 from minigrad.nn import Module
 from minigrad.nn.init import undrawn
@@ -197,8 +197,6 @@ def describe(name: str, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
     Raises ValueError for a name that is not in `MODELS`, WeightsError if the tensors are not of
     such a network.
     """
-    from minigrad.models import MODELS      # which imports this module
-
     if name not in MODELS:
         raise ValueError(f"no network {name!r}; there are: {', '.join(MODELS)}")
     network = recognise(arrays)

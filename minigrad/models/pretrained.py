@@ -11,6 +11,8 @@ num_classes None stands for as many classes as the file has. The function `pretr
 module says what else happens, and which errors there are.
 """
 
+import functools
+import inspect
 import logging
 import os
 from collections.abc import Callable
@@ -18,19 +20,52 @@ from typing import Any, TypeVar
 
 from minigrad.arguments import integer
 from minigrad.data.transforms import Preprocess
+from minigrad.models.architecture import MODELS
 from minigrad.models.known import current_names, head_of, recognise
 from minigrad.nn import Module
 from minigrad.nn.init import undrawn
+from minigrad.nn.layers import bound
 from minigrad.weights import Weights, WeightsError, fetch, load, official
 
 Source = str | os.PathLike | Weights | None     # where weights come from
-Count = int | None      # of classes; None: as many as the weights have
 _M = TypeVar("_M", bound=Module)
 _log = logging.getLogger(__name__)
 
 
-def pretrained(architecture: str, build: Callable[[int], _M], num_classes: Count, weights: Source,
-               default: int = 1000) -> _M:
+def builder(classes: int = 1000, weights_at: int = 1
+            ) -> Callable[[Callable[..., _M]], Callable[..., _M]]:
+    """Make f(num_classes, ...), a function that builds a network, one of `MODELS`.
+
+    It takes `weights` too, as argument number weights_at, and does with it what `pretrained` says;
+    num_classes may be left out, which stands for `classes` without a file. The network remembers
+    the other arguments, for `models.architecture`.
+    """
+    def decorate(f: Callable[..., _M]) -> Callable[..., _M]:
+        signature = inspect.signature(f)
+        first, *options = signature.parameters.values()
+        parameters = [first.replace(default=None, annotation=int | None), *options]
+        parameters.insert(weights_at, inspect.Parameter("weights", first.kind, default=None,
+                                                        annotation=Source))
+        signature = signature.replace(parameters=parameters)
+
+        @functools.wraps(f)
+        def build(*args: Any, **named: Any) -> _M:
+            arguments = bound(f.__name__, signature, args, named)
+            num_classes, weights = arguments.pop("num_classes"), arguments.pop("weights")
+            model = pretrained(f.__name__, lambda n: f(n, **arguments), num_classes, weights,
+                               classes)
+            model._built_by = f.__name__, arguments
+            return model
+
+        vars(build)["__signature__"] = signature    # which help() shows
+        MODELS[f.__name__] = build
+        return build
+
+    return decorate
+
+
+def pretrained(architecture: str, build: Callable[[int], _M], num_classes: int | None,
+               weights: Source, default: int) -> _M:
     """The network `build(num_classes)` with weights: None (fresh ones), a file, what
     `minigrad.weights.load` has read from one, or "imagenet" (the official ones).
 

@@ -13,9 +13,8 @@ from collections.abc import Sequence
 
 from minigrad import nn
 from minigrad.engine import Tensor
-from minigrad.models.architecture import record_call
 from minigrad.models.known import RESNETS
-from minigrad.models.pretrained import Count, Source, pretrained
+from minigrad.models.pretrained import builder
 from minigrad.nn.fuse import run_layers
 from minigrad.ops import relu
 
@@ -125,16 +124,16 @@ class ResNet(nn.Module):
         return self.fc(self.flatten(self.avgpool(x)))
 
 
-def _resnet(name: str, num_classes: Count, weights: Source, width: int) -> ResNet:
+def _resnet(name: str, num_classes: int, width: int) -> ResNet:
     layers, is_deep, (channels, base_width) = RESNETS[name]
-    block = Bottleneck if is_deep else BasicBlock
-    settings = {"groups": channels // base_width, "base_width": base_width} if is_deep else {}
-    return pretrained(name, lambda n: ResNet(block, layers, n, width, **settings),
-                      num_classes, weights)
+    if not is_deep:
+        return ResNet(BasicBlock, layers, num_classes, width)
+    return ResNet(Bottleneck, layers, num_classes, width, groups=channels // base_width,
+                  base_width=base_width)
 
 
-@record_call
-def resnet18(num_classes: Count = None, weights: Source = None, width: int = 64) -> ResNet:
+@builder()
+def resnet18(num_classes: int, width: int = 64) -> ResNet:
     """ResNet-18: 11 689 512 parameters with 1000 classes; the last layer is "fc".
 
     x (N, 3, H, W) -> one score per class, (N, num_classes). num_classes None: 1000, or as many as
@@ -142,58 +141,58 @@ def resnet18(num_classes: Count = None, weights: Source = None, width: int = 64)
     official ones, which are downloaded once; `minigrad.models.pretrained` lists other forms and the
     errors. width: the channels of the first stage; the official weights have 64.
     """
-    return _resnet("resnet18", num_classes, weights, width)
+    return _resnet("resnet18", num_classes, width)
 
 
-@record_call
-def resnet34(num_classes: Count = None, weights: Source = None, width: int = 64) -> ResNet:
+@builder()
+def resnet34(num_classes: int, width: int = 64) -> ResNet:
     """ResNet-34: 21 797 672 parameters; the last layer is "fc". See `resnet18`."""
-    return _resnet("resnet34", num_classes, weights, width)
+    return _resnet("resnet34", num_classes, width)
 
 
-@record_call
-def resnet50(num_classes: Count = None, weights: Source = None, width: int = 64) -> ResNet:
+@builder()
+def resnet50(num_classes: int, width: int = 64) -> ResNet:
     """ResNet-50: 25 557 032 parameters; the last layer is "fc". See `resnet18`."""
-    return _resnet("resnet50", num_classes, weights, width)
+    return _resnet("resnet50", num_classes, width)
 
 
-@record_call
-def resnet101(num_classes: Count = None, weights: Source = None, width: int = 64) -> ResNet:
+@builder()
+def resnet101(num_classes: int, width: int = 64) -> ResNet:
     """ResNet-101: 44 549 160 parameters; the last layer is "fc". See `resnet18`."""
-    return _resnet("resnet101", num_classes, weights, width)
+    return _resnet("resnet101", num_classes, width)
 
 
-@record_call
-def resnet152(num_classes: Count = None, weights: Source = None, width: int = 64) -> ResNet:
+@builder()
+def resnet152(num_classes: int, width: int = 64) -> ResNet:
     """ResNet-152: 60 192 808 parameters; the last layer is "fc". See `resnet18`."""
-    return _resnet("resnet152", num_classes, weights, width)
+    return _resnet("resnet152", num_classes, width)
 
 
-@record_call
-def resnext50_32x4d(num_classes: Count = None, weights: Source = None, width: int = 64) -> ResNet:
+@builder()
+def resnext50_32x4d(num_classes: int, width: int = 64) -> ResNet:
     """ResNeXt-50 (32x4d): 25 028 904 parameters; the last layer is "fc". See `resnet18`."""
-    return _resnet("resnext50_32x4d", num_classes, weights, width)
+    return _resnet("resnext50_32x4d", num_classes, width)
 
 
-@record_call
-def resnext101_32x8d(num_classes: Count = None, weights: Source = None, width: int = 64) -> ResNet:
+@builder()
+def resnext101_32x8d(num_classes: int, width: int = 64) -> ResNet:
     """ResNeXt-101 (32x8d): 88 791 336 parameters; the last layer is "fc". See `resnet18`."""
-    return _resnet("resnext101_32x8d", num_classes, weights, width)
+    return _resnet("resnext101_32x8d", num_classes, width)
 
 
-@record_call
-def resnext101_64x4d(num_classes: Count = None, weights: Source = None, width: int = 64) -> ResNet:
+@builder()
+def resnext101_64x4d(num_classes: int, width: int = 64) -> ResNet:
     """ResNeXt-101 (64x4d): 83 455 272 parameters; the last layer is "fc". See `resnet18`."""
-    return _resnet("resnext101_64x4d", num_classes, weights, width)
+    return _resnet("resnext101_64x4d", num_classes, width)
 
 
-@record_call
-def wide_resnet50_2(num_classes: Count = None, weights: Source = None, width: int = 64) -> ResNet:
+@builder()
+def wide_resnet50_2(num_classes: int, width: int = 64) -> ResNet:
     """Wide ResNet-50 (x2): 68 883 240 parameters; the last layer is "fc". See `resnet18`."""
-    return _resnet("wide_resnet50_2", num_classes, weights, width)
+    return _resnet("wide_resnet50_2", num_classes, width)
 
 
-@record_call
-def wide_resnet101_2(num_classes: Count = None, weights: Source = None, width: int = 64) -> ResNet:
+@builder()
+def wide_resnet101_2(num_classes: int, width: int = 64) -> ResNet:
     """Wide ResNet-101 (x2): 126 886 696 parameters; the last layer is "fc". See `resnet18`."""
-    return _resnet("wide_resnet101_2", num_classes, weights, width)
+    return _resnet("wide_resnet101_2", num_classes, width)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from minigrad import nn
-from minigrad.models.architecture import record_call
-from minigrad.models.pretrained import Count, Source, pretrained
+from minigrad.models.pretrained import builder
 
 
-@record_call
-def small_cnn(num_classes: Count = None, weights: Source = None, dropout: float = 0.5,
-              size: int = 224) -> nn.Sequential:
+@builder(classes=7)
+def small_cnn(num_classes: int, dropout: float = 0.5, size: int = 224) -> nn.Sequential:
     """Two blocks of two 3x3 convolutions (16 and 8 channels), then 32 units, then the classes.
 
     conv 16, batch norm, ReLU, conv 16, ReLU, max pool; the same with 8 channels; dropout, linear
@@ -22,13 +20,9 @@ def small_cnn(num_classes: Count = None, weights: Source = None, dropout: float 
     """
     if size % 4 or size < 4:
         raise ValueError(f"small_cnn: size must be a multiple of 4, got {size}")
-
-    def build(classes: int) -> nn.Sequential:
-        return nn.Sequential(*_block(3, 16), *_block(16, 8), nn.Flatten(), nn.Dropout(dropout),
-                             nn.Linear(8 * (size // 4) ** 2, 32), nn.ReLU(), nn.Dropout(dropout),
-                             nn.Linear(32, classes))
-
-    return pretrained("small_cnn", build, num_classes, weights, default=7)
+    return nn.Sequential(*_block(3, 16), *_block(16, 8), nn.Flatten(), nn.Dropout(dropout),
+                         nn.Linear(8 * (size // 4) ** 2, 32), nn.ReLU(), nn.Dropout(dropout),
+                         nn.Linear(32, num_classes))
 
 
 def _block(c_in: int, c_out: int) -> tuple[nn.Module, ...]:

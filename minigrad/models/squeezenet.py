@@ -8,13 +8,9 @@ Version 1.1 pools earlier, which takes 2.4 times fewer operations (github.com/fo
 
 from minigrad import nn, ops
 from minigrad.engine import Tensor
-from minigrad.models.architecture import record_call
 from minigrad.models.layers import draw_weights
-from minigrad.models.pretrained import Count, Source, pretrained
+from minigrad.models.pretrained import builder
 from minigrad.ops import relu
-
-# Of the first convolution: channels and size. Behind how many fire modules a max pooling comes.
-_VERSIONS = {"squeezenet1_0": (96, 7, (0, 3, 7)), "squeezenet1_1": (64, 3, (0, 2, 4))}
 
 
 class Fire(nn.Module):
@@ -33,8 +29,10 @@ class Fire(nn.Module):
         return ops.concatenate([relu(self.expand1x1(s)), relu(self.expand3x3(s))], 1)
 
 
-def _network(name: str, num_classes: int, dropout: float) -> nn.Sequential:
-    c_in, size, pooled = _VERSIONS[name]
+def _network(c_in: int, size: int, pooled: tuple[int, ...], num_classes: int,
+             dropout: float) -> nn.Sequential:
+    """c_in and size are the channels and the size of the first convolution; behind so many fire
+    modules as `pooled` says a max pooling comes."""
     features: list[nn.Module] = [nn.Conv2d(3, c_in, size, 2), nn.ReLU()]
     for i, squeeze in enumerate((16, 16, 32, 32, 48, 48, 64, 64)):
         if i in pooled:
@@ -51,13 +49,8 @@ def _network(name: str, num_classes: int, dropout: float) -> nn.Sequential:
     return model
 
 
-def _squeezenet(name: str, num_classes: Count, weights: Source, dropout: float) -> nn.Sequential:
-    return pretrained(name, lambda n: _network(name, n, dropout), num_classes, weights)
-
-
-@record_call
-def squeezenet1_0(num_classes: Count = None, weights: Source = None,
-                  dropout: float = 0.5) -> nn.Sequential:
+@builder()
+def squeezenet1_0(num_classes: int, dropout: float = 0.5) -> nn.Sequential:
     """SqueezeNet 1.0: 1 248 424 parameters with 1000 classes; the last layer is "classifier.1".
 
     x (N, 3, H, W), H and W 21 or more -> one score per class, (N, num_classes). num_classes None:
@@ -65,14 +58,13 @@ def squeezenet1_0(num_classes: Count = None, weights: Source = None,
     "imagenet"; `minigrad.models.pretrained` lists other forms and the errors. dropout: the
     probability of the dropout before the last convolution.
     """
-    return _squeezenet("squeezenet1_0", num_classes, weights, dropout)
+    return _network(96, 7, (0, 3, 7), num_classes, dropout)
 
 
-@record_call
-def squeezenet1_1(num_classes: Count = None, weights: Source = None,
-                  dropout: float = 0.5) -> nn.Sequential:
+@builder()
+def squeezenet1_1(num_classes: int, dropout: float = 0.5) -> nn.Sequential:
     """SqueezeNet 1.1: 1 235 496 parameters; the last layer is "classifier.1".
 
     See `squeezenet1_0`; H and W 17 or more.
     """
-    return _squeezenet("squeezenet1_1", num_classes, weights, dropout)
+    return _network(64, 3, (0, 2, 4), num_classes, dropout)

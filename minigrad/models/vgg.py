@@ -7,41 +7,32 @@ In the `_bn` forms, which are torchvision's, a batch normalisation follows each 
 """
 
 from minigrad import nn
-from minigrad.models.architecture import record_call
-from minigrad.models.layers import draw_weights, fan_out_
-from minigrad.models.pretrained import Count, Source, pretrained
+from minigrad.models.layers import draw_weights, features_and_classifier, small_
+from minigrad.models.pretrained import builder
 from minigrad.nn import Sequential
 
 # Convolutions per stage: configurations A, B, D and E of table 1. A stage ends in a max pooling.
-_STAGES = {"vgg11": (1, 1, 2, 2, 2), "vgg13": (2, 2, 2, 2, 2), "vgg16": (2, 2, 3, 3, 3),
-           "vgg19": (2, 2, 4, 4, 4)}
+_A, _B, _D, _E = (1, 1, 2, 2, 2), (2, 2, 2, 2, 2), (2, 2, 3, 3, 3), (2, 2, 4, 4, 4)
 
 
-def _network(name: str, num_classes: int, dropout: float) -> Sequential:
+def _network(stages: tuple[int, ...], num_classes: int, dropout: float,
+             norm: bool = False) -> Sequential:
     features: list[nn.Module] = []
     c_in = 3
-    for count, c_out in zip(_STAGES[name.removesuffix("_bn")], (64, 128, 256, 512, 512)):
+    for count, c_out in zip(stages, (64, 128, 256, 512, 512)):
         for _ in range(count):
             features += [nn.Conv2d(c_in, c_out, 3, padding=1),
-                         *([nn.BatchNorm2d(c_out)] if name.endswith("_bn") else []), nn.ReLU()]
+                         *([nn.BatchNorm2d(c_out)] if norm else []), nn.ReLU()]
             c_in = c_out
         features.append(nn.MaxPool2d(2))
-    model = Sequential({
-        "features": Sequential(*features), "avgpool": nn.AdaptiveAvgPool2d((7, 7)),
-        "flatten": nn.Flatten(),
-        "classifier": Sequential(
-            nn.Linear(512 * 7 * 7, 4096), nn.ReLU(), nn.Dropout(dropout),
-            nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(dropout), nn.Linear(4096, num_classes))})
-    draw_weights(model, fan_out_, lambda weight: nn.init.normal_(weight, 0, 0.01))
-    return model
+    return draw_weights(features_and_classifier(
+        features, nn.Linear(512 * 7 * 7, 4096), nn.ReLU(), nn.Dropout(dropout),
+        nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(dropout), nn.Linear(4096, num_classes),
+        pooled=(7, 7)), linear=small_)
 
 
-def _vgg(name: str, num_classes: Count, weights: Source, dropout: float) -> Sequential:
-    return pretrained(name, lambda n: _network(name, n, dropout), num_classes, weights)
-
-
-@record_call
-def vgg11(num_classes: Count = None, weights: Source = None, dropout: float = 0.5) -> Sequential:
+@builder()
+def vgg11(num_classes: int, dropout: float = 0.5) -> Sequential:
     """VGG-11: 132 863 336 parameters with 1000 classes; the last layer is "classifier.6".
 
     x (N, 3, H, W), H and W 32 or more -> one score per class, (N, num_classes). num_classes None:
@@ -49,58 +40,58 @@ def vgg11(num_classes: Count = None, weights: Source = None, dropout: float = 0.
     "imagenet"; `minigrad.models.pretrained` lists other forms and the errors. dropout: the
     probability of both dropout layers.
     """
-    return _vgg("vgg11", num_classes, weights, dropout)
+    return _network(_A, num_classes, dropout)
 
 
-@record_call
-def vgg13(num_classes: Count = None, weights: Source = None, dropout: float = 0.5) -> Sequential:
+@builder()
+def vgg13(num_classes: int, dropout: float = 0.5) -> Sequential:
     """VGG-13: 133 047 848 parameters; the last layer is "classifier.6". See `vgg11`."""
-    return _vgg("vgg13", num_classes, weights, dropout)
+    return _network(_B, num_classes, dropout)
 
 
-@record_call
-def vgg16(num_classes: Count = None, weights: Source = None, dropout: float = 0.5) -> Sequential:
+@builder()
+def vgg16(num_classes: int, dropout: float = 0.5) -> Sequential:
     """VGG-16: 138 357 544 parameters; the last layer is "classifier.6". See `vgg11`."""
-    return _vgg("vgg16", num_classes, weights, dropout)
+    return _network(_D, num_classes, dropout)
 
 
-@record_call
-def vgg19(num_classes: Count = None, weights: Source = None, dropout: float = 0.5) -> Sequential:
+@builder()
+def vgg19(num_classes: int, dropout: float = 0.5) -> Sequential:
     """VGG-19: 143 667 240 parameters; the last layer is "classifier.6". See `vgg11`."""
-    return _vgg("vgg19", num_classes, weights, dropout)
+    return _network(_E, num_classes, dropout)
 
 
-@record_call
-def vgg11_bn(num_classes: Count = None, weights: Source = None, dropout: float = 0.5) -> Sequential:
+@builder()
+def vgg11_bn(num_classes: int, dropout: float = 0.5) -> Sequential:
     """VGG-11 with batch normalisation: 132 868 840 parameters; the last layer is "classifier.6".
 
     See `vgg11`.
     """
-    return _vgg("vgg11_bn", num_classes, weights, dropout)
+    return _network(_A, num_classes, dropout, norm=True)
 
 
-@record_call
-def vgg13_bn(num_classes: Count = None, weights: Source = None, dropout: float = 0.5) -> Sequential:
+@builder()
+def vgg13_bn(num_classes: int, dropout: float = 0.5) -> Sequential:
     """VGG-13 with batch normalisation: 133 053 736 parameters; the last layer is "classifier.6".
 
     See `vgg11`.
     """
-    return _vgg("vgg13_bn", num_classes, weights, dropout)
+    return _network(_B, num_classes, dropout, norm=True)
 
 
-@record_call
-def vgg16_bn(num_classes: Count = None, weights: Source = None, dropout: float = 0.5) -> Sequential:
+@builder()
+def vgg16_bn(num_classes: int, dropout: float = 0.5) -> Sequential:
     """VGG-16 with batch normalisation: 138 365 992 parameters; the last layer is "classifier.6".
 
     See `vgg11`.
     """
-    return _vgg("vgg16_bn", num_classes, weights, dropout)
+    return _network(_D, num_classes, dropout, norm=True)
 
 
-@record_call
-def vgg19_bn(num_classes: Count = None, weights: Source = None, dropout: float = 0.5) -> Sequential:
+@builder()
+def vgg19_bn(num_classes: int, dropout: float = 0.5) -> Sequential:
     """VGG-19 with batch normalisation: 143 678 248 parameters; the last layer is "classifier.6".
 
     See `vgg11`.
     """
-    return _vgg("vgg19_bn", num_classes, weights, dropout)
+    return _network(_E, num_classes, dropout, norm=True)

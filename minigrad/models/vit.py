@@ -13,8 +13,7 @@ import numpy as np
 
 from minigrad import nn, ops
 from minigrad.engine import Tensor
-from minigrad.models.architecture import record_call
-from minigrad.models.pretrained import Count, Source, pretrained
+from minigrad.models.pretrained import builder
 
 _PATCH, _WIDTH, _HIDDEN, _HEADS, _LAYERS = 16, 768, 3072, 12, 12
 
@@ -91,9 +90,9 @@ class VisionTransformer(nn.Module):
         return self.heads(self.encoder(ops.concatenate([token, words], 1))[:, 0])
 
 
-@record_call
-def vit_b_16(num_classes: Count = None, weights: Source = None, dropout: float = 0.0,
-             attention_dropout: float = 0.0, image_size: int = 224) -> VisionTransformer:
+@builder()
+def vit_b_16(num_classes: int, dropout: float = 0.0, attention_dropout: float = 0.0,
+             image_size: int = 224) -> VisionTransformer:
     """ViT-B/16: 86 567 656 parameters with 1000 classes; the last layer is "heads.head".
 
     x (N, 3, image_size, image_size) -> one score per class, (N, num_classes). num_classes None:
@@ -102,6 +101,4 @@ def vit_b_16(num_classes: Count = None, weights: Source = None, dropout: float =
     attention_dropout: probabilities inside the layers. image_size: a multiple of 16; the weights
     belong to one size. Fresh weights of the last layer are 0, so that all scores are.
     """
-    return pretrained("vit_b_16", lambda n: VisionTransformer(n, image_size, dropout,
-                                                              attention_dropout),
-                      num_classes, weights)
+    return VisionTransformer(num_classes, image_size, dropout, attention_dropout)

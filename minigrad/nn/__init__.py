@@ -8,7 +8,6 @@ from minigrad.nn.activation import (CELU, ELU, GELU, GLU, SELU, Hardshrink, Hard
                                     Softshrink, Softsign, Tanh, Tanhshrink, Threshold)
 from minigrad.nn.containers import (ModuleDict, ModuleList, ParameterDict, ParameterList,
                                     Sequential)
-from minigrad.nn.fuse import batch_norm_relu
 from minigrad.nn.layers import (AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, Flatten,
                                 Identity, Linear, Unflatten)
 from minigrad.nn.loss import (BCELoss, BCEWithLogitsLoss, CosineEmbeddingLoss, CosineSimilarity,
@@ -22,10 +21,8 @@ from minigrad.nn.norm import (BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm1
 from minigrad.nn.parameter import Buffer, Parameter
 from minigrad.nn.sequence.attention import MultiheadAttention
 from minigrad.nn.sequence.embedding import Embedding
-from minigrad.nn.sequence.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
-from minigrad.nn.sequence.transformer import (Transformer, TransformerDecoder,
-                                              TransformerDecoderLayer, TransformerEncoder,
-                                              TransformerEncoderLayer)
+from minigrad.nn.sequence.recurrent import GRU, LSTM, RNN
+from minigrad.nn.sequence.transformer import TransformerEncoder, TransformerEncoderLayer
 from minigrad.nn.spatial import (AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d,
                                  AdaptiveMaxPool2d, AvgPool1d, AvgPool2d, ChannelShuffle,
                                  CircularPad1d, CircularPad2d, ConstantPad1d, ConstantPad2d,
@@ -36,5 +33,5 @@ from minigrad.nn.spatial import (AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveM
                                  ZeroPad2d)
 
 __all__ = [name for name in dir() if name[0].isupper()]
-__all__ += ["batch_norm_relu", "functional", "init", "utils"]
+__all__ += ["functional", "init", "utils"]
 __getattr__ = module_getattr(__name__)

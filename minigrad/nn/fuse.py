@@ -8,7 +8,6 @@ the channels-last images that convolutions make). `Sequential` and the networks 
 run their layers through this module; nothing else knows of the fusion.
 """
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
@@ -70,10 +69,3 @@ def _runs_as_written(layer: Any, kinds: tuple[type, ...]) -> bool:
     kind = type(layer)
     return (kind in kinds and _AS_WRITTEN[kind] == (kind.__call__, kind.forward)
             and "forward" not in vars(layer) and not layer._hooks)
-
-
-def batch_norm_relu(norm: Layer, x: Tensor, relu: Layer = ops.relu) -> Tensor:
-    """Deprecated: `minigrad.nn.fuse.run_layers(x, norm, relu)` does the same."""
-    warnings.warn("nn.batch_norm_relu(norm, x) is now minigrad.nn.fuse.run_layers(x, norm, relu)",
-                  DeprecationWarning, stacklevel=2)
-    return run_layers(x, norm, relu)

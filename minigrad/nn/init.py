@@ -96,29 +96,6 @@ def zeros_(tensor: _T) -> _T:
     return constant_(tensor, 0.0)
 
 
-def eye_(tensor: _T) -> _T:
-    """The identity matrix. Raises ValueError unless the Tensor has two axes."""
-    if tensor.ndim != 2:
-        raise ValueError(f"eye_: needs two axes, got shape {tensor.shape}")
-    rows, columns = tensor.shape
-    return _fill(tensor, lambda rng: np.eye(rows, columns))
-
-
-def dirac_(tensor: _T, groups: int = 1) -> _T:
-    """Filters (O, I, ...) that give each group's channels as they are, as far as there are filters.
-
-    Raises ValueError for another number of axes than 3 to 5, and if `groups` does not divide O.
-    """
-    if tensor.ndim not in (3, 4, 5) or tensor.shape[0] % groups:
-        raise ValueError(f"dirac_: needs 3 to 5 axes, and groups={groups} to divide the first, got "
-                         f"shape {tensor.shape}")
-    o, i, *window = tensor.shape
-    middle = tuple(n // 2 for n in window)
-    filters = np.zeros((groups, o // groups, i, *window))
-    filters[(slice(None),) * 3 + middle] = np.eye(o // groups, i)
-    return _fill(tensor, lambda rng: filters.reshape(tensor.shape))
-
-
 def orthogonal_(tensor: _T, gain: float = 1.0, generator: _Generator = None) -> _T:
     """gain Q, where the rows of Q (O, the rest), or its columns if there are more rows, are
     orthonormal (Saxe et al., ICLR 2014). Raises ValueError for fewer than two axes."""

@@ -31,6 +31,18 @@ def weight_and_bias(shape: tuple[int, ...], n_bias: int) -> tuple[Parameter, Par
     return weight, init.uniform_(Parameter(np.empty(n_bias, np.float32)), -bound, bound)
 
 
+def bound(who: str, options: inspect.Signature, args: tuple,
+          named: dict[str, Any]) -> dict[str, Any]:
+    """{name: value} of all options, given or by default; a TypeError that names `who` for others.
+    """
+    try:
+        given = options.bind(*args, **named)
+    except TypeError as error:
+        raise TypeError(f"{who}: {error}") from None
+    given.apply_defaults()
+    return given.arguments
+
+
 class OpLayer(Module):
     """A layer that holds the options of an op and calls it: `class ELU(OpLayer, op=ops.elu)`.
 
@@ -39,6 +51,7 @@ class OpLayer(Module):
 
     op: Callable[..., Tensor]
     options = inspect.Signature()
+    __signature__: inspect.Signature    # what help() shows of the class
 
     def __init_subclass__(cls, op: Callable[..., Tensor] | None = None) -> None:
         if op is not None:
@@ -47,24 +60,23 @@ class OpLayer(Module):
             cls.options = inspect.Signature([
                 option for option in options if option.name not in ("dtype", "training")])
             if "__init__" not in vars(cls):
-                cls.__signature__ = cls.options  # type: ignore[attr-defined]  # what help() shows
+                cls.__signature__ = cls.options
 
     def __init__(self, *args: Any, **named: Any) -> None:
-        try:
-            given = self.options.bind(*args, **named)
-        except TypeError as error:
-            raise TypeError(f"{type(self).__name__}: {error}") from None
-        given.apply_defaults()
-        for name, value in given.arguments.items():
+        for name, value in bound(type(self).__name__, self.options, args, named).items():
             setattr(self, name, plain(value))
 
     def forward(self, input: Tensor) -> Tensor:
-        return self.op(input, **{name: getattr(self, name) for name in self.options.parameters})
+        return self.op(input, **self.values())
+
+    def values(self) -> dict[str, Any]:
+        """{name: value} of the options as they are now."""
+        return {name: getattr(self, name) for name in self.options.parameters}
 
     def extra_repr(self) -> str:
         """All options but those that are None or False by default, and stayed so."""
-        return ", ".join(f"{name}={value!r}" for name, option in self.options.parameters.items()
-                         if (value := getattr(self, name)) or option.default not in (None, False))
+        return ", ".join(f"{name}={value!r}" for name, value in self.values().items()
+                         if value or self.options.parameters[name].default not in (None, False))
 
 
 class Linear(Module):

@@ -19,47 +19,40 @@ import numpy as np
 from minigrad import ops
 from minigrad.arguments import plain
 from minigrad.engine import Tensor, data_of
-from minigrad.nn.module import Module
+from minigrad.nn.layers import OpLayer, bound
 
 
-class _Loss(Module):
+class _Loss(OpLayer):
     """Shared by the losses: the options of the op, as attributes and buffers of the same names."""
 
-    op: Callable[..., Tensor]
-    __signature__: inspect.Signature    # of the class: the options
     weight: np.ndarray | None
     pos_weight: np.ndarray | None
     ignore_index: int
 
     def __init_subclass__(cls, op: Callable | None = None, places: str = "") -> None:
+        super().__init_subclass__(op)
         if op is not None:      # else it is a subclass of one of the losses
-            cls.op = staticmethod(op)
-            parameters = inspect.signature(op).parameters.values()
-            kinds = {name: inspect.Parameter.POSITIONAL_OR_KEYWORD for name in places.split()}
-            cls.__signature__ = inspect.Signature(sorted(
-                [p.replace(kind=kinds.get(p.name, p.KEYWORD_ONLY)) for p in parameters
-                 if p.default is not p.empty], key=lambda p: p.kind))
+            cls.options = cls.__signature__ = inspect.Signature(sorted(
+                [p if p.name in places.split() else p.replace(kind=p.KEYWORD_ONLY)
+                 for p in cls.options.parameters.values() if p.default is not p.empty],
+                key=lambda p: p.kind))
 
     def __init__(self, *places: Any, **named: Any) -> None:
-        options = self.__signature__.bind(*places, **named)
-        options.apply_defaults()
-        for name, value in options.arguments.items():
+        for name, value in bound(type(self).__name__, self.options, places, named).items():
             if name.endswith("weight"):
                 self.register_buffer(name, _buffer(value))
             else:
                 setattr(self, name, plain(value))
 
     def forward(self, *inputs: Any, **named: Any) -> Tensor:
-        options = {name: getattr(self, name) for name in self.__signature__.parameters}
-        return self.op(*inputs, **named, **options)
+        return self.op(*inputs, **named, **self.values())
 
     def extra_repr(self) -> str:
         """The options that are not the defaults, weights first."""
-        options = sorted(self.__signature__.parameters, key=lambda k: not k.endswith("weight"))
-        values = {k: data_of(getattr(self, k)) for k in options}
-        values = {k: v.tolist() if hasattr(v, "tolist") else v for k, v in values.items()}
-        return ", ".join(f"{k}={v!r}" for k, v in values.items()
-                         if v != self.__signature__.parameters[k].default)
+        values = {k: v.tolist() if hasattr(v, "tolist") else v for k, v in self.values().items()}
+        return ", ".join(f"{k}={values[k]!r}"
+                         for k in sorted(values, key=lambda k: not k.endswith("weight"))
+                         if values[k] != self.options.parameters[k].default)
 
 
 class CrossEntropyLoss(_Loss, op=ops.cross_entropy, places="weight"):

@@ -82,8 +82,7 @@ class Module(Tree):
             vars(self).setdefault("_buffers", {})[name] = value.persistent
         old, buffers = vars(self).get(name), self._buffers
         if isinstance(value, (Parameter, Module)):
-            if name in buffers:
-                del buffers[name]
+            buffers.pop(name, None)
         elif name in buffers:
             if isinstance(value, np.generic):       # such as `self.count = self.count + 1`
                 value = np.asarray(value)
@@ -154,14 +153,6 @@ class Module(Tree):
         """Call hook(module, inputs, output) after each forward; what it returns, unless None,
         replaces the output. with_kwargs: hook(module, inputs, named, output)."""
         return Handle(self._own_hooks().after, (hook, with_kwargs))
-
-    def register_full_backward_hook(self, hook: Callable) -> Handle:
-        """Call hook(module, gradients of the inputs, gradients of the outputs), both tuples, when
-        backward has passed the module; what it returns, unless None, replaces the first tuple.
-
-        An input that requires no gradient has None. See `minigrad.nn.hooks`.
-        """
-        return Handle(self._own_hooks().backward, hook)
 
     def _own_hooks(self) -> Hooks:
         if self._hooks is None:
@@ -275,11 +266,9 @@ class Module(Tree):
         prefix stands before every name; a dict `destination` is added to, and returned. With
         keep_vars the values are the Parameters and buffers themselves.
         """
-        found = {f"{prefix}{name}": value if keep_vars else data_of(value)
-                 for name, _, _, value in self._state()}
-        if destination is None:
-            return found
-        destination.update(found)
+        destination = {} if destination is None else destination
+        for name, _, _, value in self._state():
+            destination[f"{prefix}{name}"] = value if keep_vars else data_of(value)
         return destination
 
     def _state(self) -> Iterator[tuple[str, Module, str, Any]]:

@@ -16,6 +16,7 @@ class _BatchNorm(Module):
     """What `BatchNorm1d` and `BatchNorm2d` share: all but the axes of the input."""
 
     axes: tuple[int, ...] = ()  # the numbers of axes that the input may have
+    usual = True    # affine and track_running_stats by default
     running_mean: np.ndarray | None
     running_var: np.ndarray | None
     num_batches_tracked: np.ndarray | None
@@ -27,8 +28,7 @@ class _BatchNorm(Module):
         self.eps, self.momentum = plain(eps), plain(momentum)
         self.affine, self.track_running_stats = bool(affine), bool(track_running_stats)
         n, tracked = self.num_features, self.track_running_stats
-        self.weight = Parameter(np.ones(n, np.float32)) if affine else None
-        self.bias = Parameter(np.zeros(n, np.float32)) if affine and bias else None
+        self.weight, self.bias = _weight_and_bias(n, affine, bias)
         self.register_buffer("running_mean", np.zeros(n, np.float32) if tracked else None)
         self.register_buffer("running_var", np.ones(n, np.float32) if tracked else None)
         self.register_buffer("num_batches_tracked", np.zeros((), np.int64) if tracked else None)
@@ -54,7 +54,7 @@ class _BatchNorm(Module):
 
     def extra_repr(self) -> str:
         return ", ".join([f"{self.num_features}, eps={self.eps}, momentum={self.momentum}",
-                          *unusual(self, affine=True, track_running_stats=True),
+                          *unusual(self, affine=self.usual, track_running_stats=self.usual),
                           *_no_bias(self, self.affine)])
 
 
@@ -85,6 +85,8 @@ class _InstanceNorm(_BatchNorm):
     """What `InstanceNorm1d` and `InstanceNorm2d` share. Unlike PyTorch's, the number of channels
     is checked even where there are no parameters."""
 
+    usual = False
+
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1,
                  affine: bool = False, track_running_stats: bool = False, *,
                  bias: bool = True) -> None:
@@ -97,11 +99,6 @@ class _InstanceNorm(_BatchNorm):
                               self.weight, self.bias, self.training or self.running_mean is None,
                               self.momentum, self.eps)
         return y[0] if alone else y
-
-    def extra_repr(self) -> str:
-        return ", ".join([f"{self.num_features}, eps={self.eps}, momentum={self.momentum}",
-                          *unusual(self, affine=False, track_running_stats=False),
-                          *_no_bias(self, self.affine)])
 
 
 class InstanceNorm1d(_InstanceNorm):
@@ -133,9 +130,7 @@ class LayerNorm(Module):
         shape: Any = plain(normalized_shape)
         self.normalized_shape = shape = (shape,) if is_integer(shape) else tuple(shape)
         self.eps, self.elementwise_affine = plain(eps), bool(elementwise_affine)
-        self.weight = Parameter(np.ones(shape, np.float32)) if elementwise_affine else None
-        self.bias = (Parameter(np.zeros(shape, np.float32)) if elementwise_affine and bias
-                     else None)
+        self.weight, self.bias = _weight_and_bias(shape, elementwise_affine, bias)
 
     def forward(self, input: Tensor) -> Tensor:
         return ops.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
@@ -173,8 +168,7 @@ class GroupNorm(Module):
             raise ValueError(f"GroupNorm: num_groups={num_groups} does not divide "
                              f"num_channels={num_channels}")
         self.eps, self.affine = plain(eps), bool(affine)
-        self.weight = Parameter(np.ones(num_channels, np.float32)) if affine else None
-        self.bias = Parameter(np.zeros(num_channels, np.float32)) if affine and bias else None
+        self.weight, self.bias = _weight_and_bias(num_channels, affine, bias)
 
     def forward(self, input: Tensor) -> Tensor:
         return ops.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
@@ -186,6 +180,13 @@ class GroupNorm(Module):
 
 class LocalResponseNorm(OpLayer, op=ops.local_response_norm):
     """Divides x (N, C, ...) by what neighbouring channels have. See `ops.local_response_norm`."""
+
+
+def _weight_and_bias(shape: Any, affine: bool,
+                     bias: bool) -> tuple[Parameter | None, Parameter | None]:
+    """Ones and zeros of this shape, or None for either."""
+    return (Parameter(np.ones(shape, np.float32)) if affine else None,
+            Parameter(np.zeros(shape, np.float32)) if affine and bias else None)
 
 
 def _no_bias(layer: Any, affine: bool) -> list[str]:

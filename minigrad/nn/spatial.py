@@ -125,21 +125,24 @@ class ConvTranspose1d(ConvTranspose2d):
     op = staticmethod(ops.conv_transpose1d)
 
 
-class _Pool2d(Module):
+class _Pool2d(OpLayer):
     """What `MaxPool2d` and `AvgPool2d` share: the window, whose stride is its size if None."""
 
-    def __init__(self, kernel_size: _Pair, stride: _Pair | None, padding: _Pair, dilation: _Pair,
-                 ceil_mode: bool) -> None:
-        self.kernel_size, self.padding = plain(kernel_size), plain(padding)
-        self.stride = self.kernel_size if stride is None else plain(stride)
-        self.ceil_mode = bool(ceil_mode)
-        Window.of(self.kernel_size, self.stride, self.padding, type(self).__name__, dilation)
+    kernel_size: Any
+    stride: Any
+    padding: Any
+    dilation: Any = 1
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.stride = self.kernel_size if self.stride is None else self.stride
+        Window.of(self.kernel_size, self.stride, self.padding, type(self).__name__, self.dilation)
 
     def extra_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
-class MaxPool2d(_Pool2d):
+class MaxPool2d(_Pool2d, op=ops.max_pool2d):
     """Largest element of each window.  x (N, C, H, W) -> (N, C, oh, ow); see `ops.max_pool2d`.
 
     stride None: kernel_size, so that windows lie side by side. return_indices=True: also where each
@@ -150,35 +153,19 @@ class MaxPool2d(_Pool2d):
     def __init__(self, kernel_size: _Pair, stride: _Pair | None = None, padding: _Pair = 0,
                  dilation: _Pair = 1, return_indices: bool = False,
                  ceil_mode: bool = False) -> None:
-        self.dilation, self.return_indices = plain(dilation), bool(return_indices)
-        super().__init__(kernel_size, stride, padding, self.dilation, ceil_mode)
-
-    def forward(self, input: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        return ops.max_pool2d(input, self.kernel_size, self.stride, self.padding, self.dilation,
-                              self.ceil_mode, return_indices=self.return_indices)
+        super().__init__(kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
     def extra_repr(self) -> str:
-        text = f"{super().extra_repr()}, dilation={self.dilation}, ceil_mode={self.ceil_mode}"
-        return ", ".join([text, *unusual(self, return_indices=False)])
+        return ", ".join([super().extra_repr(), *unusual(   # the first two are always said
+            self, dilation=None, ceil_mode=None, return_indices=False)])
 
 
-class AvgPool2d(_Pool2d):
+class AvgPool2d(_Pool2d, op=ops.avg_pool2d):
     """Mean of each window.  x (N, C, H, W) -> (N, C, oh, ow); see `ops.avg_pool2d`, which says
     which pixels count.
 
     stride None: kernel_size. Raises ValueError for settings that do not fit together.
     """
-
-    def __init__(self, kernel_size: _Pair, stride: _Pair | None = None, padding: _Pair = 0,
-                 ceil_mode: bool = False, count_include_pad: bool = True,
-                 divisor_override: int | None = None) -> None:
-        super().__init__(kernel_size, stride, padding, 1, ceil_mode)
-        self.count_include_pad = bool(count_include_pad)
-        self.divisor_override = plain(divisor_override)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return ops.avg_pool2d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode,
-                              self.count_include_pad, self.divisor_override)
 
     def extra_repr(self) -> str:
         return ", ".join([super().extra_repr(), *unusual(

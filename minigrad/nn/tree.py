@@ -104,9 +104,8 @@ class Tree:
         prefix: stands before every name. recurse=False: only those of this module itself.
         remove_duplicate=False: each Parameter under all of its names.
         """
-        for name, module, key, value in self._named_values(prefix, recurse, remove_duplicate):
-            if key not in module._buffers:
-                yield name, value
+        return ((name, value) for name, module, key, value in self._named_values(
+            prefix, recurse, remove_duplicate) if key not in module._buffers)
 
     def named_buffers(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
                       ) -> Iterator[tuple[str, np.ndarray | Tensor]]:
@@ -114,19 +113,16 @@ class Tree:
 
         The arguments are those of `named_parameters`.
         """
-        for name, module, key, value in self._named_values(prefix, recurse, remove_duplicate):
-            if key in module._buffers:
-                yield name, value
+        return ((name, value) for name, module, key, value in self._named_values(
+            prefix, recurse, remove_duplicate) if key in module._buffers)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Every Parameter of the tree once; recurse=False: only those of this module itself."""
-        for _, p in self.named_parameters(recurse=recurse):
-            yield p
+        return (p for _, p in self.named_parameters(recurse=recurse))
 
     def buffers(self, recurse: bool = True) -> Iterator[np.ndarray | Tensor]:
         """Every buffer of the tree once; recurse=False: only those of this module itself."""
-        for _, buffer in self.named_buffers(recurse=recurse):
-            yield buffer
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
     def get_submodule(self, target: str) -> Module:
         """The module of this dotted name, "" for this one. Raises AttributeError without one."""

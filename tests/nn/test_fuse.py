@@ -6,7 +6,7 @@ import pytest
 import minigrad as mg
 from minigrad import Tensor, models, nn
 from minigrad.nn.fuse import run_layers, steps
-from minigrad.ops.norm import BatchNorm, BatchNormReLU, ScaleShiftReLU
+from minigrad.ops.norm import BatchNormReLU, ScaleShiftReLU
 
 FUSED = BatchNormReLU, ScaleShiftReLU
 X = np.random.default_rng(0).standard_normal((6, 4)).astype(np.float32)
@@ -109,8 +109,7 @@ def test_what_watches_a_layer_of_a_network_is_asked(build, name):
 
 @pytest.mark.parametrize("watched", [0, 1])
 @pytest.mark.parametrize("register, calls", [
-    ("register_forward_hook", 1), ("register_forward_pre_hook", 1),
-    ("register_full_backward_hook", 1)])
+    ("register_forward_hook", 1), ("register_forward_pre_hook", 1)])
 def test_a_layer_with_hooks_is_never_passed_over(register, calls, watched):
     layers, x, seen = nn.Sequential(nn.BatchNorm1d(4), nn.ReLU()), Tensor(X, True), []
     plain = layers(x).data
@@ -201,12 +200,3 @@ def test_what_is_kept_for_backward_is_input_and_output():
     kept = [record[0] for record in y.node.saved if record is not None]
     assert sum(array.nbytes for array in kept if array.ndim == 2) == 2 * X.nbytes
     assert any(array is y.data for array in kept) and any(array is x.data for array in kept)
-
-
-# --- the name of before --------------------------------------------------------------------------
-
-def test_the_earlier_name_says_what_to_write():
-    norm = nn.BatchNorm1d(4)
-    with pytest.warns(DeprecationWarning, match=r"minigrad\.nn\.fuse\.run_layers\(x, norm, relu\)"):
-        y = nn.batch_norm_relu(norm, Tensor(X, requires_grad=True))
-    assert isinstance(y.node, BatchNormReLU) and issubclass(BatchNormReLU, BatchNorm)

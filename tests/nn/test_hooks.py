@@ -1,9 +1,7 @@
 """Hooks: when they are called and with what, what they replace, and that nothing stays behind."""
 
 import copy
-import gc
 import pickle
-import weakref
 
 import numpy as np
 import pytest
@@ -84,69 +82,6 @@ def test_a_hook_may_take_itself_away_while_it_runs():
     layer(Tensor(X))
     layer(Tensor(X))
     assert calls == [1, 2, 2]
-
-
-# ---- backward ------------------------------------------------------------------------------------
-
-def test_a_backward_hook_sees_both_gradients_and_may_replace_the_first():
-    layer, told, x = Scaled(), [], leaf()
-    layer.register_full_backward_hook(lambda m, gx, gy: told.append((m, gx, gy)))
-    layer.register_full_backward_hook(lambda m, gx, gy: (gx[0] * 10,))
-    (layer(x) * 3 + x).sum().backward()
-    ((module, (gx,), (gy,)),) = told
-    assert module is layer and (gx.data == 6).all() and (gy.data == 3).all()
-    assert (x.grad.data == 61).all()        # what goes round the layer is not in its gradient
-
-
-def test_a_backward_hook_of_several_inputs_and_outputs():
-    layer, told = Scaled(), []
-    layer.register_full_backward_hook(lambda m, gx, gy: told.append((gx, gy)) or (
-        gx[0], gx[1] * 0, None))
-    x, other = leaf(), leaf(X + 1)
-    y, z = layer(x, other, 3.0)
-    assert y.shape == z.shape == x.shape
-    (y + 2 * z).sum().backward()
-    ((gx, gy),) = told
-    assert (gx[0].data == 3 + 2 * (X + 1)).all() and (gx[1].data == 2 * X).all() and gx[2] is None
-    assert (gy[0].data == 1).all() and (gy[1].data == 2).all()
-    assert (x.grad.data == gx[0].data).all() and not other.grad.data.any()
-
-
-def test_backward_hooks_without_gradients_of_inputs_or_of_anything():
-    layer, told = nn.Linear(2, 1), []
-    layer.register_full_backward_hook(lambda m, gx, gy: told.append((gx, gy)))
-    layer(Tensor(np.float32(X))).sum().backward()
-    ((gx, (gy,)),) = told
-    assert gx == (None,) and gy.data.tolist() == [[1], [1]]
-    with mg.no_grad():
-        layer(leaf(np.float32(X)))
-    layer.requires_grad_(False)(Tensor(np.float32(X)))
-    assert len(told) == 1
-
-
-def test_backward_hooks_take_part_in_second_derivatives():
-    layer, x = Scaled(), leaf()
-    layer.register_full_backward_hook(lambda m, gx, gy: (gx[0] * 2,))
-    (g,) = mg.grad((layer(x) ** 2).sum(), [x], create_graph=True)
-    (again,) = mg.grad(g.sum(), [x])
-    assert np.allclose(g.data, 2 * 8 * X)
-    assert np.allclose(again.data, 2 * 16)      # which passed the layer again
-
-
-def test_a_graph_with_hooks_is_gone_with_its_result():
-    layer = nn.Sequential(Scaled(), Scaled())
-    layer[0].register_full_backward_hook(lambda m, gx, gy: None)
-    layer.register_full_backward_hook(lambda m, gx, gy: None)
-    gc.disable()
-    try:
-        x = leaf()
-        y = layer(x)
-        node = weakref.ref(y.node)
-        y.sum().backward()
-        del y
-        assert node() is None
-    finally:
-        gc.enable()
 
 
 # ---- what hooks leave as it is -------------------------------------------------------------------

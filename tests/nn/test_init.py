@@ -129,18 +129,9 @@ def test_orthogonal_weights_are_uniform():
 def test_constant_weights():
     p = nn.Parameter(np.ones((2, 3), np.float32))
     assert init.zeros_(p) is p and not p.data.any() and init.ones_(p).data.all()
-    assert init.eye_(p).data.tolist() == [[1, 0, 0], [0, 1, 0]] and p.is_leaf and p.requires_grad
-    for n, groups in ((4, 1), (4, 2), (2, 1)):
-        w = init.dirac_(Tensor(np.empty((n, 2, 3, 3), np.float32)), groups)
-        image = Tensor(np.random.default_rng(0).normal(size=(1, 2 * groups, 5, 5)).astype("f"))
-        y = mg.conv2d(image, w, padding=1, groups=groups).data
-        assert (y[:, :2] == image.data[:, :2]).all()
-        assert not y[:, 2:4].any() or groups == 2 and (y == image.data).all()
-    for act in (lambda: init.eye_(Tensor(np.ones(3))), lambda: init.dirac_(Tensor(np.ones((3, 3)))),
-                lambda: init.dirac_(Tensor(np.ones((3, 3, 3))), 2),
-                lambda: init.orthogonal_(Tensor(np.ones(3)))):
-        with pytest.raises(ValueError):
-            act()
+    assert p.is_leaf and p.requires_grad
+    with pytest.raises(ValueError):
+        init.orthogonal_(Tensor(np.ones(3)))
 
 
 def test_a_generator_can_be_given():

@@ -80,21 +80,11 @@ CASES = {
                                     **dict(zip(("norm_first", "activation", "bias"), options))},
         [(4, 2, 6)], {"src_mask": causal, "is_causal": True})
         for options in itertools.product((True, False), ("relu", "gelu"), (True, False))},
-    "decoder layer": ("TransformerDecoderLayer", {"d_model": 6, "nhead": 2, "dim_feedforward": 5,
-                                                  "dropout": 0.0, "batch_first": True},
-                      [(2, 4, 6), (2, 3, 6)], {"memory_key_padding_mask": padding,
-                                               "tgt_mask": causal}),
-    "transformer": ("Transformer", {"d_model": 4, "nhead": 2, "num_encoder_layers": 2,
-                                    "num_decoder_layers": 1, "dim_feedforward": 3, "dropout": 0.0},
-                    [(3, 2, 4), (4, 2, 4)], {"tgt_mask": causal}),
     **{f"{name} {number}": (name, recurrent | options, [shape, *hx])
        for name in states for number, (options, shape, hx) in enumerate([
            ({"num_layers": 2, "bidirectional": True}, (5, 2, 3), ()),
            ({"batch_first": True, "bias": False}, (2, 5, 3), ()),
            ({"num_layers": 2}, (5, 2, 3), (states[name],)), ({}, (5, 3), ())])},
-    "LSTMCell": ("LSTMCell", (3, 4), [(2, 3), [(2, 4), (2, 4)]]),
-    "GRUCell": ("GRUCell", (3, 4), [(2, 3), (2, 4)]),
-    "RNNCell": ("RNNCell", (3, 4, False, "relu"), [(3,), (4,)]),
     "LayerNorm": ("LayerNorm", ((3, 4),), [(2, 5, 3, 4)]), "RMSNorm": ("RMSNorm", (4,), [(3, 4)]),
     "GroupNorm": ("GroupNorm", (2, 6), [(2, 6, 3, 4)]),
     "InstanceNorm2d": ("InstanceNorm2d", {"num_features": 3, "affine": True}, [(2, 3, 4, 5)]),

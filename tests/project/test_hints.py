@@ -26,7 +26,8 @@ RANDOM = {"randn", "rand", "randint", "randperm", "empty", "empty_like", "rand_l
           "normal_", "uniform_"}
 # What these give is no number: a file, an address, a class, a node, a context, nothing. Or it is on
 # a GPU.
-NO_NUMBERS = {"save", "data_ptr", "utils", "grad_fn", "inference_mode", "set_printoptions", "cuda"}
+NO_NUMBERS = {"save", "data_ptr", "utils", "grad_fn", "inference_mode", "set_printoptions", "cuda",
+              "register_full_backward_hook"}
 
 
 def arrays():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -96,17 +97,15 @@ class MultiheadAttention(Module):
                                f"all 2 without a batch, got one of shape {x.shape}")
         return ops.unsqueeze(x, 0) if alone else x if self.batch_first else ops.transpose(x, 0, 1)
 
-    def _projected(self, *inputs: Tensor) -> list[Tensor]:
+    def _projected(self, *inputs: Tensor) -> Iterable[Tensor]:
         """query, key and value, each (N, L or S, embed_dim); of one input for all, in one go."""
-        e, weight, bias = self.embed_dim, self.in_proj_weight, self.in_proj_bias
-        thirds = [slice(i * e, (i + 1) * e) for i in range(3)]
+        weight, bias = self.in_proj_weight, self.in_proj_bias
         if len(inputs) == 1 and weight is not None:
-            y = ops.linear(inputs[0], weight, bias)
-            return [y[..., third] for third in thirds]
-        weights = ([weight[third] for third in thirds] if weight is not None else
-                   [self.q_proj_weight, self.k_proj_weight, self.v_proj_weight])
-        return [ops.linear(x, w, None if bias is None else bias[third])
-                for x, w, third in zip(inputs if len(inputs) > 1 else inputs * 3, weights, thirds)]
+            return ops.chunk(ops.linear(inputs[0], weight, bias), 3, -1)
+        weights = ((self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
+                   if weight is None else ops.chunk(weight, 3))
+        biases = (None,) * 3 if bias is None else ops.chunk(bias, 3)
+        return map(ops.linear, inputs if len(inputs) > 1 else inputs * 3, weights, biases)
 
     def _heads(self, x: Tensor) -> Tensor:
         n, length, _ = x.shape

@@ -1,10 +1,10 @@
 """Recurrent networks: the plain ones, LSTM (Hochreiter and Schmidhuber, 1997) and GRU (Cho et al.,
-EMNLP 2014), for sequences and, as cells, for a single step.
+EMNLP 2014).
 
 Parameters have PyTorch's names and order: weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, those
-of the other direction with "_reverse" behind, and so on for each layer; those of a cell are
-weight_ih, weight_hh, bias_ih and bias_hh. Each is drawn from U(-1/sqrt(hidden_size),
-1/sqrt(hidden_size)). A weight holds the rows of the gates one after the other.
+of the other direction with "_reverse" behind, and so on for each layer. Each is drawn from
+U(-1/sqrt(hidden_size), 1/sqrt(hidden_size)). A weight holds the rows of the gates one after the
+other.
 """
 
 from __future__ import annotations
@@ -25,28 +25,33 @@ State = tuple[Tensor, ...]  # h, or h and c, each (N, hidden_size)
 
 
 class _Recurrent(Module):
-    """What all share: sizes, parameters, and `step`, which says how a state follows another."""
+    """What all share: layers one on the other, each of one direction or two. `step` says how a
+    state follows another."""
 
     gates = states = 1
     nonlinearity = "tanh"
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool) -> None:
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
+                 batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False,
+                 proj_size: int = 0) -> None:
         name = type(self).__name__
+        if proj_size:
+            raise ValueError(f"{name}: proj_size is not offered; put a Linear behind it")
         self.input_size = integer(name, "input_size", input_size)
-        self.hidden_size, self.bias = integer(name, "hidden_size", hidden_size), bool(bias)
-        if self.nonlinearity not in ("tanh", "relu"):
-            raise ValueError(f"{name}: nonlinearity must be 'tanh' or 'relu', got "
-                             f"{self.nonlinearity!r}")
-
-    def add(self, suffix: str, inputs: int) -> None:
-        """Parameters for one layer and direction."""
-        rows, bound = self.gates * self.hidden_size, 1 / math.sqrt(self.hidden_size)
-        shapes = {"weight_ih": (rows, inputs), "weight_hh": (rows, self.hidden_size),
-                  "bias_ih": (rows,), "bias_hh": (rows,)}
-        for name, shape in shapes.items():
-            if self.bias or name.startswith("weight"):
-                setattr(self, name + suffix, init.uniform_(
-                    Parameter(np.empty(shape, np.float32)), -bound, bound))
+        self.hidden_size = integer(name, "hidden_size", hidden_size)
+        self.num_layers = integer(name, "num_layers", num_layers)
+        self.bias, self.bidirectional = bool(bias), bool(bidirectional)
+        self.batch_first, self.dropout = bool(batch_first), plain(dropout)
+        self.directions = ("", "_reverse")[:1 + bidirectional]
+        rows, bound = self.gates * hidden_size, 1 / math.sqrt(hidden_size)
+        for layer in range(num_layers):
+            inputs = hidden_size * len(self.directions) if layer else input_size
+            shapes = {"weight_ih": (rows, inputs), "weight_hh": (rows, hidden_size),
+                      **({"bias_ih": (rows,), "bias_hh": (rows,)} if bias else {})}
+            for direction in self.directions:
+                for part, shape in shapes.items():
+                    setattr(self, f"{part}_l{layer}{direction}", init.uniform_(
+                        Parameter(np.empty(shape, np.float32)), -bound, bound))
 
     def linear(self, which: str, x: Tensor, suffix: str) -> Tensor:
         return ops.linear(x, getattr(self, f"weight_{which}{suffix}"),
@@ -54,76 +59,33 @@ class _Recurrent(Module):
 
     def step(self, x: Tensor, h: Tensor, state: State) -> State:
         """The next state, from the linear maps x of the input and h of the state."""
-        return (getattr(ops, self.nonlinearity)(x + h),)
+        raise NotImplementedError
 
-    def parts(self, x: Tensor) -> list[Tensor]:
-        """What belongs to each gate."""
-        n = self.hidden_size
-        return [x[..., i * n:(i + 1) * n] for i in range(self.gates)]
-
-    def initial(self, x: Tensor, hx: Any, shape: tuple[int, ...]) -> State:
+    def initial(self, x: Tensor, hx: Any, alone: bool) -> State:
         """hx as a tuple, or zeros. Raises RuntimeError for states of another shape."""
+        shape = self.num_layers * len(self.directions), x.shape[1], self.hidden_size
         if hx is None:
             return (Tensor(array_module(x.data).zeros(shape, x.dtype)),) * self.states
         state = tuple(hx) if self.states > 1 else (hx,)
+        if alone:
+            state = tuple(h[:, None] for h in state)
         for h in state:
             if tuple(h.shape) != shape:
                 raise RuntimeError(f"{type(self).__name__}: a state of shape {h.shape}, expected "
                                    f"{shape}")
         return state
 
-
-class _LSTM(_Recurrent):
-    gates, states = 4, 2
-
-    def step(self, x: Tensor, h: Tensor, state: State) -> State:
-        i, f, g, o = self.parts(x + h)
-        c = ops.sigmoid(f) * state[1] + ops.sigmoid(i) * ops.tanh(g)
-        return ops.sigmoid(o) * ops.tanh(c), c
-
-
-class _GRU(_Recurrent):
-    gates = 3
-
-    def step(self, x: Tensor, h: Tensor, state: State) -> State:
-        (xr, xz, xn), (hr, hz, hn) = self.parts(x), self.parts(h)
-        n = ops.tanh(xn + ops.sigmoid(xr + hr) * hn)
-        return (n + ops.sigmoid(xz + hz) * (state[0] - n),)
-
-
-class _Layers(_Recurrent):
-    """Layers one on the other, each of one direction or two."""
-
-    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
-                 batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False,
-                 proj_size: int = 0) -> None:
-        super().__init__(input_size, hidden_size, bias)
-        if proj_size:
-            raise ValueError(f"{type(self).__name__}: proj_size is not offered; put a Linear "
-                             "behind it")
-        self.num_layers = integer(type(self).__name__, "num_layers", num_layers)
-        self.batch_first, self.dropout = bool(batch_first), plain(dropout)
-        self.bidirectional = bool(bidirectional)
-        self.directions = ("", "_reverse")[:1 + bidirectional]
-        for layer in range(num_layers):
-            for direction in self.directions:
-                self.add(f"_l{layer}{direction}",
-                         hidden_size * len(self.directions) if layer else input_size)
-
     def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
         alone = input.ndim == 2
         if alone:
             input = input[:, None]  # (T, 1, input_size)
-            hx = hx and tuple(h[:, None] for h in hx) if self.states > 1 else (
-                None if hx is None else hx[:, None])
         elif self.batch_first:
             input = ops.transpose(input, 0, 1)  # (T, N, input_size)
         if input.ndim != 3 or not input.shape[0]:
             raise RuntimeError(f"{type(self).__name__}: needs a sequence (T, N, features), "
                                f"(N, T, features) with batch_first, or (T, features), of T > 0 "
                                f"steps; got {input.shape}")
-        count = self.num_layers * len(self.directions)
-        before = self.initial(input, hx, (count, input.shape[1], self.hidden_size))
+        before = self.initial(input, hx, alone)
         y, after = input, list[State]()
         for layer in range(self.num_layers):
             both = []
@@ -155,24 +117,7 @@ class _Layers(_Recurrent):
             bidirectional=False)])
 
 
-class _Cell(_Recurrent):
-    """One step of one layer.  x (N, input_size) or (input_size)."""
-
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
-        super().__init__(input_size, hidden_size, bias)
-        self.add("", input_size)
-
-    def forward(self, input: Tensor, hx: Any = None) -> Any:
-        state = self.initial(input, hx, (*input.shape[:-1], self.hidden_size))
-        state = self.step(self.linear("ih", input, ""), self.linear("hh", state[0], ""), state)
-        return state if self.states > 1 else state[0]
-
-    def extra_repr(self) -> str:
-        return ", ".join([f"{self.input_size}, {self.hidden_size}",
-                          *unusual(self, bias=True, nonlinearity="tanh")])
-
-
-class RNN(_Layers):
+class RNN(_Recurrent):
     """h' = tanh(w_ih x + b_ih + w_hh h + b_hh), or with nonlinearity="relu" the ReLU of that.
 
     x (T, N, input_size), h_0 (layers directions, N, hidden_size) or zeros -> (outputs (T, N,
@@ -184,42 +129,49 @@ class RNN(_Layers):
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1,
                  nonlinearity: str = "tanh", bias: bool = True, batch_first: bool = False,
                  dropout: float = 0.0, bidirectional: bool = False) -> None:
-        self.nonlinearity = nonlinearity
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout,
                          bidirectional)
+        if nonlinearity not in ("tanh", "relu"):
+            raise ValueError(f"RNN: nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
+        self.nonlinearity = nonlinearity
+
+    def step(self, x: Tensor, h: Tensor, state: State) -> State:
+        return (getattr(ops, self.nonlinearity)(x + h),)
 
 
-class LSTM(_Layers, _LSTM):
+class LSTM(_Recurrent):
     """c' = sigmoid(f) c + sigmoid(i) tanh(g), h' = sigmoid(o) tanh(c'), with the four parts i, f, g
     and o of w_ih x + b_ih + w_hh h + b_hh.
 
     As `RNN`, but that a state is a pair: LSTM(...)(x, (h_0, c_0)) -> (outputs, (h_n, c_n)).
     """
 
+    gates, states = 4, 2
 
-class GRU(_Layers, _GRU):
+    def step(self, x: Tensor, h: Tensor, state: State) -> State:
+        i, f, g, o = _gates(x + h, self.hidden_size)
+        c = ops.sigmoid(f) * state[1] + ops.sigmoid(i) * ops.tanh(g)
+        return ops.sigmoid(o) * ops.tanh(c), c
+
+
+class GRU(_Recurrent):
     """h' = (1 - z) n + z h with r = sigmoid(x_r + h_r), z = sigmoid(x_z + h_z) and
     n = tanh(x_n + r h_n), with the three parts r, z and n of x = w_ih x + b_ih and w_hh h + b_hh.
 
     Arguments, inputs and results are those of `RNN`, without a nonlinearity to choose.
     """
 
+    gates = 3
 
-class RNNCell(_Cell):
-    """A step of `RNN`.  x (N, input_size), h (N, hidden_size) or zeros -> h'."""
-
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True,
-                 nonlinearity: str = "tanh") -> None:
-        self.nonlinearity = nonlinearity
-        super().__init__(input_size, hidden_size, bias)
+    def step(self, x: Tensor, h: Tensor, state: State) -> State:
+        (xr, xz, xn), (hr, hz, hn) = (_gates(part, self.hidden_size) for part in (x, h))
+        n = ops.tanh(xn + ops.sigmoid(xr + hr) * hn)
+        return (n + ops.sigmoid(xz + hz) * (state[0] - n),)
 
 
-class LSTMCell(_Cell, _LSTM):
-    """A step of `LSTM`.  x (N, input_size), (h, c) or zeros -> (h', c')."""
-
-
-class GRUCell(_Cell, _GRU):
-    """A step of `GRU`.  x (N, input_size), h (N, hidden_size) or zeros -> h'."""
+def _gates(x: Tensor, size: int) -> list[Tensor]:
+    """What belongs to each gate."""
+    return [x[..., i:i + size] for i in range(0, x.shape[-1], size)]
 
 
 def _rows(x: Tensor) -> list[Tensor]:
