@@ -37,14 +37,13 @@ def write_file(path: str | os.PathLike, pieces: Iterable) -> None:
     folder = os.path.dirname(target)
     temporary = os.path.join(folder, f".minigrad-{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        try:
-            _write_new(temporary, pieces)
-            _rename(temporary, target)
-        except BaseException:
-            with suppress(OSError):     # it may not exist: not yet, or no longer
-                os.unlink(temporary)
+        _write_new(temporary, pieces)
+        _rename(temporary, target)
+    except BaseException as error:
+        with suppress(OSError):         # it may not exist: not yet, or no longer
+            os.unlink(temporary)
+        if not isinstance(error, OSError):
             raise
-    except OSError as error:
         raise OSError(error.errno, f"cannot save: {error.strerror}", os.fspath(path)) from error
 
 

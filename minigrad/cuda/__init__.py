@@ -1,7 +1,5 @@
 """torch.cuda's questions about the GPU: minigrad has one, and computes on it through CuPy."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from minigrad.backend import cupy_module, default_generator

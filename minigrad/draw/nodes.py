@@ -5,7 +5,7 @@ alone knows what backward needs: the ops on the way to leaves that require a gra
 values those that were saved.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,9 +59,15 @@ class Nodes(list[Node]):
                         if isinstance(x, Tensor) else Node(array=x))
         return i
 
-    def result(self, x: Tensor | Function, node: Node) -> None:
-        """Append a node that an op computed and that holds x."""
-        self._index[_key(x)] = len(self)
+    def result(self, function: Function, inputs: Sequence[Any], array: Array | None,
+               edge: Any, scope: tuple[Module, ...] = ()) -> None:
+        """Append the node of what an op computed from `inputs`: values, or the Functions that made
+        them; numbers and None stand for what has no node."""
+        places = [place for place, x in enumerate(inputs)
+                  if isinstance(x, Function) or hasattr(x, "dtype")]
+        node = Node(_symbol(function, inputs), array, edge,
+                    [self.leaf(inputs[place]) for place in places], places, scope)
+        self._index[id(array if edge is None else edge)] = len(self)
         self.append(node)
 
 
@@ -76,10 +82,7 @@ def from_calls(calls: Iterable[Call]) -> Nodes:
     """The nodes of recorded `minigrad.function.Call`s."""
     nodes = Nodes()
     for function, inputs, output, scope in calls:
-        places = [place for place, x in enumerate(inputs) if hasattr(x, "dtype")]
-        nodes.result(output, Node(
-            _symbol(function, inputs), output.data, output.node,
-            [nodes.leaf(inputs[place]) for place in places], places, scope))
+        nodes.result(function, inputs, output.data, output.node, scope)
     return nodes
 
 
@@ -92,24 +95,16 @@ def from_output(output: Tensor) -> Nodes:
         raise ValueError("draw: this Tensor has no graph, for none of its inputs required a "
                          "gradient; record it instead: `with draw.record() as graph:`")
     functions = nodes_behind([output.node])[::-1]  # in the order in which they ran
-    values: dict[Any, Array] = {output.node: output.data}
-    constants: dict[tuple[Function, int], Array] = {}
+    values: dict[Any, Array] = {output.node: output.data}  # by edge, or place of a constant
     for function in functions:
         for place, array in _saved(function):
             edge = function if place < 0 else function.parents[place]
-            if edge is None:
-                constants[function, place] = array
-            else:
-                values[edge] = array
+            values[(function, place) if edge is None else edge] = array
     nodes = Nodes()
     for function in functions:
-        known: list[Any] = [constants.get((function, place)) if edge is None else edge
-                            for place, edge in enumerate(function.parents)]
-        places = [place for place, x in enumerate(known)
-                  if function.parents[place] is not None or hasattr(x, "dtype")]
-        nodes.result(function, Node(
-            _symbol(function, known), values.get(function), function,
-            [nodes.leaf(known[place]) for place in places], places))
+        known = [values.get((function, place)) if edge is None else edge
+                 for place, edge in enumerate(function.parents)]
+        nodes.result(function, known, values.get(function), function)
     return nodes
 
 

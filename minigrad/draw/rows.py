@@ -5,8 +5,6 @@ row goes round the end of its own row, back between the two and round the start 
 lane that it shares with no other source.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -9,8 +9,6 @@ that it does not find. Tensor and Module have a `Missing` in their class for eac
 a `__getattr__` every access to an attribute that is there would take twice as long.
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 import re

@@ -27,10 +27,12 @@ to the GPU form, and lists both for the test that compares them. The way of one 
     AvgPool2d.forward(x)        gets arrays in place of Tensors (function.py), and calls
     pool.average(x, window)     the name that `gpu_form` made: NumPy's arrays go to the function
                                 below it in pool/cpu.py, and CuPy's to
-    gpu.average(x, window)      in pool/gpu.py, which makes the output array and calls
+    gpu.average(x, window)      in pool/gpu.py, which says what the kernel needs to know, and calls
+    launch_on_images("pool", "average", [x], size, ...)
+                                in runtime/cuda.py, which makes the output array y, and calls
     launch("pool", "average", [x], [y], ...)
-                                in runtime/cuda.py: it checks dtypes, layouts and sizes, compiles
-                                pool.cu for that dtype once, and starts its kernel
+                                beside it: it checks dtypes, layouts and sizes, compiles pool.cu
+                                for that dtype once, and starts its kernel
 
 Most ops have no form of their own, and need none: CuPy's arrays answer NumPy's functions themselves
 (`__array_ufunc__`, `__array_function__`), so `np.exp(x)` or `x + y` runs where x lives.

@@ -8,8 +8,6 @@ depends on is in a checkpoint (`folder/`), so that a run that was stopped goes o
 that it would have reached.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import time
@@ -115,9 +113,9 @@ def fit(model: Module, train: DataLoader, valid: DataLoader | None = None, *, ep
     settings = {"epochs": epochs, "save_every": save_every, "keep": keep}
     with (closing(RunFolder(folder, keep)) if folder else nullcontext() as disk,
           closing(Progress(progress, epochs)) as bar):
-        has_run = disk is not None and disk.enter(run, resume)
+        has_run = disk is not None and disk.enter(run, resume, identity, entries)
         if disk is not None and has_run:
-            path = disk.load(run, identity, entries, settings)
+            path = disk.load(run, settings)
             if _is_finished(run, epochs, patience):
                 bar.say(f"{path}: this run is finished, after epoch {run.epoch}: nothing to do")
                 return _end(run, disk, bar)
@@ -127,8 +125,7 @@ def fit(model: Module, train: DataLoader, valid: DataLoader | None = None, *, ep
         for loader in run.loaders.values():
             loader.peek()
         if disk is not None and not has_run:
-            disk.begin(identity, entries,
-                       {**settings, "start_from": start_from and os.fspath(start_from)})
+            disk.begin({**settings, "start_from": start_from and os.fspath(start_from)})
         with Stop() as stop, products(precision):
             while not _is_finished(run, epochs, patience):
                 try:

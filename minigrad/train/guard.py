@@ -5,8 +5,6 @@ is not finite, the batch is repeated with all intermediate results in view, to f
 that is wrong.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial

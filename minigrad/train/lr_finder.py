@@ -28,8 +28,9 @@ from minigrad.ops import cross_entropy
 from minigrad.optim.optimizer import Optimizer, trained_tensors
 from minigrad.train import guard
 from minigrad.train.evaluate import Batch, placed_batches, whole_epoch
-from minigrad.train.metrics.weighing import ignored_target, shares
+from minigrad.train.metrics.weighing import shares
 from minigrad.train.run import save_buffers
+from minigrad.train.step import add_gradients
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -89,7 +90,8 @@ def find_lr(model: Module, train: DataLoader, *, optimizer: Optimizer,
             steps: int = 100) -> RangeTest:
     """Train for up to `steps` steps, from the rate `start` to `stop`, and undo all of it.
 
-    It ends early when the smoothed loss is more than four times its lowest, or not a number. With
+    It ends early when the smoothed loss is more than four times its lowest, or the loss or a
+    gradient is not finite, which only the first step has no excuse for. With
     several groups of parameters the rate is that of the fastest, and the others keep their ratio to
     it. The batches are those of the loader's current epoch from its first one on, then those of the
     next epochs if it is short. Afterwards, also after an error or Ctrl-C, the model, its gradients,
@@ -115,8 +117,11 @@ def find_lr(model: Module, train: DataLoader, *, optimizer: Optimizer,
             lr = start * (stop / start) ** (step / (steps - 1))
             for group, ratio in zip(groups, ratios):
                 group["lr"] = lr * ratio
-            value = _step(model, optimizer, loss, batch, first=step == 0)
-            if not math.isfinite(value):
+            try:
+                value = _step(model, optimizer, loss, batch)
+            except guard.NonFiniteError:
+                if not step:
+                    raise
                 break
             mean, weight = MEMORY * mean + value, MEMORY * weight + 1
             test.lr.append(lr)
@@ -128,24 +133,13 @@ def find_lr(model: Module, train: DataLoader, *, optimizer: Optimizer,
     return test
 
 
-def _step(model: Module, optimizer: Optimizer, loss: Callable, batch: Batch, first: bool) -> float:
-    """One step; the loss before it. Only the first has no excuse for what is not finite."""
-    position, names, x, y = batch
-    where, random = f"find_lr, batch {position + 1}", random_state()
+def _step(model: Module, optimizer: Optimizer, loss: Callable, batch: Batch) -> float:
+    """One step; the loss before it."""
     model.zero_grad()
     optimizer.zero_grad()
-    output = model(x)
-    guard.check_labels(output, y, names, where, ignored_target(loss))
-    result = loss(output, y)
-    value = float(result)
-    if finite := math.isfinite(value):
-        result.backward()
-    if first and not (finite and math.isfinite(guard.squared_norm(trained_tensors(optimizer)))):
-        set_random_state(random)
-        raise guard.explain(model, lambda: loss(model(x), y), x, names,
-                            f"{where}: loss or gradient is not finite in the first step")
-    if finite:
-        optimizer.step()
+    value, *_ = add_gradients(model, batch, trained_tensors(optimizer), loss,
+                              f"find_lr, batch {batch[0] + 1}")
+    optimizer.step()
     return value
 
 

@@ -15,9 +15,9 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -52,11 +52,9 @@ def _start_copies(batches: Iterable[tuple], parcels: Iterator[_Parcel],
         for place, *arrays in batches:
             yield next(parcels).send(place, arrays, helper)
     except Exception as error:
-        reason = error  # Python forgets `error` at the end of this clause
-
-        def fail() -> NoReturn:
-            raise reason
-        yield fail
+        failed: Future = Future()
+        failed.set_exception(error)
+        yield failed.result
 
 
 class _Parcel:

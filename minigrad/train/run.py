@@ -1,7 +1,6 @@
 """A training run: the objects that it trains with, and how far it is. Callbacks are given it."""
 
-from __future__ import annotations
-
+import math
 from collections.abc import Callable, Mapping
 from numbers import Real
 
@@ -13,10 +12,12 @@ from minigrad.nn import Module
 from minigrad.optim import GradScaler, Optimizer
 from minigrad.optim.lr_scheduler import LRScheduler
 from minigrad.train.evaluate import Metrics
-from minigrad.train.history.history import History, better, lookup
+from minigrad.train.history.history import History, lookup, rank
 from minigrad.train.metrics import MeanLoss, compute_all, new_meters
 from minigrad.train.tuning import frozen_names
 
+# what a checkpoint has as it is
+_NUMBERS = "step", "epoch", "waited", "best", "seconds", "lr", "skipped"
 _MOST_NAMES = 10    # of samples that were left out
 
 
@@ -96,7 +97,8 @@ class Run:
         if not isinstance(value, Real):
             raise TypeError(f"fit: monitor {self.monitor!r} is a {type(value).__name__}, not a "
                             "number; watch another figure")
-        if not better(self.monitor, float(value), self.best["value"] if self.best else None):
+        before = self.best["value"] if self.best else math.nan
+        if rank(self.monitor, float(value)) <= rank(self.monitor, before):
             self.waited += 1
             return False
         self.best, self.waited = {"epoch": self.epoch, "value": value}, 0
@@ -124,10 +126,9 @@ class Run:
         """All of it, for a checkpoint: what a run needs to go on as if it had never stopped."""
         optimizer = self.optimizer.state_dict()
         return {
-            "step": self.step, "epoch": self.epoch, "waited": self.waited, "best": self.best,
-            "seconds": self.seconds, "lr": self.lr, "history": list(self.history),
+            **{name: getattr(self, name) for name in _NUMBERS}, "history": list(self.history),
             "left_out": self.left_out, "left_out_now": sorted(self._left_out_now),
-            "skipped": self.skipped, "scaler": self.scaler and self.scaler.state_dict(),
+            "scaler": self.scaler and self.scaler.state_dict(),
             "meters": {name: meter.state_dict() for name, meter in self.meters.items()},
             "places": self.places, "random": random_state(),
             "model": self.model.state_dict(), "frozen": frozen_names(self.model),
@@ -156,7 +157,7 @@ class Run:
         self._left_out_now = set(state.get("left_out_now", ()))
         if self.scaler is not None:
             self.scaler.load_state_dict(state["scaler"])
-        for name in ("step", "epoch", "waited", "best", "seconds", "lr", "skipped"):
+        for name in _NUMBERS:
             setattr(self, name, state[name])
         set_random_state(state["random"])
 

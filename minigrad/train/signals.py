@@ -13,8 +13,8 @@ import threading
 from types import FrameType
 from typing import NoReturn
 
-_ALWAYS = ("SIGINT", "SIGTERM")
-_IF_FREE = ("SIGHUP", "SIGUSR1")    # a program may use these for something of its own
+_ALWAYS = signal.SIGINT, signal.SIGTERM
+_IF_FREE = signal.SIGHUP, signal.SIGUSR1    # a program may use these for something of its own
 
 
 class Stop:
@@ -32,9 +32,10 @@ class Stop:
     def __enter__(self) -> Stop:
         self._before = {}
         if threading.current_thread() is threading.main_thread():
-            for name in (*_ALWAYS, *_IF_FREE):
-                number = getattr(signal, name, None)            # not every system has them all
-                if number is not None and self._is_ours(name, signal.getsignal(number)):
+            for number in (*_ALWAYS, *_IF_FREE):
+                handler = signal.getsignal(number)
+                if handler == signal.SIG_DFL or (
+                        number in _ALWAYS and handler != signal.SIG_IGN):
                     self._before[number] = signal.signal(number, self._note)
         return self
 
@@ -42,10 +43,6 @@ class Stop:
         for number, handler in self._before.items():
             # None: a handler that was not set from Python, which cannot be set back from it
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
-
-    @staticmethod
-    def _is_ours(name: str, handler: object) -> bool:
-        return handler == signal.SIG_DFL or (name in _ALWAYS and handler != signal.SIG_IGN)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         if self.requested is not None:

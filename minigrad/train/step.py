@@ -11,7 +11,8 @@ import numpy as np
 
 from minigrad.backend import random_state, set_random_state
 from minigrad.engine import Tensor
-from minigrad.optim import clip_grad_norm_, clip_grad_value_
+from minigrad.nn import Module
+from minigrad.optim import GradScaler, clip_grad_norm_, clip_grad_value_
 from minigrad.optim.optimizer import trained_tensors
 from minigrad.train import guard
 from minigrad.train.evaluate import Batch, placed_batches
@@ -47,7 +48,10 @@ def make_step(run: Run, settings: StepSettings, batches: list[Batch]) -> None:
     random, put_back = random_state(), save_buffers(run.model)
     run.optimizer.zero_grad()
     try:
-        results = [_add_gradients(run, settings, params, *pair) for pair in zip(batches, parts)]
+        results = [
+            add_gradients(run.model, batch, params, settings.loss, f"step {run.step + 1} (epoch "
+                          f"{run.epoch + 1}, batch {batch[0] + 1})", settings.precision, share,
+                          run.scaler) for batch, share in zip(batches, parts)]
     except BaseException:
         put_back()
         set_random_state(random)
@@ -78,29 +82,30 @@ def make_step(run: Run, settings: StepSettings, batches: list[Batch]) -> None:
                 meter.update(output, y)
 
 
-def _add_gradients(run: Run, settings: StepSettings, params: list[Tensor], batch: Batch,
-                   share: float) -> tuple[float, Tensor, np.ndarray]:
-    """Add a batch's share of the step's gradient to `.grad`; (loss, output, target).
+def add_gradients(model: Module, batch: Batch, params: list[Tensor], loss: Callable, where: str,
+                  precision: str = "float32", share: float = 1.0, scaler: GradScaler | None = None
+                  ) -> tuple[float, Tensor, np.ndarray]:
+    """Add a batch's share of a step's gradient to `.grad` of `params`; (loss, output, target).
 
-    Where all targets are ignored there is no loss, and a share of 0.
+    Where all targets are ignored there is no loss, and a share of 0. Raises `NonFiniteError`, which
+    says `where`, if the loss or a gradient is not finite.
     """
-    (position, names, x, y), model, random = batch, run.model, random_state()
-    where = f"step {run.step + 1} (epoch {run.epoch + 1}, batch {position + 1})"
-    output = predict(model, x, settings.precision)
-    guard.check_labels(output, y, names, where, ignored_target(settings.loss))
-    loss = settings.loss(output, y)
-    value = float(loss)
+    (_, names, x, y), random = batch, random_state()
+    output = predict(model, x, precision)
+    guard.check_labels(output, y, names, where, ignored_target(loss))
+    result = loss(output, y)
+    value = float(result)
     if not share:
         return value, output.detach(), y
     problem = "" if math.isfinite(value) else f"the loss is {value}"
     if not problem:
-        loss = loss if share == 1 else loss * share
-        (loss if run.scaler is None else run.scaler.scale(loss)).backward()
-        may_overflow = run.scaler is not None and run.scaler.get_scale() > LEAST_SCALE
+        result = result if share == 1 else result * share
+        (result if scaler is None else scaler.scale(result)).backward()
+        may_overflow = scaler is not None and scaler.get_scale() > LEAST_SCALE
         if not may_overflow and not math.isfinite(guard.squared_norm(params)):
             problem = "a gradient is not finite"
     if problem:
         set_random_state(random)
-        raise guard.explain(model, lambda: settings.loss(predict(model, x, settings.precision), y),
-                            x, names, f"{where}: {problem}")
+        raise guard.explain(model, lambda: loss(predict(model, x, precision), y), x, names,
+                            f"{where}: {problem}")
     return value, output.detach(), y

@@ -79,11 +79,6 @@ def scatter_in_windows(draw):
     return draw(*out), winner, window, shape[2:]
 
 
-def gather_in_windows(draw):
-    shape, _, winner, window = winners(draw)
-    return draw(*shape), winner, window
-
-
 def average_in_windows(draw):
     n, c, window, size = draw.window(pooling=True)
     return draw(n, c, *size), window
@@ -97,17 +92,6 @@ def spread_in_windows(draw):
 def image_and_bins(draw):
     return draw(draw.size(), draw.size(), draw.size(9), draw.size(9), ties=True), (
         draw.size(9), draw.size(9))
-
-
-def scatter_in_bins(draw):
-    x, bins = image_and_bins(draw)
-    place = adaptive.maximum(x.astype(np.float32), bins)[1]
-    return draw(*place.shape), place, x.shape[2:]
-
-
-def gather_in_bins(draw):
-    x, bins = image_and_bins(draw)
-    return x, adaptive.maximum(x.astype(np.float32), bins)[1]
 
 
 def convolution(draw):
@@ -318,14 +302,11 @@ def norm_of_norms(form, some_gradients, order):
 LINES = {
     pool.maximum: Line(maximum_in_windows),
     pool.scatter: Line(scatter_in_windows),
-    pool.gather: Line(gather_in_windows),
     pool.average: Line(average_in_windows),
     pool.average_transpose: Line(spread_in_windows),
     adaptive.average: Line(image_and_bins),
     adaptive.average_transpose: Line(image_and_bins),
     adaptive.maximum: Line(image_and_bins),
-    adaptive.scatter: Line(scatter_in_bins),
-    adaptive.gather: Line(gather_in_bins),
     conv.forward: Line(convolved),
     conv.input_gradient: Line(input_gradient),
     conv.weight_gradient: Line(weight_gradient),

@@ -178,7 +178,8 @@ def test_convolution_and_its_two_transposes(xp, dtype, route, case, n, groups, c
 # ---- batch normalisation -------------------------------------------------------------------------
 
 @given(st.integers(2, 40), st.one_of(sizes, st.integers(30, 35)), sizes, seeds,
-       st.sampled_from([1e-3, 0.1]), st.floats(-100, 100), st.booleans(), st.sampled_from([0, 1, 6]))
+       st.sampled_from([1e-3, 0.1]), st.floats(-100, 100), st.booleans(),
+       st.sampled_from([0, 1, 6]))
 def test_batch_norm_both_ways(xp, dtype, n, c, width, seed, eps, mean, long, relu):
     draw = Numbers(seed, dtype)
     x, w, b, g = draw(n, c, width), draw(c), draw(c), draw(n, c, width)

@@ -91,7 +91,7 @@ def test_the_host_waits_once(xp, monkeypatch, of):
     for name in ("item", "__float__", "__bool__", "__int__"):
         monkeypatch.setattr(xp.ndarray, name, lambda self: pytest.fail("another wait"))
     of(params)
-    assert waits == [1]
+    assert len(waits) == 1
 
 
 # ---- by index ------------------------------------------------------------------------------------

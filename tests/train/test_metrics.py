@@ -1,8 +1,6 @@
 """Metrics against counting by hand; batches of different sizes."""
 
-import importlib
 import math
-import sys
 from collections import Counter
 
 import numpy as np
@@ -16,7 +14,6 @@ from minigrad.optim import SGD
 from minigrad.train import (F1, Accuracy, ConfusionMatrix, MeanLoss, Metric, Precision, Recall,
                             TopK, evaluate, fit)
 from minigrad.train.folder import checkpoint
-from minigrad.train.metrics import ClassShare
 from tests.gpu.cuda_devices import DEVICES
 from tests.one_line import one_line
 
@@ -356,10 +353,3 @@ def test_it_sees_a_whole_epoch_and_leaves_the_loader_where_it_was():
 def test_a_float64_model_gets_float64():
     model = nn.Linear(1, 3).to("float64")
     assert math.isfinite(evaluate(model, loader())["loss"])
-
-
-def test_the_old_place_of_the_confusion_matrix_says_where_it_is_now(monkeypatch):
-    monkeypatch.delitem(sys.modules, "minigrad.train.confusion", raising=False)
-    with pytest.warns(DeprecationWarning, match="minigrad.train.metrics.confusion"):
-        old = importlib.import_module("minigrad.train.confusion")
-    assert old.ClassShare is ClassShare and old.F1 is F1

@@ -1,4 +1,4 @@
-// Adaptive pooling of images x (N, H, W, C) to y (N, oh, ow, C), and the transposed maps; the
+// Adaptive pooling of images x (N, H, W, C) to y (N, oh, ow, C), and the transpose of the mean; the
 // specification is kernels/adaptive/cpu.py.
 //
 //   average    y[i, j] = the mean of x over the rows of bin i and the columns of bin j
@@ -6,7 +6,7 @@
 //   bin i = floor(i n / parts), ..., ceil((i + 1) n / parts) - 1,   n = H or W, parts = oh or ow
 //
 // Bins can share a pixel. There is a thread for each element of the result: of y, or of gx in the
-// transposes, where a pixel gathers from all its bins.
+// transpose of the mean, where a pixel gathers from all its bins.
 
 struct Range { int start, end; };
 
@@ -70,32 +70,4 @@ __global__ void maximum(I size, const T* x, T* y, int* place, int C, int H, int 
     }
     y[i] = best;
     place[i] = winner;
-}
-
-// gx (N, H, W, C): for each pixel the sum of gy over the bins that it won.
-template <typename T, typename I>
-__global__ void scatter(I size, const T* gy, const int* place, T* gx, int C, int H, int W, int oh,
-                        int ow) {
-    I i = thread_number<I>();
-    if (i >= size) return;
-    Place<I> at(i, H, W, C);
-    Range rows = bin(at.row, H, oh), columns = bin(at.column, W, ow);
-    Wide<T> sum = 0;
-    for (int r = rows.start; r < rows.end; r++) {
-        for (int c = columns.start; c < columns.end; c++) {
-            I from = offset<I>(at.image, r, c, at.channel, oh, ow, C);
-            if (place[from] == at.row * W + at.column) sum += gy[from];
-        }
-    }
-    gx[i] = sum;
-}
-
-// y (N, oh, ow, C): the pixel of x at each place.
-template <typename T, typename I>
-__global__ void gather(I size, const T* x, const int* place, T* y, int C, int H, int W, int oh,
-                       int ow) {
-    I i = thread_number<I>();
-    if (i >= size) return;
-    Place<I> at(i, oh, ow, C);
-    y[i] = x[offset<I>(at.image, place[i] / W, place[i] % W, at.channel, H, W, C)];
 }

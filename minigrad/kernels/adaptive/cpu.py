@@ -5,12 +5,17 @@ parts), so bins overlap where parts does not divide n. Exchange pixels and bins,
 formula names the bins in which a pixel lies, which is what the CUDA twins go by.
 
 `average_transpose` is the transpose of the mean. Of a maximum its place is kept: `gather` reads the
-pixels there, and `scatter`, its transpose, sends a gradient back to them.
+pixels there, and `scatter`, its transpose, sends a gradient back to them. These two take the places
+for an index like any other, on a GPU too.
 """
+
+import math
 
 import numpy as np
 
+from minigrad.backend import array_module
 from minigrad.kernels.adaptive import gpu
+from minigrad.kernels.index.cpu import add_at
 from minigrad.kernels.reduce.cpu import sum
 from minigrad.kernels.runtime.cuda import gpu_form
 from minigrad.kernels.runtime.window import empty, zeros
@@ -67,23 +72,22 @@ def maximum(x, size):
     return y, place
 
 
-@gpu_form(gpu.scatter)
 def scatter(gy, place, size):
     """gx (N, C, *size): each gradient added to the pixel at its place."""
-    n, c = gy.shape[:2]
-    rows = np.zeros((n, size[0] * size[1], c), gy.dtype)
-    image, channel = np.ogrid[:n, :c]
-    for i, j in np.ndindex(*gy.shape[2:]):  # of one bin, no pixel gets two gradients
-        rows[image, place[:, :, i, j], channel] += gy[:, :, i, j]
-    return rows.reshape(n, *size, c).transpose(0, 3, 1, 2)
+    shape = *gy.shape[:2], *size
+    index = _flat(place, math.prod(size)).reshape(-1)
+    return add_at(gy.reshape(-1), (index,), (math.prod(shape),)).reshape(shape)
 
 
-@gpu_form(gpu.gather)
 def gather(x, place):
     """y, of the shape of `place`: the pixels of x (N, C, H, W) there."""
-    (n, c, h, w), (oh, ow) = x.shape, place.shape[2:]
-    y = np.take_along_axis(x.reshape(n, c, h * w), place.reshape(n, c, oh * ow), 2)
-    return y.reshape(place.shape)
+    return x.reshape(-1)[_flat(place, math.prod(x.shape[2:]))]
+
+
+def _flat(place, pixels):
+    """The places (N, C, ...) in images of so many pixels, as places in all images in a row."""
+    n, c = place.shape[:2]
+    return place + array_module(place).arange(0, n * c * pixels, pixels).reshape(n, c, 1, 1)
 
 
 def _at(dim, where):

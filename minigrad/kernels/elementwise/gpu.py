@@ -3,39 +3,31 @@
 import numpy as np
 
 from minigrad.backend import array_module, gpu_dtype
-from minigrad.kernels.runtime.cuda import launch, memory_order
+from minigrad.kernels.runtime.cuda import launch, memory_order, parameters
 
 
-def sigmoid(x):
-    return _each("sigmoid", x)
+def _each(kernel):
+    """The GPU form that has the kernel make each element of arrays of one shape, laid out as the
+    first; the kernel's numbers follow its arrays.
+
+    The axes are permuted so that the first array is in C order, since the kernels know nothing of
+    layouts. Others that lie differently are copied by `launch`.
+    """
+    def form(*arguments):
+        count = len(parameters("elementwise")[kernel]) - 1
+        axes = memory_order(arguments[0])
+        views = [a.transpose(axes) for a in arguments[:count]]
+        y = array_module(views[0]).empty(views[0].shape, views[0].dtype)
+        launch("elementwise", kernel, views, [y], *arguments[count:])
+        return y.transpose(np.argsort(axes).tolist())
+    return form
 
 
-def erf(x):
-    return _each("error_function", x)
-
-
-def sigmoid_gradient(gy, y):
-    return _each("sigmoid_gradient", gy, y)
-
-
-def tanh_gradient(gy, y):
-    return _each("tanh_gradient", gy, y)
-
-
-def gelu(x, approximate):
-    return _each("gelu", x, numbers=[int(approximate)])
-
-
-def gelu_gradient(gy, x, approximate):
-    return _each("gelu_gradient", gy, x, numbers=[int(approximate)])
-
-
-def relu(x):
-    return _each("relu", x)
-
-
-def relu_gradient(gy, y):
-    return _each("relu_gradient", gy, y)
+erf = _each("error_function")
+relu, relu_gradient = _each("relu"), _each("relu_gradient")
+sigmoid, sigmoid_gradient = _each("sigmoid"), _each("sigmoid_gradient")
+tanh_gradient = _each("tanh_gradient")
+gelu, gelu_gradient = _each("gelu"), _each("gelu_gradient")
 
 
 def masked(x, mask, out=None):
@@ -50,16 +42,3 @@ def masked(x, mask, out=None):
 def cast(x, dtype):
     """Raises TypeError for numbers that GPUs do not have."""
     return x.astype(gpu_dtype(dtype))
-
-
-def _each(kernel, *arrays, numbers=()):
-    """The kernel's result for each element of arrays of one shape, laid out as the first.
-
-    Their axes are permuted so that the first array is in C order, since the kernels know nothing of
-    layouts. Others that lie differently are copied by `launch`.
-    """
-    axes = memory_order(arrays[0])
-    views = [a.transpose(axes) for a in arrays]
-    y = array_module(views[0]).empty(views[0].shape, views[0].dtype)
-    launch("elementwise", kernel, views, [y], *numbers)
-    return y.transpose(np.argsort(axes).tolist())

@@ -9,14 +9,6 @@
 
 const int THREADS = 128;
 
-// A sum whose rounding errors are not kept.
-template <typename T>
-struct Total {
-    T value;
-
-    __device__ void merge(const Total& b) { value += b.value; }
-};
-
 // loss (N), which is 0 where the target is `ignored`, and NaN where there is no such class; and
 // logsum (N) = ln sum_c exp(x[c]), which the gradient needs.
 template <typename T, typename I>
@@ -33,8 +25,7 @@ __global__ void cross_entropy(I size, const T* x, const long long* target, T* lo
     T top = block_merge<THREADS>(largest).value;
     if (top == INFINITY || top == -INFINITY) top = 0;
     for (int c = threadIdx.x; c < C; c += THREADS) part.add(exp(scores[c] - top));
-    T sum = block_merge<THREADS>(Total<T>{part.value}).value;
-    T total = block_merge<THREADS>(Total<T>{spread_part.value}).value;
+    T sum = block_merge<THREADS>(part).value, total = block_merge<THREADS>(spread_part).value;
     if (threadIdx.x) return;
     T ln = log(sum) + top;
     long long t = target[row];

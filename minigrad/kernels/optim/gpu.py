@@ -49,14 +49,12 @@ def blocks(*arrays):
     return [arrays]
 
 
-def clip(gradients, limit):
+def _changed(kernel, gradients, number):
     for some in _dense_by_dtype(gradients):
-        _launch("clip", [some], float(limit))
+        _launch(kernel, [some], float(number))
 
 
-def scale(gradients, factor):
-    for some in _dense_by_dtype(gradients):
-        _launch("scale", [some], float(factor))
+clip, scale = functools.partial(_changed, "clip"), functools.partial(_changed, "scale")
 
 
 def unscale(gradients, factor):
@@ -75,19 +73,19 @@ def squared_norm(gradients):
 def _norm(gradients, order):
     """(sum |g|^order)^(1/order) over all elements of all gradients, math.inf: the largest |g|.
 
-    A float, summed in the gradients' dtype; the host waits for the GPU once.
+    A float: blocks are summed in the gradients' dtype, and their sums, for which the host waits
+    once, in float64.
     """
-    totals = []
+    sums = []
     for some in _dense_by_dtype(gradients):
-        xp, dtype = array_module(some[0]), some[0].dtype
-        sums, total = xp.empty(len(_pieces(some)), dtype), xp.empty(1, dtype)
-        _launch("powers", [some], float(order), outputs=[sums])
-        launch("optim", "join_powers", [sums], [total], sums.size, float(order), blocks=1)
-        totals.append(total.astype(np.float64))
-    if not totals:
+        xp = array_module(some[0])
+        of_blocks = xp.empty(len(_pieces(some)), some[0].dtype)
+        _launch("powers", [some], float(order), outputs=[of_blocks])
+        sums.append(of_blocks.astype(np.float64))
+    if not sums:
         return 0.0
-    totals = to_device(xp.concatenate(totals), "cpu")
-    return float(totals.max() if math.isinf(order) else totals.sum() ** (1 / order))
+    sums = to_device(xp.concatenate(sums), "cpu")
+    return float(sums.max(initial=0) if math.isinf(order) else sums.sum() ** (1 / order))
 
 
 def _dense_by_dtype(gradients):

@@ -6,7 +6,7 @@
 //             p -= rate m / (sqrt(v) / root + eps)
 //   clip      g = min(max(g, -limit), limit)
 //   scale     g = factor g
-//   powers    the sum of |g|^order over all gradients, or the largest |g|; join_powers completes it
+//   powers    the sum of |g|^order over each block's elements, or the largest |g|
 //
 // `addresses` is several lists of `count` pointers, one pointer for each parameter: to the
 // parameters, to their gradients, then to each part of their state. The kernels that only limit
@@ -64,25 +64,27 @@ __global__ void adam(I blocks, const unsigned long long* addresses, const long l
     }
 }
 
-// gradient = min(max(gradient, -limit), limit); NaN stays.
+// Calls visit(g) for each element g of the block's piece of a gradient.
+template <typename T, typename Visit>
+__device__ void for_piece(const unsigned long long* gradients, const long long* pieces,
+                          Visit visit) {
+    Piece piece = reinterpret_cast<const Piece*>(pieces)[blockIdx.x];
+    T* g = array_of<T>(gradients, 0, 0, piece.owner);
+    for (long long i = piece.begin + threadIdx.x; i < piece.end; i += blockDim.x) visit(g[i]);
+}
+
+// g = min(max(g, -limit), limit); NaN stays.
 template <typename T, typename I>
 __global__ void clip(I blocks, const unsigned long long* addresses, const long long* pieces,
                      int count, T limit) {
-    Piece piece = reinterpret_cast<const Piece*>(pieces)[blockIdx.x];
-    T* gradient = array_of<T>(addresses, 0, count, piece.owner);
-    for (long long i = piece.begin + threadIdx.x; i < piece.end; i += blockDim.x) {
-        T g = gradient[i];
-        gradient[i] = g > limit ? limit : g < -limit ? -limit : g;
-    }
+    for_piece<T>(addresses, pieces, [&](T& g) { g = g > limit ? limit : g < -limit ? -limit : g; });
 }
 
-// gradient *= factor.
+// g *= factor.
 template <typename T, typename I>
 __global__ void scale(I blocks, const unsigned long long* addresses, const long long* pieces,
                       int count, T factor) {
-    Piece piece = reinterpret_cast<const Piece*>(pieces)[blockIdx.x];
-    T* gradient = array_of<T>(addresses, 0, count, piece.owner);
-    for (long long i = piece.begin + threadIdx.x; i < piece.end; i += blockDim.x) gradient[i] *= factor;
+    for_piece<T>(addresses, pieces, [&](T& g) { g *= factor; });
 }
 
 // Of numbers |g|^order: their sum, or the largest of them if the order is infinite.
@@ -98,28 +100,16 @@ struct PowerSum {
     __device__ void merge(const PowerSum& b) { add(b.value); }
 };
 
-// sums (blocks) = the sum of |gradient|^order over the elements of each block, or the largest
-// |gradient| if the order is infinite.
+// sums (blocks) = the sum of |g|^order over the elements of each block, or the largest |g| if the
+// order is infinite.
 template <typename T, typename I>
 __global__ void powers(I blocks, const unsigned long long* addresses, const long long* pieces,
                        T* sums, int count, T order) {
-    Piece piece = reinterpret_cast<const Piece*>(pieces)[blockIdx.x];
-    const T* gradient = array_of<T>(addresses, 0, count, piece.owner);
     PowerSum<T> sum = {0, order == INFINITY};
-    for (long long i = piece.begin + threadIdx.x; i < piece.end; i += blockDim.x) {
-        T size = fabs(gradient[i]);
-        T power = sum.largest || order == 1 ? size : order == 2 ? size * size : pow(size, order);
-        sum.add(power);
-    }
+    for_piece<T>(addresses, pieces, [&](T g) {
+        T size = fabs(g);
+        sum.add(sum.largest || order == 1 ? size : order == 2 ? size * size : pow(size, order));
+    });
     sum = block_merge<THREADS>(sum);
     if (threadIdx.x == 0) sums[blockIdx.x] = sum.value;
-}
-
-// total (1) = the sum of all sums (count), or the largest of them, by one block.
-template <typename T, typename I>
-__global__ void join_powers(I one, const T* sums, T* total, int count, T order) {
-    PowerSum<T> sum = {0, order == INFINITY};
-    for (int k = threadIdx.x; k < count; k += THREADS) sum.add(sums[k]);
-    sum = block_merge<THREADS>(sum);
-    if (threadIdx.x == 0) *total = sum.value;
 }

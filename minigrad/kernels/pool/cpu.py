@@ -6,8 +6,6 @@ as in torch. Padding is -inf, and does not win even over pixels of -inf.
 mean is linear itself, and `average_transpose` is its transpose.
 """
 
-import itertools
-
 import numpy as np
 
 from minigrad.backend import array_module
@@ -108,7 +106,6 @@ def scatter(gy, winner, window: Window, size):
     return window.cropped(padded, size)
 
 
-@gpu_form(gpu.gather)
 def gather(x, winner, window: Window):
     """y (N, C, oh, ow): the pixel of x at each window's winner."""
     oh, ow = winner.shape[2:]
@@ -121,22 +118,13 @@ def gather(x, winner, window: Window):
 @gpu_form(gpu.average)
 def average(x, window: Window):
     """x (N, C, H, W) -> y (N, C, oh, ow); the padding counts as zeros."""
-    oh, ow = window.output_size(*x.shape[2:])
-    y, n = zeros((*x.shape[:2], oh, ow), x), window.kh * window.kw
-    taps = window.taps(window.padded(x), oh, ow)
-    if n <= 2 * FEW or x.dtype != np.float32:
-        for tap in taps:
-            y += tap
-    else:  # as kernels/reduce/cpu.py: float64 takes over what a few taps have in float32
-        total = y.astype(np.float64)
-        for first in taps:
-            y[...] = first
-            for tap in itertools.islice(taps, FEW - 1):
-                y += tap
-            total += y
-        y[...] = total
-    y /= n
-    return y
+    n, (oh, ow) = window.kh * window.kw, window.output_size(*x.shape[2:])
+    y = zeros((*x.shape[:2], oh, ow), x)  # (N, C, oh, ow)
+    # as kernels/reduce/cpu.py: the sum of many float32 is taken in float64
+    total = y.astype(np.float64) if n > 2 * FEW and x.dtype == np.float32 else y
+    for tap in window.taps(window.padded(x), oh, ow):
+        total += tap
+    return np.divide(total, n, out=y, casting="same_kind")
 
 
 @gpu_form(gpu.average_transpose)

@@ -47,16 +47,6 @@ __global__ void scatter(I size, const T* gy, const W* winner, T* gx, Geometry g)
     gx[i] = sum;
 }
 
-// y (N, oh, ow, C): the pixel of x at each window's winner, or 0 if that is in the padding.
-template <typename T, typename I, typename W = unsigned short>
-__global__ void gather(I size, const T* x, const W* winner, T* y, Geometry g) {
-    I i = thread_number<I>();
-    if (i >= size) return;
-    Place<I> at(i, g.oh, g.ow, g.C);
-    I pixel = pixel_at(at, int(winner[i]), g);
-    y[i] = pixel < 0 ? T(0) : x[pixel * g.C + at.channel];
-}
-
 // y (N, oh, ow, C): the mean of each window.
 template <typename T, typename I, typename W = unsigned short>
 __global__ void average(I size, const T* x, T* y, Geometry g) {

@@ -26,19 +26,7 @@ BLOCKS = 1024       # from so many on, no chunk is split
 AXIS = np.dtype([(name, np.int64) for name in ("n", "chunks", "each", "inner", "along")])
 
 
-def sum(x, axis=None, keepdims=False):
-    return _reduce("sum", x, axis, keepdims)
-
-
-def amax(x, axis=None, keepdims=False):
-    return _reduce("amax", x, axis, keepdims)
-
-
-def amin(x, axis=None, keepdims=False):
-    return _reduce("amin", x, axis, keepdims)
-
-
-def _reduce(kernel, x, axis, keepdims):
+def _reduce(kernel, x, axis=None, keepdims=False):
     axes = range(x.ndim) if axis is None else normalize_axis_tuple(axis, x.ndim)
     order = memory_order(x)
     kept = [d for d in order if d not in axes]
@@ -51,6 +39,9 @@ def _reduce(kernel, x, axis, keepdims):
         y = _over_axis(kernel, y, outer, n, inner)
     y = y.reshape([x.shape[d] for d in kept]).transpose(np.argsort(kept).tolist())
     return (y.reshape(shape) if keepdims else y).astype(x.dtype, copy=False)
+
+
+sum, amax, amin = (functools.partial(_reduce, kernel) for kernel in ("sum", "amax", "amin"))
 
 
 @functools.lru_cache(1024)

@@ -31,6 +31,7 @@ import numpy as np
 
 from minigrad.backend import array_module, check_devices, on_gpu
 from minigrad.dtypes import CHARS
+from minigrad.kernels.runtime.window import channels_last, images
 
 BLOCK = 256  # threads per block, unless a kernel says otherwise
 INT_LIMIT = 2**31  # arrays with fewer elements are indexed by 32-bit integers
@@ -174,6 +175,15 @@ def launch(file, kernel, inputs, outputs, *numbers, size=None, blocks=None, thre
     if blocks is None:
         blocks = -(-size // math.prod(threads))
     function((blocks,), threads, (index(size), *arrays, *values))
+
+
+def launch_on_images(file, kernel, inputs, size, *numbers, dtypes=(None,), **options):
+    """What a kernel makes of images: one array (N, C, *size) of the dtype of the first input, or a
+    list of several, of these dtypes. All are channels-last for the kernel."""
+    outputs = [images(inputs[0], (*inputs[0].shape[:2], *size), dtype) for dtype in dtypes]
+    launch(file, kernel, *([channels_last(a) for a in arrays] for arrays in (inputs, outputs)),
+           *numbers, **options)
+    return outputs if len(outputs) > 1 else outputs[0]
 
 
 def _refuse(file, kernel, inputs, outputs):

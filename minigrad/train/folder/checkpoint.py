@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +43,18 @@ def read(path: str | os.PathLike) -> dict:
     Raises WeightsError for a file that is damaged or is no such checkpoint.
     """
     arrays = load(path)
+
+    def with_arrays(value: dict) -> object:
+        return np.array(arrays[value[_REFERENCE]]) if list(value) == [_REFERENCE] else value
     try:
-        content = json.loads(arrays.metadata[_ENTRY])
+        content = json.loads(arrays.metadata[_ENTRY], object_hook=with_arrays)
         version = content["format"]
     except (KeyError, TypeError, ValueError):
         raise WeightsError(f"{os.fspath(path)}: no checkpoint of a training run") from None
     if version != _FORMAT:
         raise WeightsError(f"{os.fspath(path)}: a checkpoint of format {version}, this version "
                            f"reads {_FORMAT}")
-    return _with_arrays(content["state"], arrays)
+    return content["state"]
 
 
 def _without_arrays(value: Any, place: tuple[str, ...], arrays: dict[str, np.ndarray]) -> object:
@@ -77,20 +79,10 @@ def _without_arrays(value: Any, place: tuple[str, ...], arrays: dict[str, np.nda
     return {_REFERENCE: name}
 
 
-def _with_arrays(value: object, arrays: Mapping[str, np.ndarray]) -> Any:
-    if isinstance(value, dict):
-        if list(value) == [_REFERENCE]:
-            return np.array(arrays[value[_REFERENCE]])
-        return {key: _with_arrays(v, arrays) for key, v in value.items()}
-    return [_with_arrays(v, arrays) for v in value] if isinstance(value, list) else value
-
-
 class Checkpoints:
     """The files `step-NNNNNNNN.safetensors` of a folder, of which the newest `keep` stay."""
 
     def __init__(self, folder: str | os.PathLike, keep: int = 2) -> None:
-        if keep < 1:
-            raise ValueError(f"keep: at least 1 checkpoint must stay, got {keep}")
         self.folder, self.keep = Path(folder), keep
 
     def paths(self) -> list[Path]:

@@ -19,7 +19,7 @@ import os
 import socket
 import time
 import weakref
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 _open_locks: weakref.WeakSet[Lock] = weakref.WeakSet()      # of this process
 
 
-class Lock:
+class Lock(AbstractContextManager):
     """Holds `folder`, which is there, until `close` or the end of the `with` block."""
 
     def __init__(self, folder: str | os.PathLike) -> None:
@@ -85,9 +85,6 @@ class Lock:
         file, self._file = self._file, None
         if file is not None:
             os.close(file)
-
-    def __enter__(self) -> Lock:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

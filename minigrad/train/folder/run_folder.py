@@ -59,13 +59,15 @@ class RunFolder:
         self._lock: Lock | None = None
         self._refusals = 0
 
-    def enter(self, run: Run, resume: bool) -> bool:
+    def enter(self, run: Run, resume: bool, identity: dict, about: dict) -> bool:
         """Take the folder, which is made if need be; returns whether there is a run to go on with.
 
-        Raises TypeError for a metric that cannot be saved; BlockingIOError if another process has
-        the folder; FileExistsError if there is a run and not `resume`, or one that nobody can go on
-        with; OSError for a folder that cannot be written.
+        identity: what a run must have in common with this one to go on here (see identity.py);
+        about: what its network is. Raises TypeError for a metric that cannot be saved;
+        BlockingIOError if another process has the folder; FileExistsError if there is a run and not
+        `resume`, or one that nobody can go on with; OSError for a folder that cannot be written.
         """
+        self._identity, self._about = identity, about
         for meter in run.meters.values():
             meter.state_dict()          # an error now, not at the first save
         self.checkpoints.folder.mkdir(parents=True, exist_ok=True)
@@ -87,24 +89,22 @@ class RunFolder:
         if self._lock:
             self._lock.close()
 
-    def begin(self, identity: dict, about: dict, settings: dict) -> None:
+    def begin(self, settings: dict) -> None:
         """Write config.json."""
-        self._identity, self._about = identity, about
         self._write_config({"environment": environment(), "seed": random_state()["seed"],
-                            "settings": settings, **identity, **about})
+                            "settings": settings, **self._identity, **self._about})
 
     def _write_config(self, config: dict) -> None:
         text = json.dumps(config, indent=1, ensure_ascii=False)
         # names of files that are no UTF-8 hold half characters, which JSON may have escaped alone
         write_file(self.path / "config.json", [f"{text}\n".encode(errors="backslashreplace")])
 
-    def load(self, run: Run, identity: dict, about: dict, settings: dict) -> Path:
+    def load(self, run: Run, settings: dict) -> Path:
         """Put `run` where it was left; the path of the checkpoint.
 
         Raises ValueError if that run is another one; WeightsError if all of its checkpoints are
         damaged; OSError for one that cannot be opened.
         """
-        self._identity, self._about = identity, about
         newest = self.checkpoints.load()
         assert newest is not None, "enter has said that there is a checkpoint"
         path, state = newest

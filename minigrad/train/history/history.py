@@ -48,11 +48,7 @@ class History(list):
         else the highest. ValueError if the history is empty."""
         if not self:
             raise ValueError("history: there is no epoch yet")
-        best = self[0]
-        for line in self:
-            if better(name, lookup(line, name), lookup(best, name)):
-                best = line
-        return best
+        return max(self, key=lambda line: rank(name, lookup(line, name)))
 
     def save(self, path: str | os.PathLike) -> None:
         """Replace the file `path` as a whole, so that no crash leaves half a line.
@@ -141,23 +137,17 @@ def lookup(line: dict, name: str) -> Any:
     return value
 
 
-def better(name: str, value: float, than: float | None) -> bool:
-    """Whether `value` beats `than`: a loss (its name ends so) by being lower, others by being
-    higher. NaN beats nothing, and everything beats None and NaN."""
-    if math.isnan(value):
-        return False
-    if than is None or math.isnan(than):
-        return True
-    return value < than if name.endswith("loss") else value > than
+def rank(name: str, value: float) -> tuple[bool, float]:
+    """A key that is higher for better values: of a loss (its name ends so) for lower ones. NaN has
+    the lowest."""
+    is_number = not math.isnan(value)
+    return is_number, (-value if name.endswith("loss") else value) if is_number else 0.0
 
 
 def best_index(name: str, values: Sequence[float]) -> int | None:
-    """Where the first best of `values` is, see `better`; None if none is finite."""
-    best = None
-    for i, value in enumerate(values):
-        if math.isfinite(value) and better(name, value, None if best is None else values[best]):
-            best = i
-    return best
+    """Where the first best of `values` is, see `rank`; None if none is finite."""
+    finite = [i for i, value in enumerate(values) if math.isfinite(value)]
+    return max(finite, key=lambda i: rank(name, values[i]), default=None)
 
 
 def flatten(line: dict) -> dict:

@@ -9,6 +9,8 @@ taken for c in its column. Precision is tp / column, recall tp / row, and F1 the
 Retrieval", 2008, section 8.3; the averages: section 13.6).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from minigrad.arguments import integer
@@ -51,7 +53,11 @@ class ClassShare(Metric):
 
     A share of nothing, 0 / 0, counts as 0. This is scikit-learn's default, and the names of the
     averages are scikit-learn's, too. Raises ValueError for another average.
+
+    A subclass says by `share` what its figure is a share of.
     """
+
+    share: Callable[[Counts, Counts, Counts], tuple[Counts, Counts]]    # (part, whole) of them
 
     def __init__(self, average: str | None = "macro") -> None:
         if average not in AVERAGES:
@@ -82,11 +88,6 @@ class ClassShare(Metric):
         weights = targets if self.average == "weighted" else targets + guesses > 0
         return float(shares @ weights / weights.sum())
 
-    @staticmethod
-    def share(right: Counts, targets: Counts, guesses: Counts) -> tuple[Counts, Counts]:
-        """(numerator, denominator) of the figure."""
-        raise NotImplementedError("a subclass says what it is a share of")
-
 
 class Precision(ClassShare):
     """right / taken for the class: how far a guess of the model can be trusted.
@@ -94,9 +95,7 @@ class Precision(ClassShare):
     average: see `minigrad.train.metrics.confusion.ClassShare`.
     """
 
-    @staticmethod
-    def share(right: Counts, targets: Counts, guesses: Counts) -> tuple[Counts, Counts]:
-        return right, guesses
+    share = staticmethod(lambda right, targets, guesses: (right, guesses))
 
 
 class Recall(ClassShare):
@@ -105,9 +104,7 @@ class Recall(ClassShare):
     average: see `minigrad.train.metrics.confusion.ClassShare`.
     """
 
-    @staticmethod
-    def share(right: Counts, targets: Counts, guesses: Counts) -> tuple[Counts, Counts]:
-        return right, targets
+    share = staticmethod(lambda right, targets, guesses: (right, targets))
 
 
 class F1(ClassShare):
@@ -116,9 +113,7 @@ class F1(ClassShare):
     average: see `minigrad.train.metrics.confusion.ClassShare`.
     """
 
-    @staticmethod
-    def share(right: Counts, targets: Counts, guesses: Counts) -> tuple[Counts, Counts]:
-        return 2 * right, targets + guesses
+    share = staticmethod(lambda right, targets, guesses: (2 * right, targets + guesses))
 
 
 def _shares(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
