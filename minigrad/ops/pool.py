@@ -7,7 +7,7 @@ n covers the rows from floor(i H / n) to ceil((i + 1) H / n); bins may overlap.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal, overload
+from typing import Any
 
 import numpy as np
 
@@ -126,18 +126,6 @@ class AdaptiveMaxPool2d(Function):
         """All but one pixel of each bin cost a comparison."""
         (n, c, h, w), (oh, ow) = x.shape, y.shape[2:]
         return Count(compare=n * c * (_covered(h, oh) * _covered(w, ow) - oh * ow))
-
-
-@overload
-def max_pool2d(x: Values, kernel_size: Size, stride: Size | None = None, padding: Size = 0,
-               dilation: Size = 1, ceil_mode: bool = False,
-               return_indices: Literal[False] = False) -> Values: ...
-
-
-@overload
-def max_pool2d(x: Values, kernel_size: Size, stride: Size | None = None, padding: Size = 0,
-               dilation: Size = 1, ceil_mode: bool = False, *,
-               return_indices: bool) -> Values | tuple[Values, Values]: ...
 
 
 @batch_of_one(4)

@@ -5,7 +5,7 @@ A result lacks the axes of `dim`; with `keepdim` it has them at size 1.
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -246,14 +246,6 @@ def amin(x: Values, dim: Dims = None, keepdim: bool = False) -> Values:
     return Amin(_filled_dims("amin", x, dim), keepdim)(x)
 
 
-@overload
-def max(x: Values, dim: Values | None = None, keepdim: bool = False) -> Values: ...
-
-
-@overload
-def max(x: Any, dim: int, keepdim: bool = False) -> MaxResult: ...
-
-
 def max(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """Without `dim` the largest element; along one axis `(values, indices)`, the first at ties.
 
@@ -265,14 +257,6 @@ def max(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
     if dim is None:
         return Max(_filled_dims("max", x, None), keepdim)(x)
     return _select(x, _place(np.argmax, "max", x, dim, True), dim, keepdim)
-
-
-@overload
-def min(x: Values, dim: Values | None = None, keepdim: bool = False) -> Values: ...
-
-
-@overload
-def min(x: Any, dim: int, keepdim: bool = False) -> MaxResult: ...
 
 
 def min(x: Any, dim: Any = None, keepdim: bool = False) -> Any:

@@ -4,7 +4,7 @@ The gradients of such ops are selected too, never multiplied by 0, which would m
 """
 
 import math
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 
@@ -139,14 +139,6 @@ def nonzero(x: Values, as_tuple: bool = False) -> Any:
     places: Any = np.nonzero(np.atleast_1d(data_of(x)))
     places = tuple(map(Tensor, places)) if isinstance(x, Tensor) else places
     return places if as_tuple else stack(places, 1)[:, :x.ndim]
-
-
-@overload
-def where(condition: Values) -> tuple[Values, ...]: ...
-
-
-@overload
-def where(condition: Any, a: Operand[Values], b: Operand[Values]) -> Values: ...
 
 
 def where(condition: Any, a: Any = None, b: Any = None) -> Any:
