@@ -12,10 +12,8 @@ from minigrad.nn.fuse import batch_norm_relu
 from minigrad.nn.layers import (AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, Flatten,
                                 Identity, Linear, Unflatten)
 from minigrad.nn.loss import (BCELoss, BCEWithLogitsLoss, CosineEmbeddingLoss, CosineSimilarity,
-                              CrossEntropyLoss, GaussianNLLLoss, HingeEmbeddingLoss, HuberLoss,
-                              KLDivLoss, L1Loss, MarginRankingLoss, MSELoss, NLLLoss,
-                              PairwiseDistance, PoissonNLLLoss, SmoothL1Loss, SoftMarginLoss,
-                              TripletMarginLoss)
+                              CrossEntropyLoss, HuberLoss, KLDivLoss, L1Loss, MSELoss, NLLLoss,
+                              PairwiseDistance, SmoothL1Loss, SoftMarginLoss, TripletMarginLoss)
 from minigrad.nn.module import Module
 from minigrad.nn.norm import (BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm1d, InstanceNorm2d,
                               LayerNorm, LocalResponseNorm, RMSNorm)

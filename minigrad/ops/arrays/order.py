@@ -68,15 +68,6 @@ def topk(x: Values, k: int, dim: int = -1, largest: bool = True,
     return SortResult(gather(x, dim, indices), indices)
 
 
-def kthvalue(x: Values, k: int, dim: int = -1, keepdim: bool = False) -> MaxResult:
-    """(values, indices) of the k-th smallest elements along `dim`, counted from 1.
-
-    Raises RuntimeError unless there are k elements.
-    """
-    indices = argsort(x, dim)
-    return _picked(x, dim, narrow(indices, dim, k - 1, 1) if x.ndim else indices, keepdim)
-
-
 def median(x: Values, dim: int | None = None, keepdim: bool = False) -> Any:
     """Without `dim` the median of all elements; along one axis `(values, indices)`.
 
