@@ -18,9 +18,9 @@ from minigrad.ops.arrays.moves import flip, narrow
 from minigrad.ops.compare import Elementwise, isnan
 from minigrad.ops.cost import Count, elements
 from minigrad.ops.operands import demand
-from minigrad.ops.reduce import Max, MaxResult, _filled_dims, sum
+from minigrad.ops.reduce import Max, _filled_dims, _picked, sum
 from minigrad.ops.select import where
-from minigrad.ops.shape import _axis, cast, reshape, squeeze, unsqueeze
+from minigrad.ops.shape import _axis, cast, reshape, unsqueeze
 
 
 class Median(Max):
@@ -79,16 +79,10 @@ def median(x: Values, dim: int | None = None, keepdim: bool = False) -> Any:
         return Median(None, False)(x)
     order = argsort(x, dim)
     if not x.ndim:
-        return _picked(x, dim, order, keepdim)
+        return _picked(x, order, dim, keepdim)
     n, nans = x.shape[dim], sum(isnan(x), dim, keepdim=True)
     middle = where(data_of(nans) > 0, n - nans, (n - 1) // 2)  # behind the numbers: the first NaN
-    return _picked(x, dim, gather(order, dim, middle), keepdim)
-
-
-def _picked(x: Any, dim: int, indices: Any, keepdim: bool) -> MaxResult:
-    """The elements at the one place along `dim` that `indices` has, and the indices."""
-    found = gather(x, dim, indices), indices
-    return MaxResult(*(y if keepdim or not x.ndim else squeeze(y, dim) for y in found))
+    return _picked(x, gather(order, dim, middle), dim, keepdim)
 
 
 def unique(x: Values, sorted: bool = True, return_inverse: bool = False,
