@@ -47,9 +47,8 @@ from minigrad.ops.compare import (allclose, bitwise_and, bitwise_left_shift, bit
 from minigrad.ops.conv import conv2d, conv_transpose2d
 from minigrad.ops.images.lines import (adaptive_avg_pool1d, adaptive_max_pool1d, avg_pool1d, conv1d,
                                        conv_transpose1d, max_pool1d)
+from minigrad.ops.images.pixels import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from minigrad.ops.images.resize import interpolate
-from minigrad.ops.images.windows import (channel_shuffle, fold, pixel_shuffle, pixel_unshuffle,
-                                         unfold)
 from minigrad.ops.linear import linear, matmul
 from minigrad.ops.loss.classes import cross_entropy, nll_loss
 from minigrad.ops.loss.distances import (cosine_embedding_loss, cosine_similarity,
@@ -64,8 +63,8 @@ from minigrad.ops.pool import (adaptive_avg_pool2d, adaptive_max_pool2d, avg_poo
                                upsample_nearest2d)
 from minigrad.ops.reduce import (amax, amin, argmax, argmin, logsumexp, max, mean, min, norm, std,
                                  std_mean, sum, var, var_mean)
-from minigrad.ops.select import (alpha_dropout, clip, dropout, dropout1d, dropout2d, dropout3d,
-                                 maximum, minimum, nonzero, where)
+from minigrad.ops.select import (clip, dropout, dropout1d, dropout2d, dropout3d, maximum, minimum,
+                                 nonzero, where)
 from minigrad.ops.sequence.attention import scaled_dot_product_attention
 from minigrad.ops.sequence.embedding import embedding
 from minigrad.ops.shape import (cast, clone, concatenate, expand, flatten, getitem, permute,

@@ -34,10 +34,10 @@ MODULES = """
 """.split()
 # Not in module_db, and TransformerEncoder, whose samples hold layers of PyTorch's.
 ABSENT = set("""
-    AlphaDropout ChannelShuffle CosineSimilarity Dropout Dropout1d Dropout2d Dropout3d Flatten Fold
-    Hardsigmoid Identity ModuleDict ModuleList PairwiseDistance ParameterDict ParameterList
-    PixelShuffle PixelUnshuffle Sequential TransformerDecoder TransformerEncoder TripletMarginLoss
-    Unflatten Unfold Upsample UpsamplingBilinear2d UpsamplingNearest2d
+    ChannelShuffle CosineSimilarity Dropout Dropout1d Dropout2d Dropout3d Flatten Hardsigmoid
+    Identity ModuleDict ModuleList PairwiseDistance ParameterDict ParameterList PixelShuffle
+    PixelUnshuffle Sequential TransformerDecoder TransformerEncoder TripletMarginLoss Unflatten
+    Upsample UpsamplingBilinear2d UpsamplingNearest2d
 """.split())
 # Whose samples are many or slow: one in 15 of them, unless MINIGRAD_FULL=1.
 SLOW = {"GRU", "LSTM", "RNN", "MultiheadAttention", "Transformer", "TransformerDecoderLayer",

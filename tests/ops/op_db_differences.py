@@ -95,8 +95,8 @@ REASONS = [
         "nn.functional.max_pool2d": 272, "nn.functional.mse_loss": 2,
         **{f"nn.functional.{name}": count for name, count in {
             "group_norm": 57, "glu": 26, "instance_norm": 18, "logsigmoid": 5, "normalize": 11,
-            "softsign": 48, "tanhshrink": 31, "unfold": 87, "interpolate/bicubic": 31,
-            "interpolate/trilinear": 36, "interpolate/linear": 14, "interpolate/area": 10,
+            "softsign": 48, "tanhshrink": 31, "interpolate/bicubic": 31,
+            "interpolate/trilinear": 36, "interpolate/linear": 14,
             "scaled_dot_product_attention": 20, "conv_transpose1d": 6}.items()},
         "nn.functional.nll_loss": 6, "__rmul__": 22, "__rpow__": 57, "__rdiv__": 64,
         "true_divide": 40, "nn.functional.binary_cross_entropy": 7,

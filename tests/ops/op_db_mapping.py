@@ -74,17 +74,16 @@ ARRAYS = """
 
 FUNCTIONAL = """
     adaptive_avg_pool1d adaptive_max_pool1d avg_pool1d celu channel_shuffle conv1d conv_transpose1d
-    elu gelu glu group_norm hardshrink hardsigmoid hardswish hardtanh instance_norm interpolate/area
+    elu gelu glu group_norm hardshrink hardsigmoid hardswish hardtanh instance_norm
     interpolate/bicubic interpolate/bilinear interpolate/linear interpolate/nearest
     interpolate/nearest-exact interpolate/trilinear layer_norm local_response_norm logsigmoid
     max_pool1d mish normalize pixel_shuffle pixel_unshuffle prelu relu6 rms_norm
     scaled_dot_product_attention selu silu softmin softmin/with_dtype softshrink softsign tanhshrink
-    threshold unfold adaptive_avg_pool2d adaptive_max_pool2d avg_pool2d
-    binary_cross_entropy_with_logits conv2d conv_transpose2d cross_entropy dropout dropout2d
-    leaky_relu linear max_pool2d mse_loss nll_loss one_hot pad/circular pad/constant pad/reflect
-    pad/replicate pad/replicate_negative relu softplus binary_cross_entropy cosine_embedding_loss
-    cosine_similarity huber_loss kl_div l1_loss pairwise_distance smooth_l1_loss soft_margin_loss
-    triplet_margin_loss
+    threshold adaptive_avg_pool2d adaptive_max_pool2d avg_pool2d binary_cross_entropy_with_logits
+    conv2d conv_transpose2d cross_entropy dropout dropout2d leaky_relu linear max_pool2d mse_loss
+    nll_loss one_hot pad/circular pad/constant pad/reflect pad/replicate pad/replicate_negative relu
+    softplus binary_cross_entropy cosine_embedding_loss cosine_similarity huber_loss kl_div l1_loss
+    pairwise_distance smooth_l1_loss soft_margin_loss triplet_margin_loss
 """.split()
 
 METHODS = """
@@ -122,9 +121,7 @@ SAMPLES = 99252
 
 # Public names that no entry above reaches.
 NO_ENTRY = {"getitem": "compared as Tensor.__getitem__",
-            **{f"nn.functional.{name}": "random" for name in (
-                "alpha_dropout", "dropout1d", "dropout3d")},
-            "nn.functional.fold": "PyTorch has no samples"}
+            **{f"nn.functional.{name}": "random" for name in ("dropout1d", "dropout3d")}}
 
 # What else a Tensor has: what is no op, and operators that have no entry or are those above; and
 # methods that tests/engine/test_torch_lines_parity.py and test_in_place_methods.py compare.
