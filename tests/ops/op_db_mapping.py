@@ -144,6 +144,7 @@ NOTHING_COMPARED = {"nn.functional.upsample_nearest"}
 
 # Entries of a name of ours all of whose samples use what is not offered.
 VARIANTS_NOT_OFFERED = {
+    "nn.functional.interpolate/area": "the means of adaptive_avg_pool2d",
     "nn.functional.silu/complex": "complex numbers",
     "norm/nuc": "singular values",
     "nn.functional.batch_norm/without_cudnn": "the samples of nn.functional.batch_norm, for a GPU",
