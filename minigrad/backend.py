@@ -12,9 +12,11 @@
 CuPy is imported on the first move to a GPU, never by `import minigrad`.
 """
 
+from __future__ import annotations
+
 import operator
+import os
 import re
-import secrets
 import sys
 import zlib
 from collections.abc import Iterator
@@ -229,7 +231,7 @@ class Generator:
     def __init__(self, device: str = "cpu") -> None:
         self._seed = self._count = 0
 
-    def manual_seed(self, seed: int) -> "Generator":
+    def manual_seed(self, seed: int) -> Generator:
         """Restart at `seed` (a non-negative integer); returns self."""
         try:
             seed = operator.index(seed)
@@ -246,7 +248,7 @@ class Generator:
 
     def seed(self) -> int:
         """Restart at a seed that nobody can foresee, which is returned."""
-        return self.manual_seed(secrets.randbits(63)).initial_seed()
+        return self.manual_seed(int.from_bytes(os.urandom(8), "big") >> 1).initial_seed()
 
     def stream(self, purpose: str) -> np.random.Generator:
         """The next generator for `purpose`: a fresh counter-based stream per call.

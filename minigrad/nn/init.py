@@ -8,11 +8,13 @@ of a weight (O, I, ...) is I times the product of the sizes after it, the number
 output sees; fan_out is O times that.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -28,7 +30,7 @@ _draws = ContextVar("_draws", default=True)
 _GAINS = {**dict.fromkeys(["linear", "sigmoid", *(f"conv{kind}{n}d" for kind in ("", "_transpose")
                                                   for n in "123")], 1.0),
           "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
-_Generator = np.random.Generator | None
+_Generator: TypeAlias = "np.random.Generator | None"  # words: numpy.random is imported late
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:

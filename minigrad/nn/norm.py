@@ -33,9 +33,9 @@ class _BatchNorm(Module):
         self.register_buffer("running_var", np.ones(n, np.float32) if tracked else None)
         self.register_buffer("num_batches_tracked", np.zeros((), np.int64) if tracked else None)
 
-    def forward(self, input: Tensor, relu: bool = False) -> Tensor:
-        """The normalised input; with `relu`, a ReLU of that in the same op, for which
-        `minigrad.nn.fuse` asks."""
+    def forward(self, input: Tensor, relu: int = 0) -> Tensor:
+        """The normalised input; with `relu` 1 or 6, the ReLU or ReLU6 of that in the same
+        op, for which `minigrad.nn.fuse` asks."""
         self.check(input)
         momentum = self.momentum
         if momentum is None and self.num_batches_tracked is not None:
@@ -90,7 +90,7 @@ class _InstanceNorm(_BatchNorm):
                  bias: bool = True) -> None:
         super().__init__(num_features, eps, momentum, affine, track_running_stats, bias=bias)
 
-    def forward(self, input: Tensor, relu: bool = False) -> Tensor:
+    def forward(self, input: Tensor, relu: int = 0) -> Tensor:
         alone = input.ndim == min(self.axes)    # one sample without the axis of the batch
         self.check(input[None] if alone else input)
         y = ops.instance_norm(input[None] if alone else input, self.running_mean, self.running_var,

@@ -69,7 +69,7 @@ class ReLU(Function):
 
     def backward(self, gy: Values, y: Values) -> Values:
         if isinstance(gy, Tensor):
-            return masked(gy, ~(y <= 0))  # where y is NaN, gy passes
+            return masked(gy, kernel.passes_relu(y))  # where y is NaN, gy passes
         return kernel.relu_gradient(gy, y)
 
 

@@ -14,6 +14,7 @@ from minigrad.changes import count_change
 from minigrad.dtypes import is_half
 from minigrad.engine import Tensor, Values, data_of
 from minigrad.function import Function
+from minigrad.kernels.elementwise.cpu import passes_relu
 from minigrad.kernels.layer_norm import cpu as by_rows
 from minigrad.kernels.norm import cpu as kernel
 from minigrad.ops.arithmetic import pow, sqrt
@@ -35,7 +36,7 @@ class BatchNorm(Function):
     keeps only x.
     """
 
-    relu = False
+    relu = 0
     half_on_gpu = True
 
     def __init__(self, eps: float) -> None:
@@ -59,25 +60,27 @@ class BatchNorm(Function):
 
 
 class BatchNormReLU(BatchNorm):
-    """y = max(0, what BatchNorm gives).
+    """y = the ReLU of what BatchNorm gives, or with relu=6 the ReLU6.
 
     Fused: two ops would go through memory once more, forward and backward. The bits are the same.
     """
 
-    relu = True
+    def __init__(self, eps: float, relu: int = 1) -> None:
+        super().__init__(eps)
+        self.relu = relu
 
     def backward(  # type: ignore[override]  # the parameters say what is saved
             self, gy: Values, x: Values, w: Values, y: Values) -> tuple[Values, ...]:
         if not isinstance(x, Tensor):
-            return kernel.gradient(gy, x, self.mean, self.scale, w, y)
-        return super().backward(masked(gy, ~(y <= 0)), x, w)
+            return kernel.gradient(gy, x, self.mean, self.scale, w, y, self.relu)
+        return super().backward(masked(gy, passes_relu(y, self.relu)), x, w)
 
     def cost(self, y: Tensor, x: Tensor, w: Tensor, b: Tensor) -> Count:
-        return super().cost(y, x, w, b)._replace(compare=elements(y))
+        return super().cost(y, x, w, b)._replace(compare=elements(y) * (1 + (self.relu > 1)))
 
 
 class ScaleShiftReLU(Function):
-    """y = max(0, x f + s): batch normalisation by running statistics, and the ReLU of that.
+    """y = ReLU(x f + s), or ReLU6 with relu=6: batch normalisation by running statistics, and that.
 
     x (N, C, ...), f (C), s (C) -> y (N, C, ...)
     """
@@ -85,13 +88,16 @@ class ScaleShiftReLU(Function):
     half_on_gpu = True
     cost = per_element(multiply=1, add=1, compare=1)
 
+    def __init__(self, relu: int = 1) -> None:
+        self.relu = relu
+
     def forward(self, x: Array, f: Array, s: Array) -> Array:
-        return kernel.normalise(x, array_module(f).zeros_like(f), f, s, relu=True)
+        return kernel.normalise(x, array_module(f).zeros_like(f), f, s, self.relu)
 
     def backward(self, gy: Values, x: Values, f: Values, y: Values) -> tuple[Values, ...]:
         if not isinstance(gy, Tensor):
-            return kernel.fixed_gradient(gy, x, f, y)
-        g, dims = masked(gy, ~(y <= 0)), _batch_dims(x)
+            return kernel.fixed_gradient(gy, x, f, y, self.relu)
+        g, dims = masked(gy, passes_relu(y, self.relu)), _batch_dims(x)
         return g * _channels(f, x), sum(g * x, dims), sum(g, dims)
 
 
@@ -125,7 +131,7 @@ class LayerNorm(Function):
 
 def batch_norm(x: Values, running_mean: Any, running_var: Any, weight: Any = None, bias: Any = None,
                training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
-               relu: bool = False) -> Values:
+               relu: int = 0) -> Values:
     """y = weight (x - mean) / sqrt(var + eps) + bias, channel by channel.
 
     x (N, C, ...); weight and bias (C), or None for 1 and 0; running_mean and running_var (C), plain
@@ -133,7 +139,8 @@ def batch_norm(x: Values, running_mean: Any, running_var: Any, weight: Any = Non
 
     In training, mean and var are those of the batch, and the running statistics move towards them
     in place: run = (1 - momentum) run + momentum new, with the unbiased variance. In evaluation,
-    mean and var are the running statistics. `relu`: y is the ReLU of that, computed in one op. With
+    mean and var are the running statistics. `relu`: y is the ReLU of that,
+    or with 6 the ReLU6, computed in one op. With
     a 16-bit x everything else may be float32; y has 16 bits then.
 
     Raises ValueError for shapes that do not fit, for a single value per channel in training, and
@@ -162,7 +169,7 @@ def batch_norm(x: Values, running_mean: Any, running_var: Any, weight: Any = Non
         factor = weight / sqrt(running_var + eps)
         shift = bias - clone(running_mean) * factor  # a clone: training changes it in place
         if relu:
-            return ScaleShiftReLU()(x, factor, shift)
+            return ScaleShiftReLU(relu)(x, factor, shift)
         y = wide(x) * _channels(factor, x) + _channels(shift, x)
         return cast(y, x.dtype) if is_half(x) else y
     n = math.prod(x.shape) // x.shape[1]
@@ -172,7 +179,7 @@ def batch_norm(x: Values, running_mean: Any, running_var: Any, weight: Any = Non
     if is_half(x) and is_half(weight):
         raise TypeError(f"batch_norm: {x.dtype} statistics would stand still in training; keep "
                         "weight, bias and running statistics float32")
-    op = (BatchNormReLU if relu else BatchNorm)(eps)
+    op = BatchNormReLU(eps, relu) if relu else BatchNorm(eps)
     y = op(x, weight, bias)
     if running_mean is not None:
         try:

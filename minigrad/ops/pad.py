@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.arguments import is_integer, number
-from minigrad.backend import Array
+from minigrad.backend import Array, array_module
 from minigrad.engine import Values
 from minigrad.function import Function
 from minigrad.ops.cost import free
@@ -35,7 +35,10 @@ class Pad(Function):
 
     def forward(self, x: Array) -> Array:
         self.inner = tuple(slice(b, b + n) for (b, _), n in zip(self.widths, x.shape))
-        return np.pad(x, self.widths, constant_values=self.value)
+        shape = [before + n + after for n, (before, after) in zip(x.shape, self.widths)]
+        y = array_module(x).full_like(x, self.value, shape=shape)  # channels-last if x is
+        y[self.inner] = x
+        return y
 
     def backward(self, gy: Values) -> Values:
         return getitem(gy, self.inner)

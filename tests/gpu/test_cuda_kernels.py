@@ -178,19 +178,20 @@ def test_convolution_and_its_two_transposes(xp, dtype, route, case, n, groups, c
 # ---- batch normalisation -------------------------------------------------------------------------
 
 @given(st.integers(2, 40), st.one_of(sizes, st.integers(30, 35)), sizes, seeds,
-       st.sampled_from([1e-3, 0.1]), st.floats(-100, 100), st.booleans(), st.booleans())
+       st.sampled_from([1e-3, 0.1]), st.floats(-100, 100), st.booleans(), st.sampled_from([0, 1, 6]))
 def test_batch_norm_both_ways(xp, dtype, n, c, width, seed, eps, mean, long, relu):
     draw = Numbers(seed, dtype)
     x, w, b, g = draw(n, c, width), draw(c), draw(c), draw(n, c, width)
     x += x.dtype.type(mean)
-    exact, op = BatchNorm(eps), (BatchNormReLU if relu else BatchNorm)(eps)
+    exact, op = BatchNorm(eps), BatchNormReLU(eps, relu) if relu else BatchNorm(eps)
     with any_width(long), mock.patch.multiple(norm_gpu, ROWS_PER_CHUNK=8, CHUNKS=5):
         y = op.forward(*map(xp.asarray, (x, w, b)))
-        gradients = op.backward(*map(xp.asarray, (g, x, w)), *[y] * relu)
+        gradients = op.backward(*map(xp.asarray, (g, x, w)), *[y] * bool(relu))
     x, w, b, g = wide(x, w, b, g)
     want = exact.forward(x, w, b)
     if relu:  # the kernel's own y decides, where rounding may
-        want, g = np.maximum(want, 0), g * (host(y) > 0)
+        top = 6 if relu == 6 else np.inf
+        want, g = np.clip(want, 0, top), g * (host(y) > 0) * (host(y) < top)
     terms, most = n * width, np.abs(exact.mean).max() + 1  # x - mean loses digits of the mean
     scale = exact.scale.max()
     for mine, theirs in zip((op.mean, op.var), (exact.mean, exact.var)):
@@ -201,13 +202,14 @@ def test_batch_norm_both_ways(xp, dtype, n, c, width, seed, eps, mean, long, rel
 
 
 @given(sizes, st.one_of(sizes, st.integers(30, 35)), sizes, seeds, st.booleans(),
-       st.sampled_from([None, np.nan, np.inf]))
-def test_batch_norm_by_running_statistics_and_relu(xp, dtype, n, c, width, seed, long, bad):
+       st.sampled_from([None, np.nan, np.inf]), st.sampled_from([1, 6]))
+def test_batch_norm_by_running_statistics_and_relu(xp, dtype, n, c, width, seed, long, bad, relu):
     draw = Numbers(seed, dtype)
     x, f, s, g = draw(n, c, width), draw(c), draw(c), draw(n, c, width)
     if bad is not None:
         x[0, 0, 0] = bad
-    op, exact = ScaleShiftReLU(), ScaleShiftReLU()
+    op, exact = ScaleShiftReLU(relu), ScaleShiftReLU(relu)
+    f *= 6  # some beyond the ceiling of ReLU6
     with any_width(long), np.errstate(invalid="ignore"):
         y = op.forward(*map(xp.asarray, (x, f, s)))
         gradients = op.backward(*map(xp.asarray, (g, x, f)), y)

@@ -43,7 +43,8 @@ def test_each_batch_norm_shares_an_op_with_the_relu_behind_it():
     assert list(steps(alone)) == alone
     pairs = list(steps([norm, relu, linear, norm, mg.relu, norm]))
     assert pairs[1] is linear and pairs[3] is norm and len(pairs) == 4
-    assert is_fused(norm, relu) and is_fused(norm, mg.relu) and is_fused(norm.eval(), relu)
+    for kind in (relu, mg.relu, nn.ReLU6(), mg.relu6):
+        assert is_fused(norm.train(), kind) and is_fused(norm.eval(), kind)
 
 
 def test_no_layer_is_fused_while_ops_are_traced():

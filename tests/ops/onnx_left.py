@@ -6,17 +6,20 @@
 from tests.ops.onnx_moves import NotOffered
 
 MAPPED = """
-Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh AveragePool BatchNormalization BitShift
-BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Cast CastLike Ceil Clip Compress Concat Constant
-ConstantOfShape Conv ConvTranspose Cos Cosh CumProd CumSum DepthToSpace Div Dropout Einsum Elu Equal
-Erf Exp Expand Flatten Floor Gather GatherElements GatherND Gemm GlobalAveragePool GlobalMaxPool
-Greater GreaterOrEqual HardSigmoid Hardmax Identity IsInf IsNaN LeakyRelu Less LessOrEqual Log
-LogSoftmax MatMul Max MaxPool Mean Min Mish Mod Mul Neg NegativeLogLikelihoodLoss NonZero Not OneHot
-Or PRelu Pad Pow Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax
+Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh Attention AveragePool BatchNormalization
+BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Cast CastLike CausalConvWithState Ceil Celu
+CenterCropPad Clip Compress Concat Constant ConstantOfShape Conv ConvTranspose Cos Cosh CumProd
+CumSum DepthToSpace DequantizeLinear Div Dropout Einsum Elu Equal Erf Exp Expand EyeLike Flatten
+Floor Gather GatherElements GatherND Gelu Gemm GlobalAveragePool GlobalMaxPool Greater
+GreaterOrEqual GroupNormalization HardSigmoid HardSwish Hardmax Identity InstanceNormalization IsInf
+IsNaN LRN LSTM LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax LpNormalization MatMul
+MatMulInteger Max MaxPool Mean MeanVarianceNormalization Min Mish Mod Mul Neg
+NegativeLogLikelihoodLoss NonZero Not OneHot Or PRelu Pad Pow QLinearMatMul QuantizeLinear
+RMSNormalization RNN Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax
 ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Round Scatter ScatterElements
-ScatterND Selu Shape Sigmoid Sign Sin Sinh Size Slice Softmax SoftmaxCrossEntropyLoss Softplus
-Softsign Split Sqrt Squeeze Sub Sum Tan Tanh ThresholdedRelu Tile TopK Transpose Trilu Unsqueeze
-Where Xor
+ScatterND Selu Shape Shrink Sigmoid Sign Sin Sinh Size Slice Softmax SoftmaxCrossEntropyLoss
+Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum SwiGLU Swish Tan Tanh ThresholdedRelu Tile
+TopK Transpose Trilu Unsqueeze Upsample Where Xor
 """
 
 LEFT = {
@@ -91,54 +94,50 @@ LEFT = {
         castlike_no_saturate_FLOAT16_to_FLOAT8E5M2
         castlike_no_saturate_FLOAT16_to_FLOAT8E5M2_expanded
         castlike_no_saturate_FLOAT16_to_FLOAT8E5M2FNUZ
-        castlike_no_saturate_FLOAT16_to_FLOAT8E5M2FNUZ_expanded equal_string
-        equal_string_broadcast""".split(),
-    (NotOffered, "windows over other than two axes"): """
-        averagepool_1d_default averagepool_3d_default causal_conv_with_state_basic_expanded
-        causal_conv_with_state_with_bias_expanded
-        causal_conv_with_state_with_past_state_expanded causal_conv_with_state_silu_expanded
-        causal_conv_with_state_swish_alias_expanded causal_conv_with_state_decode_step_expanded
-        causal_conv_with_state_kernel_size_one_expanded
-        causal_conv_with_state_with_bias_and_past_state_expanded
-        causal_conv_with_state_silu_with_past_state_expanded
-        causal_conv_with_state_b1_c1_degenerate_expanded
-        causal_conv_with_state_short_input_no_past_state_expanded
-        causal_conv_with_state_fp16_expanded causal_conv_with_state_silu_fp16_expanded
-        convtranspose_1d convtranspose_3d maxpool_1d_default maxpool_3d_default
-        maxpool_3d_dilations maxpool_3d_dilations_use_ref_impl
-        maxpool_3d_dilations_use_ref_impl_large""".split(),
-    (NotOffered, "the last of equal elements"): """
-        argmax_no_keepdims_example_select_last_index argmax_no_keepdims_random_select_last_index
-        argmax_keepdims_example_select_last_index argmax_keepdims_random_select_last_index
-        argmax_default_axis_example_select_last_index
-        argmax_default_axis_random_select_last_index
-        argmax_negative_axis_keepdims_example_select_last_index
-        argmax_negative_axis_keepdims_random_select_last_index
-        argmin_no_keepdims_example_select_last_index argmin_no_keepdims_random_select_last_index
-        argmin_keepdims_example_select_last_index argmin_keepdims_random_select_last_index
-        argmin_default_axis_example_select_last_index
-        argmin_default_axis_random_select_last_index
-        argmin_negative_axis_keepdims_example_select_last_index
-        argmin_negative_axis_keepdims_random_select_last_index""".split(),
+        castlike_no_saturate_FLOAT16_to_FLOAT8E5M2FNUZ_expanded dequantizelinear_e4m3fn
+        dequantizelinear_e4m3fn_float16 dequantizelinear_e4m3fn_zero_point dequantizelinear_e5m2
+        dequantizelinear_uint4 dequantizelinear_int4 dequantizelinear_uint2
+        dequantizelinear_int2 dequantizelinear_float4e2m1 equal_string equal_string_broadcast
+        quantizelinear_e4m3fn quantizelinear_e5m2 quantizelinear_uint4 quantizelinear_int4
+        quantizelinear_uint2 quantizelinear_int2 quantizelinear_float4e2m1""".split(),
+    (NotOffered, "an output that minigrad does not give"): """
+        attention_4d_with_qk_matmul attention_4d_with_qk_matmul_bias
+        attention_4d_with_qk_matmul_softmax attention_4d_with_past_and_present_qk_matmul_bias
+        attention_4d_with_past_and_present_qk_matmul_bias_3d_mask
+        attention_4d_with_past_and_present_qk_matmul_bias_4d_mask
+        attention_4d_with_past_and_present_qk_matmul_bias_3d_mask_causal
+        attention_4d_with_past_and_present_qk_matmul_bias_4d_mask_causal
+        attention_4d_with_past_and_present_qk_matmul
+        attention_3d_with_past_and_present_qk_matmul
+        attention_3d_with_past_and_present_qk_matmul_bias
+        attention_3d_with_past_and_present_qk_matmul_softmax
+        attention_23_fullymasked_qk_matmul_output_mode3_zero
+        attention_24_fullymasked_qk_matmul_output_mode3_zero
+        attention_24_qk_matmul_output_mode3_softmax_precision""".split(),
+    (NotOffered, "scores that tanh keeps small"): """
+        attention_4d_softcap attention_4d_gqa_softcap attention_4d_diff_heads_sizes_softcap
+        attention_4d_with_qk_matmul_softcap attention_3d_softcap attention_3d_gqa_softcap
+        attention_3d_diff_heads_sizes_softcap
+        attention_3d_with_past_and_present_qk_matmul_softcap attention_4d_softcap_neginf_mask
+        attention_4d_softcap_neginf_mask_poison
+        attention_local_window_gqa_rank4_mask""".split(),
     (NotOffered, "scattered elements that add up"): """
         scatter_elements_with_reduction_mul scatter_elements_with_reduction_max
         scatter_elements_with_reduction_min scatternd_add scatternd_multiply scatternd_max
         scatternd_min scatternd_max_with_element_indices
         scatternd_min_with_element_indices""".split(),
-    (NotOffered, "ranges of floating-point numbers"): """
-        blackmanwindow_expanded blackmanwindow_symmetric_expanded hammingwindow_expanded
-        hammingwindow_symmetric_expanded hannwindow_expanded hannwindow_symmetric_expanded
-        range_float_type_positive_delta range_float16_type_positive_delta
-        range_bfloat16_type_positive_delta""".split(),
-    (NotOffered, "split into a number of parts that the node does not name"): """
-        split_equal_parts_1d_opset13 split_equal_parts_2d_opset13
-        split_equal_parts_default_axis_opset13""".split(),
+    (NotOffered, "windows over three axes"): """
+        averagepool_3d_default convtranspose_3d maxpool_3d_default maxpool_3d_dilations
+        maxpool_3d_dilations_use_ref_impl maxpool_3d_dilations_use_ref_impl_large""".split(),
     (NotOffered, "means of dilated windows"): """
         averagepool_2d_dilations averagepool_3d_dilations_small
         averagepool_3d_dilations_large_count_include_pad_is_0_ceil_mode_is_True
         averagepool_3d_dilations_large_count_include_pad_is_0_ceil_mode_is_False
         averagepool_3d_dilations_large_count_include_pad_is_1_ceil_mode_is_True
         averagepool_3d_dilations_large_count_include_pad_is_1_ceil_mode_is_False""".split(),
+    (NotOffered, "attention that rounds bfloat16 after each step"): """
+        attention_4d_causal_bf16 attention_4d_padded_kv_bf16 attention_4d_causal_padded_kv_bf16
+        attention_4d_attn_mask_causal_bf16 attention_3d_causal_bf16""".split(),
     (NotOffered, "padding by the name SAME_UPPER"): """
         averagepool_2d_precomputed_same_upper averagepool_2d_same_upper
         maxpool_2d_precomputed_same_upper maxpool_2d_same_upper""".split(),
@@ -148,15 +147,21 @@ LEFT = {
     (NotOffered, "padding by the name SAME_LOWER"): """
         averagepool_2d_same_lower conv_with_autopad_same maxpool_2d_same_lower""".split(),
     (NotOffered, "padding that follows from the output's size"): """
-        convtranspose_output_shape convtranspose_kernel_shape convtranspose_autopad_same""".split(),
-    (NotOffered, "running statistics by ONNX's convention"): """
-        batchnorm_example_training_mode batchnorm_epsilon_training_mode""".split(),
+        convtranspose_output_shape convtranspose_kernel_shape
+        convtranspose_autopad_same""".split(),
+    (NotOffered, "split into a number of parts that the node does not name"): """
+        split_equal_parts_1d_opset13 split_equal_parts_2d_opset13
+        split_equal_parts_default_axis_opset13""".split(),
     (NotOffered, "sequences and optional values"): """
         identity_sequence identity_opt""".split(),
     (NotOffered, "indices for each member of a batch"): """
         gathernd_example_int32_batch_dim1""".split(),
+    (NotOffered, "peepholes and sequences of unequal lengths"): """
+        lstm_with_peepholes""".split(),
     (NotOffered, "places counted down the columns"): """
         maxpool_with_argmax_2d_precomputed_strides""".split(),
+    (NotOffered, "a batch of scans"): """
+        scan_sum""".split(),
     # The rest is refused by minigrad itself: windows that may lie in the padding alone and the
     # largest of no elements, as by PyTorch, and integers to be pooled.
     (ValueError, "avg_pool2d: padding must be at most half of kernel_size"): """

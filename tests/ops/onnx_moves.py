@@ -5,6 +5,9 @@ import math
 
 import minigrad as mg
 
+DTYPES = {1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64",
+          9: "bool", 10: "float16", 11: "float64", 12: "uint32", 13: "uint64",
+          16: "bfloat16"}  # TensorProto's numbers
 PAD_MODES = {"reflect": "reflect", "edge": "replicate", "wrap": "circular"}
 
 
@@ -21,6 +24,12 @@ def unless(condition, form):
 def numbers(x):
     """An input that holds sizes, axes or limits, as Python numbers."""
     return x.numpy().tolist()
+
+
+def axes_in(axes):
+    """An operator's axes: an attribute in old versions, else an input, which may be one number."""
+    axes = axes if isinstance(axes, list) else numbers(axes)
+    return axes if isinstance(axes, list) else [axes]
 
 
 def axis_of(x, axis):
@@ -50,13 +59,13 @@ def transpose(x, perm=None):
 def squeeze(x, axes=None):
     if axes is None:
         return mg.squeeze(x)
-    for axis in sorted((axis_of(x, axis) for axis in numbers(axes)), reverse=True):
+    for axis in sorted((axis_of(x, axis) for axis in axes_in(axes)), reverse=True):
         x = mg.squeeze(x, axis)
     return x
 
 
 def unsqueeze(x, axes):
-    axes = numbers(axes)
+    axes = axes_in(axes)
     for axis in sorted(range(len([*x.shape, *axes]))[axis] for axis in axes):
         x = mg.unsqueeze(x, axis)
     return x
@@ -155,5 +164,9 @@ def size_of(x):
 
 
 def range_of(start, limit, delta):
-    unless(start.dtype.kind == "i", "ranges of floating-point numbers")
-    return mg.Tensor(list(range(start.item(), limit.item(), delta.item())), dtype=start.dtype)
+    return mg.arange(start.item(), limit.item(), delta.item(), dtype=start.dtype)
+
+
+def eye_like(x, dtype=None, k=0):
+    y = mg.triu(mg.tril(mg.ones_like(x), k), k)
+    return y if dtype is None else mg.cast(y, DTYPES[dtype])

@@ -13,14 +13,12 @@ import math
 
 import minigrad as mg
 from tests.ops.onnx_arrays import ARRAYS
-from tests.ops.onnx_moves import (compress, concatenate, constant, constant_of_shape,
-                                  depth_to_space, expand, flatten, gather, gather_nd, numbers, pad,
-                                  range_of, reshape, scatter_nd, shape_of, size_of, slice_of,
-                                  squeeze, transpose, unless, unsqueeze)
-
-DTYPES = {1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64",
-          9: "bool", 10: "float16", 11: "float64", 12: "uint32", 13: "uint64",
-          16: "bfloat16"}  # TensorProto's numbers
+from tests.ops.onnx_integers import INTEGERS
+from tests.ops.onnx_layers import LAYERS
+from tests.ops.onnx_moves import (DTYPES, compress, concatenate, constant, constant_of_shape,
+                                  depth_to_space, expand, eye_like, flatten, gather, gather_nd,
+                                  numbers, pad, range_of, reshape, scatter_nd, shape_of, size_of,
+                                  slice_of, squeeze, transpose, unless, unsqueeze, widths)
 
 
 def exactly(f):
@@ -120,8 +118,10 @@ def logsumexp(x, dim, keepdim):
 
 def arg(f):
     def place(x, axis=0, keepdims=1, select_last_index=0):
-        unless(not select_last_index, "the last of equal elements")
-        return f(x, axis, bool(keepdims))
+        if not select_last_index:
+            return f(x, axis, bool(keepdims))
+        places = mg.flip(mg.arange(x.shape[axis]), 0)
+        return mg.take(places, f(mg.flip(x, axis), axis, bool(keepdims)))
     return place
 
 
@@ -137,60 +137,64 @@ def gemm(a, b, c=None, alpha=1.0, beta=1.0, transA=0, transB=0):
     return y if c is None else mg.add(y, mg.mul(beta, c))
 
 
+def given(sizes, otherwise=1):
+    return tuple(sizes) if sizes else otherwise
+
+
 def padded(x, pads, auto_pad, value=0.0):
     """x and the padding that an operator's window needs, an even one left to the window."""
-    unless(x.ndim == 4, "windows over other than two axes")
+    unless(x.ndim in (3, 4), "windows over three axes")
     unless(auto_pad in ("NOTSET", "VALID"), f"padding by the name {auto_pad}")
-    top, left, bottom, right = pads or (0, 0, 0, 0)
-    if top == bottom and left == right:
-        return x, (top, left)
-    return mg.pad(x, (left, right, top, bottom), value=value), 0
+    if not pads:
+        return x, 0
+    count = len(x.shape[2:])
+    before, after = tuple(pads[:count]), tuple(pads[count:])
+    if before == after:
+        return x, before
+    return mg.pad(x, widths(x, dict(enumerate(zip(before, after), 2))), value=value), 0
 
 
-def convolution(x, w, b=None, kernel_shape=None, strides=(1, 1), pads=None, dilations=(1, 1),
+def convolution(x, w, b=None, kernel_shape=None, strides=None, pads=None, dilations=None,
                 group=1, auto_pad="NOTSET"):
-    if auto_pad == "SAME_UPPER" and set(strides) == {1}:
+    if auto_pad == "SAME_UPPER" and set(strides or [1]) == {1}:
         padding = "same"
     else:
         x, padding = padded(x, pads, auto_pad)
-    return mg.conv2d(x, w, b, tuple(strides), padding, tuple(dilations), group)
+    f = mg.conv1d if x.ndim == 3 else mg.conv2d
+    return f(x, w, b, given(strides), padding, given(dilations), group)
 
 
-def transposed_convolution(x, w, b=None, kernel_shape=None, strides=(1, 1), pads=(0, 0, 0, 0),
-                           output_padding=(0, 0), output_shape=None, dilations=(1, 1), group=1,
+def transposed_convolution(x, w, b=None, kernel_shape=None, strides=None, pads=None,
+                           output_padding=None, output_shape=None, dilations=None, group=1,
                            auto_pad="NOTSET"):
-    unless(x.ndim == 4, "windows over other than two axes")
     unless(auto_pad == "NOTSET" and not output_shape, "padding that follows from the output's size")
-    unless(pads[:2] == pads[2:], "uneven padding of a transposed convolution")
-    return mg.conv_transpose2d(x, w, b, tuple(strides), tuple(pads[:2]), tuple(output_padding),
-                               group, tuple(dilations))
+    y, padding = padded(x, pads, auto_pad)
+    unless(y is x, "uneven padding of a transposed convolution")
+    f = mg.conv_transpose1d if x.ndim == 3 else mg.conv_transpose2d
+    return f(x, w, b, given(strides), padding, given(output_padding, 0), group, given(dilations))
 
 
-def max_pool(x, kernel_shape, strides=(1, 1), pads=None, dilations=(1, 1), ceil_mode=0,
+def max_pool(x, kernel_shape, strides=None, pads=None, dilations=None, ceil_mode=0,
              storage_order=0, auto_pad="NOTSET"):
     unless(not storage_order, "places counted down the columns")
     x, padding = padded(x, pads, auto_pad, -math.inf)
-    return mg.max_pool2d(x, tuple(kernel_shape), tuple(strides), padding, tuple(dilations),
-                         bool(ceil_mode), return_indices=True)
+    f = mg.max_pool1d if x.ndim == 3 else mg.max_pool2d
+    return f(x, tuple(kernel_shape), given(strides), padding, given(dilations), bool(ceil_mode),
+             return_indices=True)
 
 
-def average_pool(x, kernel_shape, strides=(1, 1), pads=None, dilations=(1, 1), ceil_mode=0,
+def average_pool(x, kernel_shape, strides=None, pads=None, dilations=None, ceil_mode=0,
                  count_include_pad=0, auto_pad="NOTSET"):
-    unless(set(dilations) == {1}, "means of dilated windows")
-    even = not pads or pads[:2] == pads[2:]
-    unless(even or count_include_pad, "means that leave out uneven padding")
-    x, padding = padded(x, pads, auto_pad)
-    return mg.avg_pool2d(x, tuple(kernel_shape), tuple(strides), padding, bool(ceil_mode),
-                         bool(count_include_pad))
+    unless(set(dilations or [1]) == {1}, "means of dilated windows")
+    y, padding = padded(x, pads, auto_pad)
+    unless(y is x or count_include_pad, "means that leave out uneven padding")
+    f = mg.avg_pool1d if x.ndim == 3 else mg.avg_pool2d
+    return f(y, tuple(kernel_shape), given(strides), padding, bool(ceil_mode),
+             bool(count_include_pad))
 
 
 def globally(f):
     return lambda x: f(x, tuple(range(x.ndim))[2:], True)
-
-
-def batch_norm(x, scale, bias, mean, variance, epsilon=1e-5, momentum=0.9, training_mode=0):
-    unless(not training_mode, "running statistics by ONNX's convention")
-    return mg.batch_norm(x, mean, variance, scale, bias, eps=epsilon)
 
 
 def nll_loss(logp, target, weight=None, ignore_index=-100, reduction="mean"):
@@ -230,8 +234,10 @@ OPERATORS = {
     "Gather": gather, "Compress": compress, "GatherND": gather_nd, "ScatterND": scatter_nd,
     "Pad": pad, "DepthToSpace": depth_to_space, "Constant": constant,
     "ConstantOfShape": constant_of_shape, "Shape": shape_of, "Size": size_of, "Range": range_of,
+    "EyeLike": eye_like,
     "Gemm": gemm, "Conv": convolution, "ConvTranspose": transposed_convolution,
     "MaxPool": max_pool, "AveragePool": average_pool, "GlobalAveragePool": globally(mg.mean),
-    "GlobalMaxPool": globally(mg.amax), "BatchNormalization": batch_norm,
-    "NegativeLogLikelihoodLoss": nll_loss, "SoftmaxCrossEntropyLoss": cross_entropy, **ARRAYS,
+    "GlobalMaxPool": globally(mg.amax),
+    "NegativeLogLikelihoodLoss": nll_loss, "SoftmaxCrossEntropyLoss": cross_entropy,
+    **ARRAYS, **INTEGERS, **LAYERS,
 }

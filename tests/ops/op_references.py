@@ -169,11 +169,11 @@ def batch_norm(x, mean, var, weight, bias, training, eps):
     return y
 
 
-def rectified(f):
-    """What f gives, or 0 where that is negative."""
+def rectified(f, ceiling=np.inf):
+    """What f gives, or 0 where that is negative, and no more than the ceiling."""
     def g(*arrays, relu, **options):
         y = f(*arrays, **options)
-        return y * (y > 0)
+        return np.where(y > ceiling, ceiling, y * (y > 0))
     return g
 
 

@@ -284,6 +284,10 @@ IMAGES = {
                                           ref.rectified(ref.batch_norm), "smooth", by_batch),
     "batch_norm: evaluation, then ReLU": Op(batches(eps=st.just(0.1), relu=st.just(True)),
                                             ref.rectified(ref.batch_norm), "smooth", by_running),
+    "batch_norm: training, then ReLU6": Op(batches(eps=st.just(0.1), relu=st.just(6)),
+                                           ref.rectified(ref.batch_norm, 6), "smooth", by_batch),
+    "batch_norm: evaluation, then ReLU6": Op(batches(eps=st.just(0.1), relu=st.just(6)),
+                                             ref.rectified(ref.batch_norm, 6), "smooth", by_running),
     "dropout2d": Op(one_array(whole_channels, min_dims=3), ref.dropped(mg.dropout2d),
                     call=reseeded),
 }

@@ -13,7 +13,8 @@ from minigrad.profile import profile
 FUSED = {BatchNormReLU, ScaleShiftReLU}
 NETWORKS = {"small_cnn": lambda: models.small_cnn(size=16),
             "resnet18": lambda: models.resnet18(width=8),
-            "resnet50": lambda: models.resnet50(width=8), "cifar": models.cifar_resnet20}
+            "resnet50": lambda: models.resnet50(width=8), "cifar": models.cifar_resnet20,
+            "mobilenet": lambda: models.mobilenet_v2(4, dropout=0.0)}
 
 
 def graph(y):
@@ -55,19 +56,21 @@ def test_a_step_of_the_networks_has_the_bits_of_the_two_ops(name, training):
         assert fused[key].tobytes() == pair[key].tobytes(), key
 
 
+@pytest.mark.parametrize("relu", [mg.relu, mg.relu6])
 @pytest.mark.parametrize("shape", [(4, 3), (2, 5, 3), (3, 40, 9, 7), (2, 3, 1, 1)])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_its_bits_in_any_layout_and_with_what_is_not_finite(shape, dtype, rng):
+def test_its_bits_in_any_layout_and_with_what_is_not_finite(shape, dtype, relu, rng):
     x = rng.standard_normal(shape).astype(dtype)
     x[0, 0] = np.nan
     x[1, 1] = np.inf
     g = rng.standard_normal(shape[::-1]).astype(dtype).transpose()
     layer = (nn.BatchNorm2d if len(shape) == 4 else nn.BatchNorm1d)(shape[1]).to(dtype)
+    nn.init.constant_(layer.weight, 6)  # some beyond the ceiling of ReLU6
     for training in (True, False):
         if not training:  # two ops keep x's layout, one is channels-last, which sums in its order
             x = np.moveaxis(np.moveaxis(x, 1, -1).copy(), -1, 1)
         results = []
-        for run in (lambda norm, x: run_layers(x, norm, mg.relu), lambda norm, x: mg.relu(norm(x))):
+        for run in (lambda norm, x: run_layers(x, norm, relu), lambda norm, x: relu(norm(x))):
             layer.train(training).zero_grad()
             a = Tensor(x, requires_grad=True)
             with np.errstate(invalid="ignore"):

@@ -1,8 +1,9 @@
 """ONNX's own tests of its operators, through minigrad: every form that we have gives its numbers.
 
 Of the 1 884 tests in the package onnx, those whose graphs hold only operators of
-`tests/ops/onnx_operators.py` are run, the standard's expansions of larger functions too. Each gives
-the expected values, dtypes and shapes, or is in `tests/ops/onnx_left.py` with the reason.
+`tests/ops/onnx_operators.py` and control flow are run, the standard's expansions of larger
+functions too. Each gives the expected values, dtypes and shapes, or is in `tests/ops/onnx_left.py`
+with the reason.
 """
 
 import ast
@@ -13,12 +14,12 @@ import pytest
 
 import minigrad as mg
 from tests.engine.halves import EPS
-from tests.ops import onnx_arrays, onnx_moves, onnx_operators
+from tests.ops import onnx_arrays, onnx_integers, onnx_layers, onnx_moves, onnx_operators
 from tests.ops.onnx_left import LEFT, MAPPED
 from tests.ops.onnx_operators import OPERATORS
 
 VERSION = "1.23.2"
-COUNTS = {"run": 1104, "left": 242, "not mapped": 538}
+COUNTS = {"run": 1365, "left": 248, "not mapped": 271}
 # The softmax of 16-bit numbers is rounded once by us, and after each step by ONNX: one unit apart.
 ROUNDED_ELSEWHERE = {f"test_attention_{name}_expanded" for name in [
     "4d_causal_bf16", "4d_causal_fp16", "4d_padded_kv_bf16", "4d_causal_padded_kv_bf16",
@@ -100,18 +101,21 @@ def test_the_interpreter_notices_a_wrong_operator(cases, monkeypatch):
     assert isinstance(outcome(case), AssertionError)
 
 
-@pytest.mark.parametrize("adapter", [onnx_arrays, onnx_moves, onnx_operators])
+@pytest.mark.parametrize("adapter", [onnx_arrays, onnx_integers, onnx_layers, onnx_moves,
+                                     onnx_operators])
 def test_the_adapter_computes_nothing(adapter):
     """It imports no NumPy and has no arithmetic operator; a sign before a number is part of it."""
     nodes = list(ast.walk(ast.parse(inspect.getsource(adapter))))
     imported = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
     imported |= {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
     assert imported <= {"functools", "itertools", "math", "minigrad", "tests.ops.onnx_arrays",
-                        "tests.ops.onnx_moves"}
+                        "tests.ops.onnx_integers", "tests.ops.onnx_layers", "tests.ops.onnx_moves"}
     assert not [ast.unparse(node) for node in nodes if isinstance(node, (ast.BinOp, ast.AugAssign))]
     assert all(isinstance(node.operand, (ast.Constant, ast.Attribute))
                for node in nodes if isinstance(node, ast.UnaryOp)
                and isinstance(node.op, (ast.USub, ast.UAdd, ast.Invert)))
-    names = {node.attr for node in nodes if isinstance(node, ast.Attribute)
-             and isinstance(node.value, ast.Name) and node.value.id == "mg"}
-    assert names - {"Tensor"} <= set(mg.ops.__all__)  # which are public
+    names = {(ast.unparse(node.value), node.attr) for node in nodes
+             if isinstance(node, ast.Attribute)}
+    public = {"Tensor", "nn", "arange", "full", "ones_like", "zeros", *mg.ops.__all__}
+    assert {name for place, name in names if place == "mg"} <= public
+    assert {name for place, name in names if place == "mg.nn"} <= set(mg.nn.__all__)

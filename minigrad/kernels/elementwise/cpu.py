@@ -106,7 +106,13 @@ def relu(x):
 @gpu_form(gpu.relu_gradient, takes=floats)
 def relu_gradient(gy, y):
     """gx = gy where the output y of relu is not <= 0, so where it is NaN too; 0 elsewhere."""
-    return masked(gy, ~(y <= 0))
+    return masked(gy, passes_relu(y))
+
+
+def passes_relu(y, relu=1):
+    """Where y, what ReLU gave, or ReLU6 for relu=6, lets the gradient pass: NaN too."""
+    stops = y <= 0
+    return ~(stops | (y >= relu) if relu > 1 else stops)
 
 
 @gpu_form(gpu.masked)

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from minigrad.kernels.elementwise.cpu import masked
+from minigrad.kernels.elementwise.cpu import masked, passes_relu
 from minigrad.kernels.norm import gpu
 from minigrad.kernels.reduce.cpu import sum, sum_along
 from minigrad.kernels.runtime.cuda import gpu_form
@@ -53,10 +53,10 @@ def statistics(x, eps):
 
 
 @gpu_form(gpu.normalise)
-def normalise(x, mean, factor, b, relu=False):
+def normalise(x, mean, factor, b, relu=0):
     """(x - mean) factor + b, all but x (N, C, ...) of shape (C); channels-last.
 
-    relu: the larger of that and 0, while a block is in the cache.
+    relu: 1 for the ReLU of that, 6 for its ReLU6, while a block is in the cache.
     """
     rows, blocks, _ = _rows(x)
     out = np.empty_like(rows, np.result_type(x, factor, b))  # complex for the complex step
@@ -67,16 +67,18 @@ def normalise(x, mean, factor, b, relu=False):
         y += _wide(b, rows)
         if relu:
             np.maximum(y, 0, out=y)
+        if relu > 1:
+            np.minimum(y, relu, out=y)
 
     for_each(write, blocks)
     return _image(out, x)
 
 
 @gpu_form(gpu.gradient)
-def gradient(gy, x, mean, scale, w, y=None):
+def gradient(gy, x, mean, scale, w, y=None, relu=1):
     """(gx, gw, gb) of y = (x - mean) scale w + b, where mean and scale are those of x itself.
 
-    Given y, it is the larger of that and 0, and gy counts where not y <= 0.
+    Given y, it is the ReLU of that, or with relu=6 the ReLU6, and gy counts where it passes.
     """
     (rows, blocks, c), (gradients, _, _) = _rows(x), _rows(gy)
     dtype = np.result_type(x, gy, w)  # x's, or complex for the complex step
@@ -88,7 +90,7 @@ def gradient(gy, x, mean, scale, w, y=None):
     def add(k):
         block = blocks[k]
         if y is not None:  # what passes the ReLU; `write` reads it before it overwrites it
-            masked(arriving[block], ~(outputs[block] <= 0), out=out[block])
+            masked(arriving[block], passes_relu(outputs[block], relu), out=out[block])
         d = np.subtract(rows[block], mean, dtype=dtype)
         d *= gradients[block]
         sums[k], products[k] = _sum(gradients[block], c), _sum(d, c)
@@ -111,9 +113,12 @@ def gradient(gy, x, mean, scale, w, y=None):
 
 
 @gpu_form(gpu.fixed_gradient)
-def fixed_gradient(gy, x, factor, y):
-    """(gx, gradient of factor, of shift) of y = max(x factor + shift, 0), the last two (C)."""
-    g, dims = masked(gy, ~(y <= 0)), (0, *range(2, x.ndim))
+def fixed_gradient(gy, x, factor, y, relu=1):
+    """(gx, gradient of factor, of shift) of y = ReLU(x factor + shift), the last two (C).
+
+    relu: 6 for ReLU6.
+    """
+    g, dims = masked(gy, passes_relu(y, relu)), (0, *range(2, x.ndim))
     gx = g * factor.reshape(1, -1, *[1] * (x.ndim - 2))  # (N, C, ...) times (1, C, 1, ...)
     return gx, sum(g * x, dims), sum(g, dims)
 

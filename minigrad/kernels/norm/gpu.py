@@ -18,16 +18,17 @@ def statistics(x, eps):
     return mean, var, scale
 
 
-def normalise(x, mean, factor, b, relu=False):
+def normalise(x, mean, factor, b, relu=0):
     y = images(x, x.shape)  # (N, C, ...)
     launch("norm", "normalise", [channels_last(x), mean, factor, b], [channels_last(y)],
-           x.shape[1], int(relu))
+           x.shape[1], relu)
     return y
 
 
-def gradient(gy, x, mean, scale, w, y=None):
-    c, relu, rows = x.shape[1], int(y is not None), [channels_last(x), channels_last(gy)]
-    rows.append(channels_last(y) if relu else rows[1])  # any array, if it is not to be looked at
+def gradient(gy, x, mean, scale, w, y=None, relu=1):
+    c, rows = x.shape[1], [channels_last(x), channels_last(gy)]
+    rows.append(rows[1] if y is None else channels_last(y))  # any array, if it is not looked at
+    relu = 0 if y is None else relu
     gb, gw = _gradient_sums(x, rows, mean, scale, relu)  # (C)
     gx = images(x, x.shape)  # (N, C, ...)
     launch("norm", "input_gradient", [*rows, mean, scale, w, gb, gw], [channels_last(gx)], c,
@@ -35,12 +36,12 @@ def gradient(gy, x, mean, scale, w, y=None):
     return gx, gw, gb
 
 
-def fixed_gradient(gy, x, factor, y):
+def fixed_gradient(gy, x, factor, y, relu=1):
     xp, c, rows = array_module(x), x.shape[1], [channels_last(a) for a in (x, gy, y)]
     zeros, ones = xp.zeros(c, wide(x.dtype)), xp.ones(c, wide(x.dtype))
-    shift, scale = _gradient_sums(x, rows, zeros, ones, 1)  # (C)
+    shift, scale = _gradient_sums(x, rows, zeros, ones, relu)  # (C)
     gx = images(x, x.shape)  # (N, C, ...)
-    launch("norm", "scale_passed", [*rows[1:], factor], [channels_last(gx)], c)
+    launch("norm", "scale_passed", [*rows[1:], factor], [channels_last(gx)], c, relu)
     return gx, scale, shift
 
 

@@ -103,8 +103,8 @@ __global__ void update_running(I size, const Wide<T>* mean, const Wide<T>* varia
     running_variance[c] += momentum * (variance[c] * factor - running_variance[c]);
 }
 
-// y (rows, C) = (x - mean) factor + b, or the larger of that and 0 if `relu`; NaN stays. mean,
-// factor and b are (C).
+// y (rows, C) = (x - mean) factor + b, of which `relu` takes the ReLU (1), the ReLU6 (6) or neither
+// (0); NaN stays. mean, factor and b are (C).
 template <typename T, typename I>
 __global__ void normalise(I size, const T* x, const Wide<T>* mean, const Wide<T>* factor,
                           const Wide<T>* b, T* y, int C, int relu) {
@@ -112,14 +112,15 @@ __global__ void normalise(I size, const T* x, const Wide<T>* mean, const Wide<T>
     if (i >= size) return;
     int c = int(i % C);
     Wide<T> value = (x[i] - mean[c]) * factor[c] + b[c];
-    y[i] = relu && value <= 0 ? 0 : value;
+    if (relu && value <= 0) value = 0;
+    y[i] = relu > 1 && value > relu ? Wide<T>(relu) : value;
 }
 
-// The part of gy that passes back through the ReLU, where y is positive or NaN; all of it if there
-// is none.
+// The part of gy that passes back through the ReLU or ReLU6: where y is between its limits, or NaN.
+// Without either, all of it.
 template <typename T>
 __device__ Wide<T> passed(T gy, T y, int relu) {
-    return relu && y <= 0 ? Wide<T>(0) : Wide<T>(gy);
+    return relu && (y <= 0 || (relu > 1 && y >= relu)) ? Wide<T>(0) : Wide<T>(gy);
 }
 
 // shifts = sum gy and scales = sum gy (x - mean), both (chunks, C), over the rows of each chunk, of
@@ -171,10 +172,11 @@ __global__ void input_gradient(I size, const T* x, const T* gy, const T* y, cons
         - (x[i] - mean[c]) * (factor * scale[c] * gw[c] / rows);
 }
 
-// gx (rows, C) = factor gy where gy passes, else 0: the gradient of y = max(x factor + shift, 0).
+// gx (rows, C) = factor gy where gy passes, else 0: the gradient of y = ReLU(x factor + shift).
 template <typename T, typename I>
-__global__ void scale_passed(I size, const T* gy, const T* y, const Wide<T>* factor, T* gx, int C) {
+__global__ void scale_passed(I size, const T* gy, const T* y, const Wide<T>* factor, T* gx, int C,
+                             int relu) {
     I i = thread_number<I>();
     if (i >= size) return;
-    gx[i] = passed(gy[i], y[i], 1) * factor[i % C];
+    gx[i] = passed(gy[i], y[i], relu) * factor[i % C];
 }

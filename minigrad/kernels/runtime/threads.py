@@ -12,14 +12,11 @@ core.
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from functools import cache
 from threading import Lock
 from typing import Any
-
-from threadpoolctl import ThreadpoolController
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _settings = {"threads": CORES}
@@ -84,6 +81,11 @@ class _Team:
     """The threads of this process, and how many calls are limiting BLAS to one thread."""
 
     def __init__(self) -> None:
+        # not at the top: `import minigrad` would take a tenth longer
+        from concurrent.futures import ThreadPoolExecutor
+
+        from threadpoolctl import ThreadpoolController
+
         self.lock, self.calls = Lock(), 0
         self.limit: Any = None  # threadpoolctl's, while there are calls
         self.blas = ThreadpoolController().select(user_api="blas")

@@ -49,7 +49,7 @@ class Hardtanh(Function):
         return np.minimum(np.maximum(x, self.low), self.high)
 
     def backward(self, gy: Values, x: Values) -> Values:
-        return masked(gy, (x > self.low) & (x < self.high))
+        return masked(gy, ~((x <= self.low) | (x >= self.high)))  # where x is NaN, gy passes
 
 
 class ReLU6(Hardtanh):
