@@ -48,9 +48,9 @@ POOLS = [(MaxPool2d, WINDOW), (AvgPool2d, WINDOW), (AdaptiveAvgPool2d, (4, 4)),
 # a name: (a function that makes the op, shapes of its inputs; those of one axis stay in float32)
 CASES = {
     **{op.__name__: (partial(op, size), X) for op, size in POOLS},
-    **{f"{op.__name__}, backward": (lambda op=op, size=size: recorded(op(size)), POOLED)
+    **{f"LinearMap, back from {op.__name__}": (lambda op=op, size=size: recorded(op(size)), POOLED)
        for op, size in POOLS},
-    **{f"{op.__name__}, backward of that": (lambda op=op, size=size: transposed(op(size)), X)
+    **{f"LinearMap, and there again, of {op.__name__}": (lambda op=op, size=size: transposed(op(size)), X)
        for op, size in POOLS},
     "BatchNorm": (lambda: BatchNorm(1e-5), X, (8,), (8,)),
     "BatchNormReLU": (lambda: BatchNormReLU(1e-5), X, (8,), (8,)),

@@ -49,7 +49,7 @@ def test_changes_in_place(xp):
     y.retain_grad()
     y.contiguous().sum().backward()
     w.grad.zero_()
-    assert on_gpu(w.grad.data) and y.grad.tolist() == [[1], [1]]
+    assert on_gpu(w.grad.data) and y.grad.tolist() == [1, 1]
 
 
 def test_files(xp):
