@@ -50,7 +50,7 @@ CASES = {
     **{op.__name__: (partial(op, size), X) for op, size in POOLS},
     **{f"LinearMap, back from {op.__name__}": (lambda op=op, size=size: recorded(op(size)), POOLED)
        for op, size in POOLS},
-    **{f"LinearMap, and there again, of {op.__name__}": (lambda op=op, size=size: transposed(op(size)), X)
+    **{f"LinearMap, again, of {op.__name__}": (lambda op=op, size=size: transposed(op(size)), X)
        for op, size in POOLS},
     "BatchNorm": (lambda: BatchNorm(1e-5), X, (8,), (8,)),
     "BatchNormReLU": (lambda: BatchNormReLU(1e-5), X, (8,), (8,)),
