@@ -168,7 +168,7 @@ class Tensor(Base):
         body = np.array2string(self.numpy(force=True), separator=", ", prefix="Tensor(")
         dtype = "" if self.dtype == np.float32 else f", dtype={self.dtype}"
         device = "" if self.device == "cpu" else f", device='{self.device}'"
-        made_by = f", node={type(self.node).__name__}" if self.node else ""
+        made_by = f", node={self.node.name}" if self.node else ""
         flag = ", requires_grad=True" if self._requires_grad and not made_by else ""
         return f"Tensor({body}{dtype}{device}{made_by}{flag})"
 

@@ -157,10 +157,6 @@ class Dropout3d(Dropout, op=ops.dropout3d):
     """`Dropout` of whole channels.  x (N, C, D, H, W) or (C, D, H, W)."""
 
 
-class AlphaDropout(Dropout, op=ops.alpha_dropout):
-    """`ops.alpha_dropout`, which goes with `SELU`."""
-
-
 class Identity(Module):
     """y = x: stands where a network may have a layer or none."""
 

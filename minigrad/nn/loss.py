@@ -92,24 +92,8 @@ class SoftMarginLoss(_Loss, op=ops.soft_margin_loss):
     """`ops.soft_margin_loss`.  input, and target of 1 and -1, of one shape."""
 
 
-class HingeEmbeddingLoss(_Loss, op=ops.hinge_embedding_loss, places="margin"):
-    """`ops.hinge_embedding_loss`.  input: distances, target: 1 and -1."""
-
-
 class KLDivLoss(_Loss, op=ops.kl_div):
     """`ops.kl_div`.  input: ln p, target: q, or ln q with log_target."""
-
-
-class PoissonNLLLoss(_Loss, op=ops.poisson_nll_loss, places="log_input full"):
-    """`ops.poisson_nll_loss`.  input: rates or their logarithms, target: counts."""
-
-
-class GaussianNLLLoss(_Loss, op=ops.gaussian_nll_loss):
-    """`ops.gaussian_nll_loss`.  input: means, target, var: variances."""
-
-
-class MarginRankingLoss(_Loss, op=ops.margin_ranking_loss, places="margin"):
-    """`ops.margin_ranking_loss`.  input1, input2, and target of 1 and -1."""
 
 
 class CosineEmbeddingLoss(_Loss, op=ops.cosine_embedding_loss, places="margin"):

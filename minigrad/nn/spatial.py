@@ -237,14 +237,6 @@ class ChannelShuffle(OpLayer, op=ops.channel_shuffle):
     """`ops.channel_shuffle`: the channels of all groups by turns."""
 
 
-class Unfold(OpLayer, op=ops.unfold):
-    """`ops.unfold`: the windows of images side by side."""
-
-
-class Fold(OpLayer, op=ops.fold):
-    """`ops.fold`: windows added in their places."""
-
-
 class _Pad(Module):
     """`ops.pad` of the last `axes` axes: padding is one width, or two for each axis, last first."""
 

@@ -29,22 +29,17 @@ from minigrad.ops.arrays.elements import (acos, acosh, addcdiv, addcmul, asin, a
                                           floor_divide, fmod, frac, lerp, log2, log10, nan_to_num,
                                           reciprocal, remainder, round, rsqrt, sinh, square, tan,
                                           trunc)
-from minigrad.ops.arrays.gather import (gather, index_add, index_copy, index_fill, index_select,
-                                        masked_fill, masked_scatter, masked_select, scatter,
-                                        scatter_add, take, take_along_dim)
-from minigrad.ops.arrays.moves import (atleast_1d, atleast_2d, atleast_3d, broadcast_tensors, chunk,
-                                       column_stack, diag, diagonal, dstack, flip, fliplr, flipud,
-                                       hstack, movedim, narrow, repeat, repeat_interleave, roll,
-                                       rot90, select, split, tensor_split, tile, trace, tril, triu,
-                                       unbind, vstack)
-from minigrad.ops.arrays.order import (argsort, bincount, kthvalue, median, multinomial,
-                                       one_hot, sort, topk, unique)
+from minigrad.ops.arrays.gather import (gather, index_add, index_select, masked_fill, masked_select,
+                                        scatter, scatter_add, take, take_along_dim)
+from minigrad.ops.arrays.moves import (broadcast_tensors, chunk, diag, diagonal, flip, hstack,
+                                       movedim, narrow, repeat, repeat_interleave, roll, select,
+                                       split, tile, trace, tril, triu, unbind, vstack)
+from minigrad.ops.arrays.order import (argsort, bincount, median, multinomial, one_hot, sort, topk,
+                                       unique)
 from minigrad.ops.arrays.piecewise import (celu, elu, hardshrink, hardsigmoid, hardswish, hardtanh,
                                            prelu, relu6, selu, softshrink, threshold)
-from minigrad.ops.arrays.products import (addbmm, addmm, addmv, baddbmm, bmm, dot, einsum, mm, mv,
-                                          outer, tensordot)
-from minigrad.ops.arrays.reductions import (all, aminmax, any, count_nonzero, cumprod, cumsum,
-                                            nansum, prod)
+from minigrad.ops.arrays.products import addmm, baddbmm, bmm, dot, einsum, mm, mv, outer, tensordot
+from minigrad.ops.arrays.reductions import all, any, count_nonzero, cumprod, cumsum, prod
 from minigrad.ops.compare import (allclose, bitwise_and, bitwise_left_shift, bitwise_not,
                                   bitwise_or, bitwise_right_shift, bitwise_xor, eq, equal, ge, gt,
                                   isclose, isfinite, isinf, isnan, le, logical_and, logical_not,
@@ -52,17 +47,14 @@ from minigrad.ops.compare import (allclose, bitwise_and, bitwise_left_shift, bit
 from minigrad.ops.conv import conv2d, conv_transpose2d
 from minigrad.ops.images.lines import (adaptive_avg_pool1d, adaptive_max_pool1d, avg_pool1d, conv1d,
                                        conv_transpose1d, max_pool1d)
+from minigrad.ops.images.pixels import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from minigrad.ops.images.resize import interpolate
-from minigrad.ops.images.windows import (channel_shuffle, fold, pixel_shuffle, pixel_unshuffle,
-                                         unfold)
 from minigrad.ops.linear import linear, matmul
 from minigrad.ops.loss.classes import cross_entropy, nll_loss
 from minigrad.ops.loss.distances import (cosine_embedding_loss, cosine_similarity,
-                                         margin_ranking_loss, pairwise_distance,
-                                         triplet_margin_loss)
+                                         pairwise_distance, triplet_margin_loss)
 from minigrad.ops.loss.elements import (binary_cross_entropy, binary_cross_entropy_with_logits,
-                                        gaussian_nll_loss, hinge_embedding_loss, huber_loss, kl_div,
-                                        l1_loss, mse_loss, poisson_nll_loss, smooth_l1_loss,
+                                        huber_loss, kl_div, l1_loss, mse_loss, smooth_l1_loss,
                                         soft_margin_loss)
 from minigrad.ops.norm import (batch_norm, group_norm, instance_norm, layer_norm,
                                local_response_norm, normalize, rms_norm)
@@ -71,8 +63,8 @@ from minigrad.ops.pool import (adaptive_avg_pool2d, adaptive_max_pool2d, avg_poo
                                upsample_nearest2d)
 from minigrad.ops.reduce import (amax, amin, argmax, argmin, logsumexp, max, mean, min, norm, std,
                                  std_mean, sum, var, var_mean)
-from minigrad.ops.select import (alpha_dropout, clip, dropout, dropout1d, dropout2d, dropout3d,
-                                 maximum, minimum, nonzero, where)
+from minigrad.ops.select import (clip, dropout, dropout1d, dropout2d, dropout3d, maximum, minimum,
+                                 nonzero, where)
 from minigrad.ops.sequence.attention import scaled_dot_product_attention
 from minigrad.ops.sequence.embedding import embedding
 from minigrad.ops.shape import (cast, clone, concatenate, expand, flatten, getitem, permute,
@@ -90,27 +82,24 @@ if not TYPE_CHECKING:  # a type checker cannot run this; to it, every name above
     __all__ = [*REGISTRY, *ALIASES]
 
 METHODS: tuple[Callable, ...] = (
-    abs, add, amax, amin, argmax, argmin, clip, clone, cos, div, eq, exp, expand, expm1, flatten,
-    ge, gt, le, log, log1p, log_softmax, logsumexp, lt, matmul, max, maximum, mean, min, minimum,
-    mul, ne, neg, permute, pow, relu, reshape, sigmoid, sign, sin, softmax, sqrt, squeeze, sub,
-    sum, tanh, to, transpose, unsqueeze, var)
-METHODS += (acos, acosh, addbmm, addcdiv, addcmul, addmm, addmv, all, allclose, aminmax, any,
-            argsort, asin, asinh, atan, atan2, atanh, baddbmm, bincount, bmm, ceil, chunk,
-            clamp_max, clamp_min, cosh, count_nonzero, cumprod, cumsum, diag, diagonal, dot,
-            equal, erf, exp2, flip, fliplr, flipud, floor, floor_divide, fmod, frac, gather,
-            index_add, index_copy, index_fill, index_select, isclose, isfinite, isinf, isnan,
-            kthvalue, lerp, log2, log10, logical_and, logical_not, logical_or, logical_xor,
-            masked_fill, masked_scatter, masked_select, median, mm, movedim, multinomial, mv,
-            nan_to_num, nansum, narrow, nonzero, norm, outer, prod, reciprocal, remainder, repeat,
-            repeat_interleave, roll, rot90, round, rsqrt, scatter, scatter_add, select, sinh, sort,
-            split, square, std, take, take_along_dim, tan, tensor_split, tile, topk, trace, tril,
-            triu, trunc, unbind, unique)
+    abs, acos, acosh, add, addcdiv, addcmul, addmm, all, allclose, amax, amin, any, argmax, argmin,
+    argsort, asin, asinh, atan, atan2, atanh, baddbmm, bincount, bmm, ceil, chunk, clamp_max,
+    clamp_min, clip, clone, cos, cosh, count_nonzero, cumprod, cumsum, diag, diagonal, div, dot, eq,
+    equal, erf, exp, exp2, expand, expm1, flatten, flip, floor, floor_divide, fmod, frac, gather,
+    ge, gt, index_add, index_select, isclose, isfinite, isinf, isnan, le, lerp, log, log10, log1p,
+    log2, log_softmax, logical_and, logical_not, logical_or, logical_xor, logsumexp, lt,
+    masked_fill, masked_select, matmul, max, maximum, mean, median, min, minimum, mm, movedim, mul,
+    multinomial, mv, nan_to_num, narrow, ne, neg, nonzero, norm, outer, permute, pow, prod,
+    reciprocal, relu, remainder, repeat, repeat_interleave, reshape, roll, round, rsqrt, scatter,
+    scatter_add, select, sigmoid, sign, sin, sinh, softmax, sort, split, sqrt, square, squeeze, std,
+    sub, sum, take, take_along_dim, tan, tanh, tile, to, topk, trace, transpose, tril, triu, trunc,
+    unbind, unique, unsqueeze, var)
 
 IN_PLACE = """
     abs add addcdiv addcmul addmm ceil clamp clamp_max clamp_min clip cos cumsum div divide erf exp
-    expm1 floor floor_divide fmod index_add index_copy index_fill lerp log log10 log1p log2
-    masked_fill masked_scatter mul multiply nan_to_num neg pow reciprocal relu remainder round rsqrt
-    scatter scatter_add sigmoid sign sin sqrt square sub subtract tan tanh tril triu trunc
+    expm1 floor floor_divide fmod index_add lerp log log10 log1p log2 masked_fill mul multiply
+    nan_to_num neg pow reciprocal relu remainder round rsqrt scatter scatter_add sigmoid sign sin
+    sqrt square sub subtract tan tanh tril triu trunc
 """.split()  # the names f whose methods f_ change a Tensor in place
 
 OPERATORS = {"add": add, "sub": sub, "mul": mul, "truediv": div, "floordiv": floor_divide,

@@ -251,6 +251,7 @@ def tanhshrink(x: Values) -> Values:
     return x - tanh(x)
 
 
+@in_float32()
 def glu(x: Values, dim: int = -1) -> Values:
     """a sigmoid(b) for the first half a of x along `dim` and the second half b.
 
@@ -261,27 +262,17 @@ def glu(x: Values, dim: int = -1) -> Values:
     if rest:
         raise RuntimeError(f"glu: dim {dim} of shape {x.shape} has no two halves")
     lead: tuple[slice, ...] = (slice(None),) * axis
-    return _gated(getitem(x, (*lead, slice(n))), getitem(x, (*lead, slice(n, None))))
+    return getitem(x, (*lead, slice(n))) * sigmoid(getitem(x, (*lead, slice(n, None))))
 
 
 @in_float32()
-def _gated(a: Values, b: Values) -> Values:
-    return a * sigmoid(b)
-
-
 def softplus(x: Values, beta: float = 1.0, threshold: float = 20.0) -> Values:
     """ln(1 + e^{beta x}) / beta, without overflow; x where beta x > threshold.
 
     A threshold of 20 or more is not looked at: the two differ by less than 2e-9 / beta there.
     """
-    if beta == 1 and threshold >= 20:
-        return Softplus()(x)
-    return _scaled_softplus(x, number(beta), number(threshold))
-
-
-@in_float32()
-def _scaled_softplus(x: Values, beta: float, threshold: float) -> Values:
-    y = Softplus()(beta * x) / beta
+    beta, threshold = number(beta), number(threshold)
+    y = Softplus()(x) if beta == 1 else Softplus()(beta * x) / beta
     return y if threshold >= 20 else where(beta * x > threshold, x, y)
 
 

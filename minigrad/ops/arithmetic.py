@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -155,95 +156,29 @@ class Abs(Function):
         return gy * sign(x)
 
 
-class Exp(Function):
-    """y = e^x."""
+class Smooth(Function):
+    """y = f(x) for a function f of NumPy; gx = gradient(gy, x)."""
 
     floating = True
     cost = per_element(other=1)
 
-    def forward(self, x: Array) -> Array:
-        return np.exp(x)
-
-    def backward(self, gy: Values, y: Values) -> Values:
-        return gy * y
-
-
-class Log(Function):
-    """y = ln x."""
-
-    floating = True
-    cost = per_element(other=1)
+    def __init__(self, f: Callable, gradient: Callable) -> None:
+        self.f, self.gradient, self.name = f, gradient, f.__name__.capitalize()
 
     def forward(self, x: Array) -> Array:
-        return np.log(x)
+        return self.f(x)
 
     def backward(self, gy: Values, x: Values) -> Values:
-        return gy / x
+        return self.gradient(gy, x)
 
 
-class Log1p(Function):
-    """y = ln(1 + x), accurate near 0."""
+class SmoothByOutput(Smooth):
+    """y = f(x) where y determines the slope: gx = gradient(gy, y), and x need not be kept."""
 
-    floating = True
     cost = per_element(other=1)
 
-    def forward(self, x: Array) -> Array:
-        return np.log1p(x)
-
-    def backward(self, gy: Values, x: Values) -> Values:
-        return gy / (1 + x)
-
-
-class Expm1(Function):
-    """y = e^x - 1, accurate near 0."""
-
-    floating = True
-    cost = per_element(other=1)
-
-    def forward(self, x: Array) -> Array:
-        return np.expm1(x)
-
-    def backward(self, gy: Values, y: Values) -> Values:
-        return gy * (y + 1)
-
-
-class Sqrt(Function):
-    """y = x^(1/2)."""
-
-    floating = True
-    cost = per_element(other=1)
-
-    def forward(self, x: Array) -> Array:
-        return np.sqrt(x)
-
-    def backward(self, gy: Values, y: Values) -> Values:
-        return gy / (2 * y)
-
-
-class Sin(Function):
-    """y = sin x: many x share one y, so the input is needed."""
-
-    floating = True
-    cost = per_element(other=1)
-
-    def forward(self, x: Array) -> Array:
-        return np.sin(x)
-
-    def backward(self, gy: Values, x: Values) -> Values:
-        return gy * cos(x)
-
-
-class Cos(Function):
-    """y = cos x."""
-
-    floating = True
-    cost = per_element(other=1)
-
-    def forward(self, x: Array) -> Array:
-        return np.cos(x)
-
-    def backward(self, gy: Values, x: Values) -> Values:
-        return -gy * sin(x)
+    def backward(self, gy: Values, y: Values) -> Values:  # type: ignore[override]  # what is saved
+        return self.gradient(gy, y)
 
 
 def add(a: Operand[Values], b: Operand[Values], *, alpha: float = 1) -> Values:
@@ -319,37 +254,37 @@ def sign(x: Values) -> Values:
 
 def exp(x: Values) -> Values:
     """e^x."""
-    return Exp()(x)
+    return SmoothByOutput(np.exp, lambda gy, y: gy * y)(x)
 
 
 def log(x: Values) -> Values:
     """Natural logarithm; -inf for 0, nan below."""
-    return Log()(x)
+    return Smooth(np.log, lambda gy, x: gy / x)(x)
 
 
 def log1p(x: Values) -> Values:
-    """ln(1 + x)."""
-    return Log1p()(x)
+    """ln(1 + x), accurate near 0."""
+    return Smooth(np.log1p, lambda gy, x: gy / (1 + x))(x)
 
 
 def expm1(x: Values) -> Values:
-    """e^x - 1."""
-    return Expm1()(x)
+    """e^x - 1, accurate near 0."""
+    return SmoothByOutput(np.expm1, lambda gy, y: gy * (y + 1))(x)
 
 
 def sqrt(x: Values) -> Values:
     """Square root."""
-    return Sqrt()(x)
+    return SmoothByOutput(np.sqrt, lambda gy, y: gy / (2 * y))(x)
 
 
 def sin(x: Values) -> Values:
     """Sine, x in radians."""
-    return Sin()(x)
+    return Smooth(np.sin, lambda gy, x: gy * cos(x))(x)
 
 
 def cos(x: Values) -> Values:
     """Cosine, x in radians."""
-    return Cos()(x)
+    return Smooth(np.cos, lambda gy, x: -gy * sin(x))(x)
 
 
 def _check_divisor(name: str, a: Any, b: Any) -> None:

@@ -42,21 +42,6 @@ def operator_of(f: Callable[..., Any]) -> Callable[..., Tensor]:
     return change
 
 
-def view_of(f: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """The method that makes x the view f(x) of its memory, of another shape.
-
-    Raises RuntimeError for a leaf that requires a gradient.
-    """
-    def change(x: Tensor, *dims: Any) -> Tensor:
-        in_graph = context.grad and x.requires_grad
-        if in_graph and x.is_leaf:
-            raise RuntimeError(f"in-place {f.__name__} of a leaf Tensor that requires a gradient")
-        y = f(wrap(x.data, x.node, x.version_counter()) if in_graph else x.detach(), *dims)
-        x.data, x.node = y.data, y.node if in_graph else x.node
-        return x
-    return change
-
-
 def _before(x: Tensor, name: str) -> Tensor:
     """Another Tensor in the place that x has in the graph so far."""
     if x.is_leaf and x.requires_grad:

@@ -17,12 +17,12 @@ from minigrad.function import Function
 from minigrad.kernels.elementwise.cpu import passes_relu
 from minigrad.kernels.layer_norm import cpu as by_rows
 from minigrad.kernels.norm import cpu as kernel
-from minigrad.ops.arithmetic import abs, pow, sqrt
+from minigrad.ops.arithmetic import pow, sqrt
 from minigrad.ops.cost import Count, elements, per_element
 from minigrad.ops.operands import check_same_dtype, for_loss, in_float32, wide
 from minigrad.ops.pad import pad
 from minigrad.ops.pool import avg_pool2d
-from minigrad.ops.reduce import amax, mean, sum
+from minigrad.ops.reduce import mean, norm, sum
 from minigrad.ops.select import clip, masked
 from minigrad.ops.shape import cast, clone, reshape
 
@@ -49,15 +49,8 @@ class BatchNorm(Function):
     def backward(self, gy: Values, x: Values, w: Values) -> tuple[Values, ...]:
         if not isinstance(x, Tensor):
             return kernel.gradient(gy, x, self.mean, self.scale, w)
-        dims, n = _batch_dims(x), math.prod(x.shape) // x.shape[1]
-        d = x - mean(x, dims, keepdim=True)  # recorded: the statistics depend on x
-        scale = 1 / sqrt(mean(d * d, dims, keepdim=True) + self.eps)
-        gb = sum(gy, dims)
-        gw = sum(gy * d, dims) * reshape(scale, (-1,))
-        per_channel = _channels(w, x) * scale
-        gx = per_channel * (gy - _channels(gb, x) / n) - d * (
-            per_channel * scale * _channels(gw, x) / n)
-        return gx, gw, gb
+        dims = _batch_dims(x)
+        return _recorded_gradients(gy, x, _channels(w, x), self.eps, dims, dims)
 
     def cost(self, y: Tensor, x: Tensor, w: Tensor, b: Tensor) -> Count:
         """Per number x - m, its square, times f, plus b; per channel m, v, f = w / sqrt(v + eps)"""
@@ -128,11 +121,7 @@ class LayerNorm(Function):
     def backward(self, gy: Values, x: Values, w: Values) -> tuple[Values, ...]:
         if not isinstance(x, Tensor):
             return by_rows.gradient(gy, x, self.mean, self.scale, w)
-        d = x - mean(x, 1, keepdim=True)  # recorded: the statistics depend on x
-        scale = 1 / sqrt(mean(d * d, 1, keepdim=True) + self.eps)
-        d, g = d * scale, gy * w
-        gx = scale * (g - mean(g, 1, keepdim=True) - d * mean(g * d, 1, keepdim=True))
-        return gx, sum(gy * d, 0), sum(gy, 0)
+        return _recorded_gradients(gy, x, w, self.eps, 1, 0)
 
     def cost(self, y: Tensor, x: Tensor, w: Tensor, b: Tensor) -> Count:
         """As `BatchNorm`: per number x - m, its square, two products, plus b; per row m, v, s."""
@@ -217,6 +206,7 @@ def layer_norm(x: Values, normalized_shape: Sequence[int], weight: Values | None
     return reshape(_by_rows(rows, number(eps), weight, bias), x.shape)
 
 
+@in_float32()
 def group_norm(x: Values, num_groups: int, weight: Values | None = None,
                bias: Values | None = None, eps: float = 1e-5) -> Values:
     """y = weight (x - mean) / sqrt(var + eps) + bias, with the statistics of a sample's channels.
@@ -232,15 +222,11 @@ def group_norm(x: Values, num_groups: int, weight: Values | None = None,
     for name, v in ("weight", weight), ("bias", bias):
         if v is not None and tuple(v.shape) != (x.shape[1],):
             raise RuntimeError(f"group_norm: {name} of shape {v.shape} for {x.shape[1]} channels")
-    return _by_groups(x, weight, bias, num_groups, number(eps))
-
-
-@in_float32()
-def _by_groups(x: Values, w: Values | None, b: Values | None, groups: int, eps: float) -> Values:
-    rows = x.shape[0] * groups
-    y = reshape(_by_rows(reshape(x, (rows, math.prod(x.shape) // max(rows, 1))), eps), x.shape)
-    y = y if w is None else y * _channels(w, x)
-    return y if b is None else y + _channels(b, x)
+    rows = x.shape[0] * num_groups
+    y = reshape(x, (rows, math.prod(x.shape) // max(rows, 1)))
+    y = reshape(_by_rows(y, number(eps)), x.shape)
+    y = y if weight is None else y * _channels(weight, x)
+    return y if bias is None else y + _channels(bias, x)
 
 
 def instance_norm(x: Values, running_mean: Any = None, running_var: Any = None,
@@ -267,6 +253,7 @@ def instance_norm(x: Values, running_mean: Any = None, running_var: Any = None,
     return group_norm(x, x.shape[1], weight, bias, eps)
 
 
+@in_float32()
 def rms_norm(x: Values, normalized_shape: Sequence[int], weight: Values | None = None,
              eps: float | None = None) -> Values:
     """y = weight x / sqrt(mean x^2 + eps), with the mean over the last axes, of normalized_shape.
@@ -275,15 +262,10 @@ def rms_norm(x: Values, normalized_shape: Sequence[int], weight: Values | None =
     RuntimeError for shapes that do not fit. Zhang and Sennrich, NeurIPS 2019.
     """
     shape = _last_shape("rms_norm", x, normalized_shape, weight)
-    if eps is None:
-        eps = float(np.finfo(np.float32 if is_half(x) else x.dtype).eps)
-    return _by_squares(x, weight, tuple(range(x.ndim - len(shape), x.ndim)), number(eps))
-
-
-@in_float32()
-def _by_squares(x: Values, w: Values | None, dims: tuple[int, ...], eps: float) -> Values:
-    y = x / sqrt(mean(x * x, dims, keepdim=True) + eps)
-    return y if w is None else y * w
+    eps = float(np.finfo(x.dtype).eps) if eps is None else number(eps)
+    squares = mean(x * x, tuple(range(x.ndim - len(shape), x.ndim)), keepdim=True)
+    y = x / sqrt(squares + eps)
+    return y if weight is None else y * weight
 
 
 @in_float32()
@@ -306,14 +288,19 @@ def local_response_norm(x: Values, size: int, alpha: float = 1e-4, beta: float =
 @in_float32()
 def normalize(x: Values, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Values:
     """x divided by its norm of order p along `dim`, or by eps where that is larger."""
-    if p == math.inf:
-        return x / clip(amax(abs(x), dim, True), min=eps)
-    if p == 0:
-        return x / clip(cast(sum(x != 0, dim, True), x.dtype), min=eps)
-    if p < 0:
-        return x / clip(pow(sum(pow(abs(x), p), dim, True), 1 / p), min=eps)
-    powers = x * x if p == 2 else pow(abs(x), p)  # limited before the root, whose slope at 0 is inf
-    return x / pow(clip(sum(powers, dim, True), min=eps**p), 1 / p)
+    return x / clip(norm(x, p, dim, True), min=eps)
+
+
+def _recorded_gradients(gy: Any, x: Any, w: Any, eps: float, of: Any, to: Any) -> tuple:
+    """The gradients of x, w and b, recorded: mean and variance, over the axes `of`, depend on x.
+
+    w broadcasts over x; its gradient and that of b are sums over the axes `to`.
+    """
+    d = x - mean(x, of, keepdim=True)
+    scale = 1 / sqrt(mean(d * d, of, keepdim=True) + eps)
+    d, g = d * scale, gy * w
+    gx = scale * (g - mean(g, of, keepdim=True) - d * mean(g * d, of, keepdim=True))
+    return gx, sum(gy * d, to), sum(gy, to)
 
 
 def _by_rows(rows: Values, eps: float, weight: Values | None = None,

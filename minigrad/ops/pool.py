@@ -5,7 +5,9 @@ mean it is zeros, which count. Adaptive pooling cuts each axis into a given numb
 n covers the rows from floor(i H / n) to ceil((i + 1) H / n); bins may overlap.
 """
 
-from typing import Any, Literal, overload
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +25,21 @@ from minigrad.ops.reduce import check_floating, mean
 from minigrad.ops.shape import expand, permute, reshape
 
 
+class LinearMap(Function):
+    """y = there(x), and its gradient back(gy): a linear map and its transpose."""
+
+    half_on_gpu = True
+
+    def __init__(self, there: Callable[[Array], Array], back: Callable[[Array], Array]) -> None:
+        self.there, self.back = there, back
+
+    def forward(self, x: Array) -> Array:
+        return self.there(x)
+
+    def backward(self, gy: Values) -> Values:
+        return LinearMap(self.back, self.there)(gy)
+
+
 class MaxPool2d(Function):
     """y = the largest of each window.  x (N, C, H, W) -> y (N, C, oh, ow)."""
 
@@ -37,47 +54,12 @@ class MaxPool2d(Function):
         return y
 
     def backward(self, gy: Values) -> Values:
-        return Scatter(self.winner, self.window, self.size)(gy)
+        places = {"winner": self.winner, "window": self.window}
+        return LinearMap(partial(kernel.scatter, **places, size=self.size),
+                         partial(kernel.gather, **places))(gy)
 
     def cost(self, y: Tensor, x: Tensor) -> Count:
         return Count(compare=elements(y) * (self.window.kh * self.window.kw - 1))
-
-
-class Scatter(Function):
-    """y = zeros, with each g added where the maximum of its window was: MaxPool2d's gradient.
-
-    g (N, C, oh, ow) -> y (N, C, H, W)
-    """
-
-    half_on_gpu = True
-
-    def __init__(self, winner: Array, window: Window, size: tuple[int, ...]) -> None:
-        self.winner, self.window, self.size = winner, window, size
-
-    def forward(self, g: Array) -> Array:
-        return kernel.scatter(g, self.winner, self.window, self.size)
-
-    def backward(self, gy: Values) -> Values:
-        return Gather(self.winner, self.window)(gy)
-
-
-class Gather(Function):
-    """y = the element of x where the maximum of each window was: Scatter's transpose.
-
-    x (N, C, H, W) -> y (N, C, oh, ow)
-    """
-
-    half_on_gpu = True
-
-    def __init__(self, winner: Array, window: Window) -> None:
-        self.winner, self.window = winner, window
-
-    def forward(self, x: Array) -> Array:
-        self.size = x.shape[2:]
-        return kernel.gather(x, self.winner, self.window)
-
-    def backward(self, gy: Values) -> Values:
-        return Scatter(self.winner, self.window, self.size)(gy)
 
 
 class AvgPool2d(Function):
@@ -93,45 +75,28 @@ class AvgPool2d(Function):
         return kernel.average(x, self.window)
 
     def backward(self, gy: Values) -> Values:
-        return AvgPoolTranspose(self.window, self.size)(gy)
+        return LinearMap(partial(kernel.average_transpose, window=self.window, size=self.size),
+                         partial(kernel.average, window=self.window))(gy)
 
     def cost(self, y: Tensor, x: Tensor) -> Count:
         return Count(add=elements(y) * (self.window.kh * self.window.kw - 1), other=elements(y))
 
 
-class AvgPoolTranspose(Function):
-    """y = each g spread evenly over its window.  g (N, C, oh, ow) -> (N, C, H, W)."""
-
-    half_on_gpu = True
-
-    def __init__(self, window: Window, size: tuple[int, ...]) -> None:
-        self.window, self.size = window, size
-
-    def forward(self, g: Array) -> Array:
-        return kernel.average_transpose(g, self.window, self.size)
-
-    def backward(self, gy: Values) -> Values:
-        return AvgPool2d(self.window)(gy)
-
-
-class Resizing(Function):
-    """Shared by ops that are given the size of their output, (oh, ow) or (H, W)."""
-
-    def __init__(self, size: tuple[int, ...]) -> None:
-        self.size = size
-
-
-class AdaptiveAvgPool2d(Resizing):
+class AdaptiveAvgPool2d(Function):
     """y = the mean of each bin.  x (N, C, H, W) -> y (N, C, *size)."""
 
     half_on_gpu = True
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        self.size = size
 
     def forward(self, x: Array) -> Array:
         self.from_size = x.shape[2:]
         return adaptive.average(x, self.size)
 
     def backward(self, gy: Values) -> Values:
-        return AdaptiveAvgPoolTranspose(self.from_size)(gy)
+        return LinearMap(partial(adaptive.average_transpose, size=self.from_size),
+                         partial(adaptive.average, size=self.size))(gy)
 
     def cost(self, y: Tensor, x: Tensor) -> Count:
         """Rows first, as kernels/adaptive/cpu.py does: a sum and a division for each bin."""
@@ -140,23 +105,13 @@ class AdaptiveAvgPool2d(Resizing):
         return Count(add=n * c * adds, other=n * c * (oh * w + oh * ow))
 
 
-class AdaptiveAvgPoolTranspose(Resizing):
-    """y = each g spread evenly over its bin.  g (N, C, oh, ow) -> (N, C, *size)."""
-
-    half_on_gpu = True
-
-    def forward(self, g: Array) -> Array:
-        self.from_size = g.shape[2:]
-        return adaptive.average_transpose(g, self.size)
-
-    def backward(self, gy: Values) -> Values:
-        return AdaptiveAvgPool2d(self.from_size)(gy)
-
-
-class AdaptiveMaxPool2d(Resizing):
+class AdaptiveMaxPool2d(Function):
     """y = the largest of each bin.  x (N, C, H, W) -> y (N, C, *size)."""
 
     half_on_gpu = True
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        self.size = size
 
     def forward(self, x: Array) -> Array:
         y, self.place = adaptive.maximum(x, self.size)
@@ -164,58 +119,13 @@ class AdaptiveMaxPool2d(Resizing):
         return y
 
     def backward(self, gy: Values) -> Values:
-        return AdaptiveScatter(self.place, self.from_size)(gy)
+        return LinearMap(partial(adaptive.scatter, place=self.place, size=self.from_size),
+                         partial(adaptive.gather, place=self.place))(gy)
 
     def cost(self, y: Tensor, x: Tensor) -> Count:
         """All but one pixel of each bin cost a comparison."""
         (n, c, h, w), (oh, ow) = x.shape, y.shape[2:]
         return Count(compare=n * c * (_covered(h, oh) * _covered(w, ow) - oh * ow))
-
-
-class AdaptiveScatter(Function):
-    """y = zeros, with each g added where the maximum of its bin was: AdaptiveMaxPool2d's gradient.
-
-    g (N, C, oh, ow) -> y (N, C, *size)
-    """
-
-    half_on_gpu = True
-
-    def __init__(self, place: Array, size: tuple[int, ...]) -> None:
-        self.place, self.size = place, size
-
-    def forward(self, g: Array) -> Array:
-        return adaptive.scatter(g, self.place, self.size)
-
-    def backward(self, gy: Values) -> Values:
-        return AdaptiveGather(self.place)(gy)
-
-
-class AdaptiveGather(Function):
-    """y = the element of x where the maximum of each bin was: AdaptiveScatter's transpose."""
-
-    half_on_gpu = True
-
-    def __init__(self, place: Array) -> None:
-        self.place = place
-
-    def forward(self, x: Array) -> Array:
-        self.from_size = x.shape[2:]
-        return adaptive.gather(x, self.place)
-
-    def backward(self, gy: Values) -> Values:
-        return AdaptiveScatter(self.place, self.from_size)(gy)
-
-
-@overload
-def max_pool2d(x: Values, kernel_size: Size, stride: Size | None = None, padding: Size = 0,
-               dilation: Size = 1, ceil_mode: bool = False,
-               return_indices: Literal[False] = False) -> Values: ...
-
-
-@overload
-def max_pool2d(x: Values, kernel_size: Size, stride: Size | None = None, padding: Size = 0,
-               dilation: Size = 1, ceil_mode: bool = False, *,
-               return_indices: bool) -> Values | tuple[Values, Values]: ...
 
 
 @batch_of_one(4)

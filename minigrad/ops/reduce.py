@@ -5,21 +5,22 @@ A result lacks the axes of `dim`; with `keepdim` it has them at size 1.
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.backend import Array, device_of, to_device
+from minigrad.backend import Array
 from minigrad.dtypes import has_integers
 from minigrad.engine import Tensor, Values, data_of
 from minigrad.function import Function
 from minigrad.kernels.reduce import cpu as kernel
 from minigrad.ops.arithmetic import abs, exp, pow, sign, sqrt
+from minigrad.ops.arrays.gather import gather
 from minigrad.ops.compare import Elementwise, logical_or
 from minigrad.ops.cost import Count, elements, reduced
 from minigrad.ops.operands import demand, in_float32, wide
 from minigrad.ops.select import masked, maximum, minimum, where
-from minigrad.ops.shape import Dims, _axis, cast, expand, getitem, reshape
+from minigrad.ops.shape import Dims, _axis, cast, expand, reshape, squeeze
 
 
 class Reduction(Function):
@@ -246,14 +247,6 @@ def amin(x: Values, dim: Dims = None, keepdim: bool = False) -> Values:
     return Amin(_filled_dims("amin", x, dim), keepdim)(x)
 
 
-@overload
-def max(x: Values, dim: Values | None = None, keepdim: bool = False) -> Values: ...
-
-
-@overload
-def max(x: Any, dim: int, keepdim: bool = False) -> MaxResult: ...
-
-
 def max(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """Without `dim` the largest element; along one axis `(values, indices)`, the first at ties.
 
@@ -264,15 +257,7 @@ def max(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
         return maximum(x, dim)
     if dim is None:
         return Max(_filled_dims("max", x, None), keepdim)(x)
-    return _select(x, _place(np.argmax, "max", x, dim, True), dim, keepdim)
-
-
-@overload
-def min(x: Values, dim: Values | None = None, keepdim: bool = False) -> Values: ...
-
-
-@overload
-def min(x: Any, dim: int, keepdim: bool = False) -> MaxResult: ...
+    return _picked(x, _place(np.argmax, "max", x, dim, True), dim, keepdim)
 
 
 def min(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
@@ -281,22 +266,13 @@ def min(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
         return minimum(x, dim)
     if dim is None:
         return Min(_filled_dims("min", x, None), keepdim)(x)
-    return _select(x, _place(np.argmin, "min", x, dim, True), dim, keepdim)
+    return _picked(x, _place(np.argmin, "min", x, dim, True), dim, keepdim)
 
 
-def _select(x: Any, indices: Any, dim: int, keepdim: bool) -> MaxResult:
+def _picked(x: Any, indices: Any, dim: int, keepdim: bool) -> MaxResult:
     """The elements at `indices`, which have the axis `dim` at size 1, and the indices."""
-    if not x.ndim:
-        return MaxResult(reshape(x, (1,))[0], indices)
-    picked = data_of(indices)
-    grid = [to_device(axis, device_of(picked))
-            for axis in np.ogrid[tuple(slice(n) for n in picked.shape)]]
-    grid[dim] = picked
-    values = getitem(x, tuple(grid))
-    if keepdim:
-        return MaxResult(values, indices)
-    shape = tuple(n for d, n in enumerate(x.shape) if d != dim % x.ndim)
-    return MaxResult(reshape(values, shape), reshape(indices, shape))
+    found = gather(x, dim, indices), indices
+    return MaxResult(*(y if keepdim or not x.ndim else squeeze(y, dim) for y in found))
 
 
 def argmax(x: Values, dim: int | None = None, keepdim: bool = False) -> Values:

@@ -3,8 +3,7 @@
 The gradients of such ops are selected too, never multiplied by 0, which would make NaN of infinity.
 """
 
-import math
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 
@@ -141,14 +140,6 @@ def nonzero(x: Values, as_tuple: bool = False) -> Any:
     return places if as_tuple else stack(places, 1)[:, :x.ndim]
 
 
-@overload
-def where(condition: Values) -> tuple[Values, ...]: ...
-
-
-@overload
-def where(condition: Any, a: Operand[Values], b: Operand[Values]) -> Values: ...
-
-
 def where(condition: Any, a: Any = None, b: Any = None) -> Any:
     """a where `condition` (booleans), b elsewhere; all three broadcast.
 
@@ -216,20 +207,6 @@ def dropout1d(x: Values, p: float = 0.5, training: bool = True, inplace: bool = 
 def dropout3d(x: Values, p: float = 0.5, training: bool = True, inplace: bool = False) -> Values:
     """dropout of whole channels: x (N, C, D, H, W) or (C, D, H, W)."""
     return dropout2d(x, p, training)
-
-
-def alpha_dropout(x: Values, p: float = 0.5, training: bool = False,
-                  inplace: bool = False) -> Values:
-    """dropout for `selu`: elements go to its least value, then mean and variance are restored.
-
-    Klambauer et al., NIPS 2017.
-    """
-    if not training or p == 0 or p == 1:
-        return _dropout(x, p, training, x.shape)
-    kept = random.mask(data_of(x), generator("dropout"), x.shape, p)
-    low = -1.7580993408473766  # - scale alpha of selu
-    a = 1 / math.sqrt((1 - p) * (1 + p * low**2))
-    return where(kept, x * a, low * a) - low * a * p
 
 
 def _dropout(x: Values, p: float, training: bool, mask_shape: tuple[int, ...]) -> Values:

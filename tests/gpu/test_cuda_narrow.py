@@ -2,6 +2,7 @@
 nothing of an input's size is made in float32, forward and backward."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -16,9 +17,8 @@ from minigrad.ops.activation import GELU, ReLU, Sigmoid
 from minigrad.ops.conv import Conv2d, ConvInputGradient, Convolution, ConvWeightGradient
 from minigrad.ops.linear import Linear, MatMul
 from minigrad.ops.norm import BatchNorm, BatchNormReLU, LayerNorm, ScaleShiftReLU
-from minigrad.ops.pool import (AdaptiveAvgPool2d, AdaptiveAvgPoolTranspose, AdaptiveGather,
-                               AdaptiveMaxPool2d, AdaptiveScatter, AvgPool2d, AvgPoolTranspose,
-                               Gather, MaxPool2d, Scatter)
+from minigrad.ops.pool import (AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, LinearMap,
+                               MaxPool2d)
 from minigrad.ops.reduce import Sum
 from minigrad.ops.shape import SumTo
 from tests.engine.halves import HALVES
@@ -30,26 +30,28 @@ POOLED = (2, 8, 4, 4)           # after windows of 3x3, or 4x4 bins
 WINDOW, SAME = Window(3, 3, 3, 3, 0, 0), Window(3, 3, 1, 1, 1, 1)
 
 
-def winners(op):
-    """The places that a maximum has found, for the ops that go back to them."""
-    forward = op.forward(fake_cupy.asarray(np.random.default_rng(0).random(X).astype(np.float16)))
-    assert forward.shape == POOLED
-    return op
+def recorded(op):
+    """The op that gives the gradient of this one: a LinearMap of what is pooled."""
+    op.forward(fake_cupy.asarray(np.random.default_rng(0).random(X).astype(np.float16)))
+    gy = fake_cupy.asarray(np.ones(POOLED, np.float16))
+    return op.backward(Tensor(gy, requires_grad=True)).node
 
 
+def transposed(op):
+    """The transpose of the map that `recorded` gives: of images."""
+    node = recorded(op)
+    return LinearMap(node.back, node.there)
+
+
+POOLS = [(MaxPool2d, WINDOW), (AvgPool2d, WINDOW), (AdaptiveAvgPool2d, (4, 4)),
+         (AdaptiveMaxPool2d, (4, 4))]
 # a name: (a function that makes the op, shapes of its inputs; those of one axis stay in float32)
 CASES = {
-    "MaxPool2d": (lambda: MaxPool2d(WINDOW), X),
-    "Scatter": (lambda: Scatter(winners(MaxPool2d(WINDOW)).winner, WINDOW, SIZE), POOLED),
-    "Gather": (lambda: Gather(winners(MaxPool2d(WINDOW)).winner, WINDOW), X),
-    "AvgPool2d": (lambda: AvgPool2d(WINDOW), X),
-    "AvgPoolTranspose": (lambda: AvgPoolTranspose(WINDOW, SIZE), POOLED),
-    "AdaptiveAvgPool2d": (lambda: AdaptiveAvgPool2d((4, 4)), X),
-    "AdaptiveAvgPoolTranspose": (lambda: AdaptiveAvgPoolTranspose(SIZE), POOLED),
-    "AdaptiveMaxPool2d": (lambda: AdaptiveMaxPool2d((4, 4)), X),
-    "AdaptiveScatter": (
-        lambda: AdaptiveScatter(winners(AdaptiveMaxPool2d((4, 4))).place, SIZE), POOLED),
-    "AdaptiveGather": (lambda: AdaptiveGather(winners(AdaptiveMaxPool2d((4, 4))).place), X),
+    **{op.__name__: (partial(op, size), X) for op, size in POOLS},
+    **{f"LinearMap, back from {op.__name__}": (lambda op=op, size=size: recorded(op(size)), POOLED)
+       for op, size in POOLS},
+    **{f"LinearMap, again, of {op.__name__}": (lambda op=op, size=size: transposed(op(size)), X)
+       for op, size in POOLS},
     "BatchNorm": (lambda: BatchNorm(1e-5), X, (8,), (8,)),
     "BatchNormReLU": (lambda: BatchNormReLU(1e-5), X, (8,), (8,)),
     "ScaleShiftReLU": (ScaleShiftReLU, X, (8,), (8,)),

@@ -37,8 +37,6 @@ FORMS = [
            "interpolate/bicubic": 24})),
     Form("antialias", option("antialias"), images(**{
         "interpolate/bilinear": 8, "interpolate/bicubic": 8})),
-    Form("means over boxes (N, C, D, H, W)", lambda case: case.sample.input.ndim == 5, images(**{
-        "interpolate/area": 32})),
     Form("x (C) that is no batch", lambda case: case.sample.input.ndim == 1, images(
         batch_norm=8)),
     Form("a size, or a scale that is no integer", lambda case: "size" in case.options

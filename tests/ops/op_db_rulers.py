@@ -63,16 +63,8 @@ def topk(case):
     return formula
 
 
-def kthvalue(case):
-    def formula(x, k, dim=-1, keepdim=False):
-        found = torch.sort(x, dim=dim, stable=True)
-        picked = [y.narrow(dim, k - 1, 1) if x.ndim else y for y in found]
-        return tuple(y if keepdim or not x.ndim else y.squeeze(dim) for y in picked)
-    return formula
-
-
-RULERS = {"argsort": stable, "sort": stable, "topk": topk, "kthvalue": kthvalue,
-          "multinomial": multinomial, "remainder": remainder,
+RULERS = {"argsort": stable, "sort": stable, "topk": topk, "multinomial": multinomial,
+          "remainder": remainder,
           "__rmod__": rmod,
           "nn.functional.dropout": dropout, "nn.functional.dropout2d": dropout,
           "clamp": clamp}

@@ -4,18 +4,21 @@
     COMPOSED            a line of the op table, and the whole op in other words, with a mistake
 """
 
+from functools import partial
+
 import numpy as np
 
+from minigrad.kernels.pool import cpu as pool
 from minigrad.kernels.runtime.window import Window
 from minigrad.ops import (concatenate, cos, exp, expand, getitem, log, mean, minimum, permute,
                           reshape, sign, sum, sum_to, transpose, var, where)
 from minigrad.ops.activation import LogSoftmax, ReLU, Sigmoid, Softmax
-from minigrad.ops.arithmetic import Div, Mul, Pow, Sin, Sqrt
+from minigrad.ops.arithmetic import Div, Mul, Pow, Smooth, SmoothByOutput
 from minigrad.ops.conv import Conv2d, ConvInputGradient, ConvWeightGradient
 from minigrad.ops.linear import Linear, MatMul
-from minigrad.ops.loss.elements import BinaryCrossEntropy, Huber
+from minigrad.ops.loss.elements import BinaryCrossEntropy, _reduce
 from minigrad.ops.norm import BatchNorm
-from minigrad.ops.pool import AvgPool2d, AvgPoolTranspose, Gather, MaxPool2d, Scatter
+from minigrad.ops.pool import AvgPool2d, LinearMap, MaxPool2d
 from minigrad.ops.reduce import Amax, Sum
 from minigrad.ops.select import Maximum, Where
 from minigrad.ops.shape import Concatenate, Expand, Index, IndexAdd, Permute, SumTo
@@ -74,12 +77,6 @@ MUTANTS = {
         "one term": ("grad_t", lambda self, gy, p: -gy * log(p)),
         "terms exchanged": ("grad_t", lambda self, gy, p: gy * (log(p) - log(1 - p))),
     }),
-    Huber: ("huber_loss", {
-        "without the limit": ("backward", lambda self, gy, x: gy * x),
-        "the sign of the distance": ("backward", lambda self, gy, x: gy * self.delta * sign(x)),
-        "one limit": ("backward", lambda self, gy, x: gy * minimum(x, self.delta)),
-        "the limit alone": ("backward", lambda self, gy, x: gy * self.delta),
-    }),
     Pow: ("pow", {
         "exponent forgotten": ("grad_a", lambda self, gy, a, b: gy * a**(b - 1)),
         "exponent not lowered": ("grad_a", lambda self, gy, b, y: gy * b * y),
@@ -99,13 +96,13 @@ MUTANTS = {
         "sign": ("grad_b", lambda self, gy: where(self.condition, 0, -gy)),
         "nothing": ("grad_b", lambda self, gy: gy * 0),
     }),
-    Sqrt: ("sqrt", {
+    SmoothByOutput: ("sqrt", {
         "2 forgotten": ("backward", lambda self, gy, y: gy / y),
         "input for output": ("backward", lambda self, gy, x: gy / (2 * x)),
         "multiplied": ("backward", lambda self, gy, y: gy * 2 * y),
         "sign": ("backward", lambda self, gy, y: -gy / (2 * y)),
     }),
-    Sin: ("sin", {
+    Smooth: ("sin", {
         "sign": ("backward", lambda self, gy, x: -gy * cos(x)),
         "of the output": ("backward", lambda self, gy, y: gy * cos(y)),
         "sine again": ("backward", lambda self, gy, y: gy * y),
@@ -257,26 +254,26 @@ MUTANTS = {
             self, gy, x, w, bias_gradient=1 / len(x))),
     }),
     MaxPool2d: ("max_pool2d", {
-        "shared by the window": ("backward", lambda self, gy: AvgPoolTranspose(
-            self.window, self.size)(gy)),
-        "always the first": ("backward", lambda self, gy: Scatter(
-            0 * self.winner, self.window, self.size)(gy)),
-        "the next pixel": ("backward", lambda self, gy: Scatter(
-            (self.winner + 1) % (self.window.kh * self.window.kw), self.window, self.size)(gy)),
-        "padding forgotten": ("backward", lambda self, gy: Scatter(
-            self.winner, unpadded(self.window), self.size)(gy)),
-        "sign": ("backward", lambda self, gy: -Scatter(
-            self.winner, self.window, self.size)(gy)),
+        "shared by the window": ("backward", lambda self, gy: pool.average_transpose(
+            gy, self.window, self.size)),
+        "always the first": ("backward", lambda self, gy: pool.scatter(
+            gy, 0 * self.winner, self.window, self.size)),
+        "the next pixel": ("backward", lambda self, gy: pool.scatter(
+            gy, (self.winner + 1) % (self.window.kh * self.window.kw), self.window, self.size)),
+        "padding forgotten": ("backward", lambda self, gy: pool.scatter(
+            gy, self.winner, unpadded(self.window), self.size)),
+        "sign": ("backward", lambda self, gy: -pool.scatter(
+            gy, self.winner, self.window, self.size)),
     }),
     AvgPool2d: ("avg_pool2d", {
-        "not divided": ("backward", lambda self, gy: AvgPoolTranspose(
-            self.window, self.size)(gy) * (self.window.kh * self.window.kw)),
-        "divided by the height": ("backward", lambda self, gy: AvgPoolTranspose(
-            self.window, self.size)(gy) * self.window.kw),
-        "padding forgotten": ("backward", lambda self, gy: AvgPoolTranspose(
-            unpadded(self.window), self.size)(gy)),
-        "stride 1": ("backward", lambda self, gy: AvgPoolTranspose(
-            Window(*self.window[:2], 1, 1, *self.window[4:]), self.size)(gy)),
+        "not divided": ("backward", lambda self, gy: pool.average_transpose(
+            gy, self.window, self.size) * (self.window.kh * self.window.kw)),
+        "divided by the height": ("backward", lambda self, gy: pool.average_transpose(
+            gy, self.window, self.size) * self.window.kw),
+        "padding forgotten": ("backward", lambda self, gy: pool.average_transpose(
+            gy, unpadded(self.window), self.size)),
+        "stride 1": ("backward", lambda self, gy: pool.average_transpose(
+            gy, Window(*self.window[:2], 1, 1, *self.window[4:]), self.size)),
     }),
 }
 
@@ -298,10 +295,10 @@ SECOND = {
         "factor 2": ("grad_g", lambda self, gy, x: 2 * Conv2d(
             *self.settings)(x, gy)[self.used]),
     }),
-    Scatter: ("max_pool2d", {
-        "always the first": ("backward", lambda self, gy: Gather(
-            0 * self.winner, self.window)(gy)),
-        "sign": ("backward", lambda self, gy: -Gather(self.winner, self.window)(gy)),
+    LinearMap: ("max_pool2d", {
+        "always the first": ("backward", lambda self, gy: LinearMap(
+            partial(self.back, winner=0 * self.back.keywords["winner"]), self.there)(gy)),
+        "sign": ("backward", lambda self, gy: -LinearMap(self.back, self.there)(gy)),
     }),
 }
 
@@ -330,8 +327,23 @@ def batch_norm_with(variance, add_eps_to_root=False):
     return f
 
 
+def huber_by(near):
+    """huber_loss by another formula near(d, delta) for its derivative."""
+    def f(x, y, reduction, delta):
+        d = x - y
+        limited = near(d, delta)
+        return _reduce(limited * (d - limited / 2), reduction)
+    return f
+
+
 # Line of the table: {the mistake: the whole op with it, from other ops}
 COMPOSED = {
+    "huber_loss": {
+        "without the limit": huber_by(lambda d, delta: d),
+        "the sign of the distance": huber_by(lambda d, delta: delta * sign(d)),
+        "one limit": huber_by(minimum),
+        "the limit alone": huber_by(lambda d, delta: delta),
+    },
     "adaptive_avg_pool2d": {
         "bins that end early": binned(lambda i, n, parts: (
             i * n // parts, max((i + 1) * n // parts, i * n // parts + 1))),

@@ -244,24 +244,9 @@ def soft_margin(x, target, reduction):
     return _reduced(np.log(1 + np.exp(-x * target)), reduction)
 
 
-def hinge_embedding(x, target, margin, reduction):
-    return _reduced(np.where(target > 0, x, (margin - x) * (x < margin)), reduction)
-
-
 def divergence(x, y, reduction, log_target):
     losses = np.exp(y) * (y - x) if log_target else y * np.log(y) - y * x
     return losses.sum() / len(x) if reduction == "batchmean" else _reduced(losses, reduction)
-
-
-def poisson(x, y, log_input, full, reduction):
-    losses = np.exp(x) - y * x if log_input else x - y * np.log(x + 1e-8)
-    stirling = y * np.log(y) - y + np.log(2 * np.pi * y) / 2
-    return _reduced(losses + stirling * (y > 1) if full else losses, reduction)
-
-
-def gaussian(x, y, var, full, reduction):
-    losses = np.log(var) + (x - y)**2 / var + full * math.log(2 * math.pi)
-    return _reduced(losses / 2, reduction)
 
 
 def cosine(a, b, dim=-1, eps=0):
@@ -275,11 +260,6 @@ def distance(a, b, p=2.0, eps=1e-6, keepdim=False):
 def cosine_embedding(a, b, target, margin, reduction):
     c = cosine(a, b, eps=1e-12)
     return _reduced(np.where(target > 0, 1 - c, (c - margin) * (c > margin)), reduction)
-
-
-def ranking(a, b, target, margin, reduction):
-    y = margin - target * (a - b)
-    return _reduced(y * (y > 0), reduction)
 
 
 def triplet(anchor, positive, negative, margin, p, reduction):

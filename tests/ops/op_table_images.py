@@ -136,41 +136,6 @@ def resized(draw):
     return Sample(filled(draw, [shape], real), options)
 
 
-@st.composite
-def windowed(draw, folded=False):
-    kernel, stride, padding = (draw(CHOICES(found)) for found in (
-        [(1, 2), (2, 2), (2, 1)], [(1, 1), (2, 1)], [(0, 0), (0, 1)]))
-    options = {"kernel_size": kernel, "dilation": 1, "padding": padding, "stride": stride}
-    size, n, c = (draw(st.integers(2, 4)), draw(st.integers(2, 4))), draw(CHOICES([1, 2])), 2
-    count = math.prod((s + 2 * p - k) // t + 1
-                      for s, p, k, t in zip(size, padding, kernel, stride))
-    shape = (n, c, *size)
-    if folded:
-        shape, options = (n, c * math.prod(kernel), count), {"output_size": size} | options
-    return Sample(filled(draw, [shape[draw(st.integers(0, n == 1)):]], real), options)
-
-
-def _unfold(x, kernel_size, dilation, padding, stride):
-    alone = x.ndim == 3
-    x = x[None] if alone else x
-    y = ref._windows(x, kernel_size, stride, [(p, p) for p in padding], dilation, 0)
-    n, c, oh, ow, kh, kw = y.shape
-    y = y.transpose(0, 1, 4, 5, 2, 3).reshape(n, c * kh * kw, oh * ow)
-    return y[0] if alone else y
-
-
-def _fold(x, output_size, kernel_size, **options):
-    """Each number added where `_unfold` takes it from."""
-    c = x.shape[-2] // math.prod(kernel_size)
-    numbers = np.arange(1, c * math.prod(output_size) + 1).reshape(c, *output_size)
-    places = _unfold(numbers, kernel_size, **options)
-    samples = x.reshape(-1, *x.shape[-2:])
-    y = np.zeros((len(samples), numbers.size + 1), x.dtype)
-    for i, sample in enumerate(samples):
-        np.add.at(y[i], places, sample)
-    return y[:, 1:].reshape(*x.shape[:-2], c, *output_size)
-
-
 def _pixel_shuffle(x, r):
     *lead, c, h, w = x.shape
     y = np.zeros((*lead, c // r**2, h * r, w * r), x.dtype)
@@ -198,16 +163,6 @@ def reseeded(f, arrays, options):
     return f(*arrays, **options)
 
 
-def _alpha_dropped(x, p, training):
-    """Which are kept is read off a run on ones from the same seed, as in `ref.dropped`."""
-    if not training or p in (0, 1):
-        return x * (p < 1 or not training)
-    mg.manual_seed(0)
-    kept, low = mg.alpha_dropout(np.ones(x.shape), p, True) > 0, -1.7580993408473766
-    y = np.where(kept, x, low)
-    return (y - low * p) / math.sqrt((1 - p) * (1 + p * low**2))
-
-
 channels = {"p": CHOICES([0.0, 0.5, 1.0]), "training": st.booleans()}
 pooled = {"kernel_size": st.integers(2, 3), "stride": CHOICES([None, 1, 2]),
           "padding": CHOICES([0, 1]), "ceil_mode": st.booleans()}
@@ -224,8 +179,6 @@ LINES = {
     "adaptive_max_pool1d": (lines_with(distinct, output_size=st.integers(1, 8)),
                             on_one_row(ref.adaptive_pool(np.max)), "smooth"),
     "interpolate": (resized(), _interpolate),
-    "unfold": (windowed(), _unfold),
-    "fold": (windowed(folded=True), _fold),
     "pixel_shuffle": (shaped((4, 2, 1), (1, 8, 1, 2), r=st.just(2)), _pixel_shuffle, "analytic",
                       by_position),
     "pixel_unshuffle": (shaped((1, 2, 4), (2, 1, 2, 2), r=st.just(2)), _pixel_unshuffle,
@@ -236,5 +189,4 @@ LINES = {
                   reseeded),
     "dropout3d": (shaped((3, 2, 1, 2), (2, 3, 2, 1, 1), **channels), ref.dropped(mg.dropout3d),
                   "analytic", reseeded),
-    "alpha_dropout": (shaped((3, 4), (5,), (), **channels), _alpha_dropped, "analytic", reseeded),
 }

@@ -40,12 +40,6 @@ def probable(rng, n):
     return rng.uniform(0.05, 0.95, n)
 
 
-def counts(rng, n):
-    """Numbers above 0 that are not near 1."""
-    x = positive(rng, n)
-    return np.where(np.abs(x - 1) < GAP, x + 2 * GAP, x)
-
-
 def above_minus_one(rng, n):
     return rng.uniform(-0.7, 2, n)
 

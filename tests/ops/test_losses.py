@@ -101,12 +101,9 @@ def test_squares_and_reductions():
     (lambda x: mg.binary_cross_entropy(x * 0, x[0]), ValueError, ["(3, 3)", "(3,)"]),
     (lambda x: mg.binary_cross_entropy(x * 0, x, np.ones(2)), ValueError, ["weight", "(2,)"]),
     (lambda x: mg.kl_div(x, x * 0, "batch"), ValueError, ["reduction", "'batch'"]),
-    (lambda x: mg.gaussian_nll_loss(x, x, -1.0), ValueError, ["var has negative"]),
-    (lambda x: mg.gaussian_nll_loss(x, x, x[0, :2] * 0), ValueError, ["var", "(2,)", "(3, 3)"]),
     (lambda x: mg.triplet_margin_loss(x, x, x, 0), ValueError, ["margin", "0"]),
     (lambda x: mg.cosine_embedding_loss(x, x, x), RuntimeError, ["cosine_embedding", "(3, 3)"]),
     (lambda x: mg.binary_cross_entropy(x * 0, x), RuntimeError, ["target", "between 0 and 1"]),
-    (lambda x: mg.margin_ranking_loss(x, x[0], x), RuntimeError, ["(3, 3), (3,), (3, 3)"]),
     (lambda x: mg.triplet_margin_loss(x, x[0], x), RuntimeError, ["(3, 3), (3,), (3, 3)"]),
     (lambda x: mg.pairwise_distance(x, x, 0), ValueError, ["p must not be 0"]),
     (lambda x: mg.binary_cross_entropy_with_logits(x, x[:1]), ValueError, ["(3, 3)", "(1, 3)"])])
@@ -311,10 +308,3 @@ def test_gradients_at_infinity_and_at_no_distance():
         a, b = leaf([[1.0, 2.0]]), leaf([[1.0, 2.0]])
         f(a, b).sum().backward()
         assert np.isfinite(a.grad.data).all() and np.isfinite(b.grad.data).all()
-
-
-def test_a_variance_below_the_limit_still_has_its_gradient():
-    var = leaf([0.0, 2.0])
-    x = leaf([1.0, 1.0])
-    mg.gaussian_nll_loss(x, Tensor(np.zeros(2)), var, eps=0.5, reduction="sum").backward()
-    assert var.grad.data.tolist() == [0.5 * (1 / 0.5 - 1 / 0.25), 0.5 * (1 / 2 - 1 / 4)]

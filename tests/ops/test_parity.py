@@ -95,7 +95,7 @@ def test_no_op_loses_its_frozen_case(called):
 
 # Ops whose lines in the table are no arguments for PyTorch's: they are compared elsewhere.
 ELSEWHERE = {
-    **dict.fromkeys(("alpha_dropout", "dropout1d", "dropout3d"), "each draws its own numbers"),
+    **dict.fromkeys(("dropout1d", "dropout3d"), "each draws its own numbers"),
     **dict.fromkeys(("group_norm", "instance_norm", "layer_norm", "normalize"),
                     "of two or three numbers, float32 gradients are a difference of roundings"),
     "channel_shuffle": "PyTorch refuses two axes",

@@ -167,26 +167,10 @@ def linspace(start: Any, end: Any, steps: int, **options: Any) -> Tensor:
     return made(np.linspace(plain(start), plain(end), sizes(steps)[0]), "float32", **options)
 
 
-def logspace(start: Any, end: Any, steps: int, base: float = 10.0, **options: Any) -> Tensor:
-    """base ** linspace(start, end, steps)."""
-    exponents = linspace(start, end, steps, dtype="float64").data
-    return made(np.power(float(base), exponents), "float32", **options)
-
-
 def eye(n: int, m: int | None = None, **options: Any) -> Tensor:
     """Ones on the diagonal of n rows and m columns (default n), zeros elsewhere."""
     rows, columns = sizes(n, n if m is None else m)
     return made(np.eye(rows, columns), "float32", **options)
-
-
-def tril_indices(row: int, col: int, offset: int = 0, **options: Any) -> Tensor:
-    """(2, n): rows and columns of the n places on and below the diagonal `offset`."""
-    return made(np.stack(np.tril_indices(row, offset, col)), "int64", **options)
-
-
-def triu_indices(row: int, col: int, offset: int = 0, **options: Any) -> Tensor:
-    """(2, n): rows and columns of the n places on and above the diagonal `offset`."""
-    return made(np.stack(np.triu_indices(row, offset, col)), "int64", **options)
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:

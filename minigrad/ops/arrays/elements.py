@@ -11,25 +11,13 @@ from minigrad.dtypes import has_integers, result_type
 from minigrad.engine import Operand, Tensor, Values, data_of
 from minigrad.function import Function
 from minigrad.kernels.elementwise import cpu as kernel
-from minigrad.ops.arithmetic import RoundedDiv, _check_divisor, abs, div, exp, mul, pow, sqrt
+from minigrad.ops.arithmetic import (RoundedDiv, Smooth, SmoothByOutput, _check_divisor, abs, div,
+                                     exp, mul, pow, sqrt)
 from minigrad.ops.compare import isnan
 from minigrad.ops.cost import per_element
 from minigrad.ops.operands import binary, demand, in_float32
 from minigrad.ops.select import clip, where
 from minigrad.ops.shape import cast, clone
-
-
-class Erf(Function):
-    """y = 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x."""
-
-    floating = True
-    cost = per_element(other=1)
-
-    def forward(self, x: Array) -> Array:
-        return kernel.erf(x)
-
-    def backward(self, gy: Values, x: Values) -> Values:
-        return gy * (2 / math.sqrt(math.pi) * exp(-x * x))
 
 
 class Remainder(Function):
@@ -50,22 +38,6 @@ class Remainder(Function):
 
     def grad_b(self, gy: Values, a: Values, b: Values) -> Values:
         return -gy * RoundedDiv(self.mode)(a, b)
-
-
-class Smooth(Function):
-    """y = f(x), y' = slope(x), for a function f of NumPy."""
-
-    floating = True
-    cost = per_element(other=1)
-
-    def __init__(self, f: Callable, slope: Callable) -> None:
-        self.f, self.slope, self.name = f, slope, f.__name__
-
-    def forward(self, x: Array) -> Array:
-        return self.f(x)
-
-    def backward(self, gy: Values, x: Values) -> Values:
-        return gy * self.slope(x)
 
 
 class Atan2(Function):
@@ -100,7 +72,7 @@ class Step(Function):
 
 def erf(x: Values) -> Values:
     """2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x: the error function."""
-    return Erf()(x)
+    return Smooth(kernel.erf, lambda gy, x: gy * (2 / math.sqrt(math.pi) * exp(-x * x)))(x)
 
 
 def floor(x: Values) -> Values:
@@ -134,22 +106,22 @@ def round(x: Values, *, decimals: int = 0) -> Values:
 
 def tan(x: Values) -> Values:
     """Tangent, x in radians."""
-    return Smooth(np.tan, lambda x: 1 + tan(x)**2)(x)
+    return Smooth(np.tan, lambda gy, x: gy * (1 + tan(x)**2))(x)
 
 
 def asin(x: Values) -> Values:
     """The angle in radians, from -pi/2 to pi/2, whose sine is x; nan outside [-1, 1]."""
-    return Smooth(np.arcsin, lambda x: 1 / sqrt(1 - x * x))(x)
+    return Smooth(np.arcsin, lambda gy, x: gy / sqrt(1 - x * x))(x)
 
 
 def acos(x: Values) -> Values:
     """The angle in radians, from 0 to pi, whose cosine is x; nan outside [-1, 1]."""
-    return Smooth(np.arccos, lambda x: -1 / sqrt(1 - x * x))(x)
+    return Smooth(np.arccos, lambda gy, x: -gy / sqrt(1 - x * x))(x)
 
 
 def atan(x: Values) -> Values:
     """The angle in radians, from -pi/2 to pi/2, whose tangent is x."""
-    return Smooth(np.arctan, lambda x: 1 / (1 + x * x))(x)
+    return Smooth(np.arctan, lambda gy, x: gy / (1 + x * x))(x)
 
 
 def atan2(a: Operand[Values], b: Operand[Values]) -> Values:
@@ -159,42 +131,42 @@ def atan2(a: Operand[Values], b: Operand[Values]) -> Values:
 
 def sinh(x: Values) -> Values:
     """Hyperbolic sine, (e^x - e^-x) / 2."""
-    return Smooth(np.sinh, cosh)(x)
+    return Smooth(np.sinh, lambda gy, x: gy * cosh(x))(x)
 
 
 def cosh(x: Values) -> Values:
     """Hyperbolic cosine, (e^x + e^-x) / 2."""
-    return Smooth(np.cosh, sinh)(x)
+    return Smooth(np.cosh, lambda gy, x: gy * sinh(x))(x)
 
 
 def asinh(x: Values) -> Values:
     """The number whose hyperbolic sine is x."""
-    return Smooth(np.arcsinh, lambda x: 1 / sqrt(x * x + 1))(x)
+    return Smooth(np.arcsinh, lambda gy, x: gy / sqrt(x * x + 1))(x)
 
 
 def acosh(x: Values) -> Values:
     """The number >= 0 whose hyperbolic cosine is x; nan for x < 1."""
-    return Smooth(np.arccosh, lambda x: 1 / sqrt(x * x - 1))(x)
+    return Smooth(np.arccosh, lambda gy, x: gy / sqrt(x * x - 1))(x)
 
 
 def atanh(x: Values) -> Values:
     """The number whose hyperbolic tangent is x; nan outside [-1, 1]."""
-    return Smooth(np.arctanh, lambda x: 1 / (1 - x * x))(x)
+    return Smooth(np.arctanh, lambda gy, x: gy / (1 - x * x))(x)
 
 
 def log2(x: Values) -> Values:
     """Logarithm to base 2."""
-    return Smooth(np.log2, lambda x: 1 / (x * math.log(2)))(x)
+    return Smooth(np.log2, lambda gy, x: gy / (x * math.log(2)))(x)
 
 
 def log10(x: Values) -> Values:
     """Logarithm to base 10."""
-    return Smooth(np.log10, lambda x: 1 / (x * math.log(10)))(x)
+    return Smooth(np.log10, lambda gy, x: gy / (x * math.log(10)))(x)
 
 
 def exp2(x: Values) -> Values:
     """2^x."""
-    return Smooth(np.exp2, lambda x: math.log(2) * exp2(x))(x)
+    return SmoothByOutput(np.exp2, lambda gy, y: gy * (math.log(2) * y))(x)
 
 
 def floor_divide(a: Operand[Values], b: Operand[Values]) -> Values:

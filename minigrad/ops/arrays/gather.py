@@ -80,13 +80,6 @@ def masked_fill(x: Values, mask: Any, value: Operand[Values]) -> Values:
     return where(mask, _number(x, value), x)
 
 
-def masked_scatter(x: Values, mask: Any, source: Values) -> Values:
-    """x, but the elements of `source`, one after another, where the mask holds."""
-    shape: tuple[int, ...] = np.broadcast_shapes(x.shape, mask.shape)
-    places = data_of(expand(mask, shape)).copy()
-    return Put((places,))(expand(x, shape), reshape(source, (-1,))[:int(places.sum())])
-
-
 def scatter(x: Values, dim: int, index: Any, src: Any) -> Values:
     """x, but y[i][index[i][j][k]][k] = src[i][j][k] for dim=1; `src` may be a number.
 
@@ -115,19 +108,6 @@ def index_add(x: Values, dim: int, index: Any, source: Values, *, alpha: float =
     places = _along("index_add", x, dim, index)
     source = _vector(source if alpha == 1 else source * alpha)
     return x + reshape(IndexAdd(places, _vector(x).shape)(source), x.shape)
-
-
-def index_copy(x: Values, dim: int, index: Any, source: Values) -> Values:
-    """x, but the elements of `source` along `dim` at the places of a vector `index`."""
-    places = _along("index_copy", x, dim, index)
-    return reshape(Put(places)(_vector(x), _vector(source)), x.shape)
-
-
-def index_fill(x: Values, dim: int, index: Any, value: Operand[Values]) -> Values:
-    """x, but `value`, a number, at the places of a vector `index` along `dim`."""
-    mask = np.zeros_like(data_of(_vector(x)), bool)
-    mask[_along("index_fill", x, dim, index)] = True
-    return masked_fill(x, mask.reshape(x.shape), value)
 
 
 def _vector(x: Any) -> Any:

@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 
 from minigrad.arguments import ArgumentError, DtypeError
-from minigrad.dtypes import kind, number_type
+from minigrad.dtypes import number_type
 from minigrad.engine import Tensor, wrap
 from minigrad.ops.arrays import creation, random
 from minigrad.ops.arrays.moves import movedim
-from minigrad.ops.in_place import operator_of, view_of
+from minigrad.ops.in_place import operator_of
 from minigrad.ops.operands import demand
 from minigrad.ops.select import where
-from minigrad.ops.shape import (_axis, cast, expand, getitem, reshape, squeeze, to, transpose,
-                                unsqueeze)
+from minigrad.ops.shape import _axis, cast, expand, getitem, reshape, to, transpose
 
 
 def size(x: Tensor, dim: int | None = None) -> Any:
@@ -70,8 +69,6 @@ def matrix_transpose(name: str, ranks: range, x: Tensor) -> Tensor:
     """x with its last two axes exchanged."""
     if x.ndim not in ranks:
         raise ArgumentError(f"{name}: not for a Tensor of {x.ndim} axes")
-    if name in ("H", "mH") and kind(x.dtype) == "c":
-        raise DtypeError(f"{name}: there are no complex conjugates yet")
     return transpose(x, -1, -2) if x.ndim > 1 else x
 
 
@@ -196,12 +193,9 @@ ATTRIBUTES: dict[str, Any] = {
     "is_contiguous": lambda x: x.data.flags.c_contiguous,
     "data_ptr": lambda x: x.data.ctypes.data if x.device == "cpu" else x.data.data.ptr,
     "mT": property(lambda x: matrix_transpose("mT", range(2, 65), x)),  # 64 axes are NumPy's limit
-    "mH": property(lambda x: matrix_transpose("mH", range(2, 65), x)),
-    "H": property(lambda x: matrix_transpose("H", range(3), x)),
     "is_cuda": property(lambda x: x.device == "cuda"),
     "grad_fn": property(lambda x: x.node),
     "zero_": operator_of(zero), "fill_": operator_of(fill),
-    **{f"{f.__name__}_": view_of(f) for f in (squeeze, t, transpose, unsqueeze)},
     "__contains__": contains, "__pos__": positive,
     "__reversed__": lambda x: getitem(x, slice(None, None, -1)) if x.ndim else x,
 }

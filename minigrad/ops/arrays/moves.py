@@ -16,7 +16,7 @@ from minigrad.ops.operands import demand
 from minigrad.ops.reduce import sum
 from minigrad.ops.select import where
 from minigrad.ops.shape import (IndexAdd, _axis, _ints, clone, concatenate, expand, getitem,
-                                permute, reshape, unsqueeze)
+                                permute, reshape)
 
 
 def _at(x: Values, dim: int, part: Any) -> Values:
@@ -70,20 +70,6 @@ def chunk(x: Values, chunks: int, dim: int = 0) -> tuple[Values, ...]:
     return split(x, -(-n // chunks) if n else [0] * chunks, dim)
 
 
-def tensor_split(x: Values, indices_or_sections: Any, dim: int = 0) -> tuple[Values, ...]:
-    """So many pieces along `dim`, the first ones longer by 1; or cut before each index of a list.
-
-    Raises RuntimeError for a number of pieces that is not positive.
-    """
-    at: Any = np.asarray(data_of(indices_or_sections)).tolist()
-    dim = _axis("tensor_split", dim, x.ndim)
-    n = x.shape[dim]
-    if isinstance(at, int):
-        demand(at > 0, f"tensor_split: needs a positive number of pieces, got {at}")
-        at = [i * (n // at) + min(i, n % at) for i in range(1, at)]
-    return tuple(_at(x, dim, slice(start, end)) for start, end in zip([0, *at], [*at, n]))
-
-
 def unbind(x: Values, dim: int = 0) -> tuple[Values, ...]:
     """x at each place of the axis `dim`."""
     return tuple(select(x, dim, i) for i in range(x.shape[dim]))
@@ -95,16 +81,6 @@ def flip(x: Values, dims: Any, *more: int) -> Values:
     demand(len({*found}) == len(found), f"flip: dim {dims} names an axis twice")
     return clone(getitem(x, tuple(slice(None, None, -1 if d in found else None)
                                   for d in range(x.ndim))))
-
-
-def fliplr(x: Values) -> Values:
-    """x with the order along axis 1 reversed."""
-    return flip(x, 1)
-
-
-def flipud(x: Values) -> Values:
-    """x with the order along axis 0 reversed."""
-    return flip(x, 0)
 
 
 def roll(x: Values, shifts: int | Sequence[int], dims: Any = None) -> Values:
@@ -121,13 +97,6 @@ def roll(x: Values, shifts: int | Sequence[int], dims: Any = None) -> Values:
         k = n - step % (n or 1)
         x = concatenate([narrow(x, dim, k, n - k), narrow(x, dim, 0, k)], dim) if n else x
     return clone(x)
-
-
-def rot90(x: Values, k: int = 1, dims: Sequence[int] = (0, 1)) -> Values:
-    """x turned by k times 90 degrees, from the first axis of `dims` towards the second."""
-    a, b = dims
-    turned = movedim(x, (a, b), (b, a))
-    return [clone(x), flip(turned, a), flip(x, a, b), flip(turned, b)][k % 4]
 
 
 def movedim(x: Values, source: Any, destination: Any) -> Values:
@@ -228,42 +197,12 @@ def broadcast_tensors(*tensors: Values) -> tuple[Values, ...]:
     return tuple(expand(x, shape) for x in tensors)
 
 
-def atleast_1d(*tensors: Any) -> Any:
-    """The Tensor with at least one axis; of several, or of a list, a tuple."""
-    return _each(lambda x: x if x.ndim else reshape(x, (1,)), tensors)
-
-
-def atleast_2d(*tensors: Any) -> Any:
-    """The Tensor with at least two axes, new ones in front; of several, or of a list, a tuple."""
-    return _each(lambda x: x if x.ndim > 1 else reshape(x, (1, -1)), tensors)
-
-
-def atleast_3d(*tensors: Any) -> Any:
-    """The Tensor with at least three axes: (1, n, 1) of n, (n, m, 1) of (n, m); see atleast_1d."""
-    return _each(lambda x: x if x.ndim > 2 else unsqueeze(atleast_2d(x), 2), tensors)
-
-
-def _each(f: Any, tensors: Any) -> Any:
-    given = tensors[0] if len(tensors) == 1 else tensors
-    return f(given) if hasattr(given, "ndim") else tuple(map(f, given))
-
-
 def vstack(tensors: Sequence[Values]) -> Values:
     """Join along axis 0; vectors are rows."""
-    return concatenate(atleast_2d(list(tensors)), 0)
+    return concatenate([x if x.ndim > 1 else reshape(x, (1, -1)) for x in tensors], 0)
 
 
 def hstack(tensors: Sequence[Values]) -> Values:
     """Join along axis 1, vectors along their only axis."""
-    tensors = atleast_1d(list(tensors))
+    tensors = [x if x.ndim else reshape(x, (1,)) for x in tensors]
     return concatenate(tensors, 0 if tensors[0].ndim == 1 else 1)
-
-
-def dstack(tensors: Sequence[Values]) -> Values:
-    """Join along axis 2, with the axes of `atleast_3d`."""
-    return concatenate(atleast_3d(list(tensors)), 2)
-
-
-def column_stack(tensors: Sequence[Values]) -> Values:
-    """Join along axis 1; vectors are columns."""
-    return concatenate([x if x.ndim > 1 else reshape(x, (-1, 1)) for x in tensors], 1)

@@ -18,9 +18,9 @@ from minigrad.ops.arrays.moves import flip, narrow
 from minigrad.ops.compare import Elementwise, isnan
 from minigrad.ops.cost import Count, elements
 from minigrad.ops.operands import demand
-from minigrad.ops.reduce import Max, MaxResult, _filled_dims, sum
+from minigrad.ops.reduce import Max, _filled_dims, _picked, sum
 from minigrad.ops.select import where
-from minigrad.ops.shape import _axis, cast, reshape, squeeze, unsqueeze
+from minigrad.ops.shape import _axis, cast, reshape, unsqueeze
 
 
 class Median(Max):
@@ -68,15 +68,6 @@ def topk(x: Values, k: int, dim: int = -1, largest: bool = True,
     return SortResult(gather(x, dim, indices), indices)
 
 
-def kthvalue(x: Values, k: int, dim: int = -1, keepdim: bool = False) -> MaxResult:
-    """(values, indices) of the k-th smallest elements along `dim`, counted from 1.
-
-    Raises RuntimeError unless there are k elements.
-    """
-    indices = argsort(x, dim)
-    return _picked(x, dim, narrow(indices, dim, k - 1, 1) if x.ndim else indices, keepdim)
-
-
 def median(x: Values, dim: int | None = None, keepdim: bool = False) -> Any:
     """Without `dim` the median of all elements; along one axis `(values, indices)`.
 
@@ -88,16 +79,10 @@ def median(x: Values, dim: int | None = None, keepdim: bool = False) -> Any:
         return Median(None, False)(x)
     order = argsort(x, dim)
     if not x.ndim:
-        return _picked(x, dim, order, keepdim)
+        return _picked(x, order, dim, keepdim)
     n, nans = x.shape[dim], sum(isnan(x), dim, keepdim=True)
     middle = where(data_of(nans) > 0, n - nans, (n - 1) // 2)  # behind the numbers: the first NaN
-    return _picked(x, dim, gather(order, dim, middle), keepdim)
-
-
-def _picked(x: Any, dim: int, indices: Any, keepdim: bool) -> MaxResult:
-    """The elements at the one place along `dim` that `indices` has, and the indices."""
-    found = gather(x, dim, indices), indices
-    return MaxResult(*(y if keepdim or not x.ndim else squeeze(y, dim) for y in found))
+    return _picked(x, gather(order, dim, middle), dim, keepdim)
 
 
 def unique(x: Values, sorted: bool = True, return_inverse: bool = False,

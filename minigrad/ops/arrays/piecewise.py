@@ -74,6 +74,7 @@ class Hardswish(Function):
         return where(x <= -3, 0, where(x < 3, gy * (x / 3 + 0.5), gy))
 
 
+@in_float32()
 def prelu(x: Values, weight: Values) -> Values:
     """x for x > 0, weight x otherwise.  x (N, C, ...), weight (C), or (1) for all channels.
 
@@ -83,11 +84,7 @@ def prelu(x: Values, weight: Values) -> Values:
     if tuple(weight.shape) not in ((), (1,), (channels,)):
         raise RuntimeError(f"prelu: weight of shape {weight.shape} for {channels} channels of x "
                            f"{x.shape}")
-    return _prelu(x, reshape(weight, (-1, *[1] * (x.ndim - 2)) if x.ndim else ()))
-
-
-@in_float32()
-def _prelu(x: Values, weight: Values) -> Values:
+    weight = reshape(weight, (-1, *[1] * (x.ndim - 2)) if x.ndim else ())
     return where(x > 0, x, weight * where(x > 0, 0.0, x))
 
 

@@ -51,19 +51,9 @@ def addmm(x: Values, a: Values, b: Values, *, beta: float = 1, alpha: float = 1)
     return _plus(x, mm, a, b, beta, alpha)
 
 
-def addmv(x: Values, a: Values, b: Values, *, beta: float = 1, alpha: float = 1) -> Values:
-    """beta x + alpha a b, for a matrix a and a vector b."""
-    return _plus(x, mv, a, b, beta, alpha)
-
-
 def baddbmm(x: Values, a: Values, b: Values, *, beta: float = 1, alpha: float = 1) -> Values:
     """beta x + alpha a b, for a number of matrices each."""
     return _plus(x, bmm, a, b, beta, alpha)
-
-
-def addbmm(x: Values, a: Values, b: Values, *, beta: float = 1, alpha: float = 1) -> Values:
-    """beta x + alpha times the sum of the products of a number of matrices each."""
-    return _plus(x, lambda a, b: sum(bmm(a, b), 0), a, b, beta, alpha)
 
 
 @in_float32()

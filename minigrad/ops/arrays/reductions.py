@@ -3,7 +3,7 @@
 `dim` and `keepdim` mean what they mean there.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -12,11 +12,10 @@ from minigrad.dtypes import has_integers
 from minigrad.engine import Values, data_of
 from minigrad.function import Function
 from minigrad.ops.arrays.moves import flip, narrow
-from minigrad.ops.compare import Elementwise, isnan, ne
+from minigrad.ops.compare import Elementwise, ne
 from minigrad.ops.cost import per_element
 from minigrad.ops.operands import in_float32
-from minigrad.ops.reduce import _dims, amax, amin, sum
-from minigrad.ops.select import where
+from minigrad.ops.reduce import _dims, sum
 from minigrad.ops.shape import Dims, _axis, cast, concatenate, reshape
 
 
@@ -33,13 +32,6 @@ class CumSum(Function):
 
     def backward(self, gy: Values) -> Values:
         return flip(cumsum(flip(gy, self.dim), self.dim), self.dim)
-
-
-class Extrema(NamedTuple):
-    """What aminmax returns, as in torch."""
-
-    min: Any
-    max: Any
 
 
 def cumsum(x: Values, dim: int, *, dtype: Any = None) -> Values:
@@ -96,12 +88,6 @@ def _factors(x: Values, dtype: Any) -> Values:
     return cast(x, dtype or (np.int64 if has_integers(x) else x.dtype))
 
 
-@in_float32()
-def nansum(x: Values, dim: Dims = None, keepdim: bool = False) -> Values:
-    """Sum over `dim` of the elements that are not NaN. See `sum`."""
-    return sum(where(isnan(x), 0, x), dim, keepdim)
-
-
 def all(x: Values, dim: Dims = None, keepdim: bool = False) -> Values:
     """Whether no element over `dim` is 0, as booleans; as uint8 for an x of uint8."""
     return _truth(np.all, x, dim, keepdim)
@@ -120,8 +106,3 @@ def _truth(f: Any, x: Values, dim: Dims, keepdim: bool) -> Values:
 def count_nonzero(x: Values, dim: Dims = None) -> Values:
     """How many elements over `dim` are not 0, as int64."""
     return sum(ne(x, 0), dim)
-
-
-def aminmax(x: Values, *, dim: int | None = None, keepdim: bool = False) -> Extrema:
-    """(amin, amax) over `dim`, as `min` and `max` of a named tuple."""
-    return Extrema(amin(x, dim, keepdim), amax(x, dim, keepdim))

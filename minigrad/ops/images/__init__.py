@@ -1,3 +1,3 @@
-"""Ops on images and lines beyond convolution and pooling: other sizes, windows side by side, the
+"""Ops on images and lines beyond convolution and pooling: other sizes, pixels out of channels, the
 forms of ops on images for lines (N, C, L).
 """

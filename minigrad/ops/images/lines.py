@@ -34,18 +34,16 @@ def conv_transpose1d(x: Values, w: Values, b: Values | None = None, stride: Any 
 def max_pool1d(x: Values, kernel_size: Any, stride: Any = None, padding: Any = 0,
                dilation: Any = 1, ceil_mode: bool = False, return_indices: bool = False) -> Any:
     """`max_pool2d` of lines.  x (N, C, L) -> (N, C, ol), with `return_indices` a pair of them."""
-    y: Any = max_pool2d(_image("max_pool1d", x), across(kernel_size, 1),
-                        across(kernel_size if stride is None else stride, 1), across(padding, 0),
-                        across(dilation, 1), ceil_mode, return_indices=return_indices)
+    y = max_pool2d(_image("max_pool1d", x), across(kernel_size, 1), across(stride, 1),
+                   across(padding, 0), across(dilation, 1), ceil_mode, return_indices)
     return tuple(squeeze(part, -2) for part in y) if return_indices else squeeze(y, -2)
 
 
 def avg_pool1d(x: Values, kernel_size: Any, stride: Any = None, padding: Any = 0,
                ceil_mode: bool = False, count_include_pad: bool = True) -> Values:
     """`avg_pool2d` of lines.  x (N, C, L) -> (N, C, ol)."""
-    y = avg_pool2d(_image("avg_pool1d", x), across(kernel_size, 1),
-                   across(kernel_size if stride is None else stride, 1), across(padding, 0),
-                   ceil_mode, count_include_pad)
+    y = avg_pool2d(_image("avg_pool1d", x), across(kernel_size, 1), across(stride, 1),
+                   across(padding, 0), ceil_mode, count_include_pad)
     return squeeze(y, -2)
 
 
@@ -62,10 +60,10 @@ def adaptive_max_pool1d(x: Values, output_size: Any) -> Values:
 
 
 def across(value: Any, along: int) -> Any:
-    """A size for lines as a pair (vertical, horizontal) for images; "same" and "valid" stay."""
+    """A size for lines as a pair (vertical, horizontal) for images; None and words stay."""
     if isinstance(value, (tuple, list)):
         (value,) = value
-    return value if isinstance(value, str) else (along, value)
+    return value if value is None or isinstance(value, str) else (along, value)
 
 
 def _image(name: str, x: Values) -> Values:

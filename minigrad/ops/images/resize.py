@@ -7,14 +7,13 @@ import numpy as np
 
 from minigrad.backend import array_module
 from minigrad.engine import Values, data_of
-from minigrad.ops.images.lines import adaptive_avg_pool1d
 from minigrad.ops.linear import matmul
 from minigrad.ops.operands import in_float32
-from minigrad.ops.pool import adaptive_avg_pool2d, upsample_nearest2d
+from minigrad.ops.pool import upsample_nearest2d
 from minigrad.ops.reduce import check_floating
 from minigrad.ops.shape import getitem, transpose
 
-MODES = {"nearest": (3, 4, 5), "nearest-exact": (3, 4, 5), "area": (3, 4), "linear": (3,),
+MODES = {"nearest": (3, 4, 5), "nearest-exact": (3, 4, 5), "linear": (3,),
          "bilinear": (4,), "bicubic": (4,), "trilinear": (5,)}  # the numbers of axes of x
 
 
@@ -23,12 +22,12 @@ def interpolate(x: Values, size: Any = None, scale_factor: Any = None, mode: str
                 antialias: bool = False) -> Values:
     """x in another size.  x (N, C, L), (N, C, H, W) or (N, C, D, H, W) -> (N, C, *size).
 
-    size: a number for all axes or one for each; or scale_factor, which gives
-    floor(scale_factor * old size). mode: "nearest" (the pixel that the left upper corner lies in),
-    "nearest-exact" (the centre), "area" (means, as in `adaptive_avg_pool2d`), or "linear",
-    "bilinear", "trilinear" and "bicubic" (sums of two or four neighbours along each axis; what is
-    infinite or NaN spoils the whole line). align_corners: corners keep their places, instead of
-    edges. With recompute_scale_factor, places follow from the sizes even if scale_factor is given.
+    size: a number for all axes or one for each; or scale_factor, which gives floor(scale_factor *
+    old size). mode: "nearest" (the pixel that the left upper corner lies in), "nearest-exact" (the
+    centre), or "linear", "bilinear", "trilinear" and "bicubic" (sums of two or four neighbours
+    along each axis; what is infinite or NaN spoils the whole line). align_corners: corners keep
+    their places, instead of edges. With recompute_scale_factor, places follow from the sizes even
+    if scale_factor is given.
 
     Raises ValueError unless exactly one of size and scale_factor is given, for antialias, which is
     not offered, and for align_corners where it does not apply; NotImplementedError for a mode that
@@ -50,8 +49,6 @@ def interpolate(x: Values, size: Any = None, scale_factor: Any = None, mode: str
         raise ValueError(f"interpolate: size {size} and scale_factor {scale_factor} do not fit "
                          f"an input of shape {x.shape}")
     new = given if size is not None else tuple(math.floor(n * s) for n, s in zip(old, given))
-    if mode == "area":
-        return adaptive_avg_pool1d(x, new) if x.ndim == 3 else adaptive_avg_pool2d(x, new)
     if mode == "nearest" and x.ndim == 4 and not any(m % n for m, n in zip(new, old)):
         return upsample_nearest2d(x, tuple(m // n for m, n in zip(new, old)))
     steps = [n / m if size is not None or recompute_scale_factor else 1 / s

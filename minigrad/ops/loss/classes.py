@@ -14,12 +14,13 @@ from minigrad.kernels.loss import cpu as kernel
 from minigrad.kernels.loss.targets import Targets, check_classes, total
 from minigrad.ops.activation import log_softmax
 from minigrad.ops.arithmetic import exp
+from minigrad.ops.arrays.gather import gather
 from minigrad.ops.cost import Count, elements
 from minigrad.ops.loss.elements import _array, _check_reduction, _like, _reduce
 from minigrad.ops.operands import in_float32
 from minigrad.ops.reduce import sum
 from minigrad.ops.select import masked, where
-from minigrad.ops.shape import expand, getitem, permute, reshape, unsqueeze
+from minigrad.ops.shape import expand, reshape, squeeze, unsqueeze
 
 
 class CrossEntropy(Function):
@@ -131,9 +132,7 @@ def nll_loss(input: Values, target: Any, weight: Any = None, ignore_index: int =
     check_classes(target, ignore_index, input.shape[1])
     target = to_device(target, device_of(_array(input)))
     targets = Targets(target, weight, ignore_index, 0.0, reduction)
-    rows = reshape(permute(input, (0, *range(2, input.ndim), 1)), (-1, input.shape[1]))
-    places = array_module(target).arange(rows.shape[0]), targets.safe().reshape(-1)
-    picked = reshape(getitem(rows, places), target.shape)
+    picked = squeeze(gather(input, 1, targets.safe()[:, None]), 1)
     loss = where(targets.keep(), -picked, 0)  # not times 0: an ignored inf is no nan
     shares = targets.shares()
     return _reduce(loss if weight is None else loss * shares, reduction, total(shares))

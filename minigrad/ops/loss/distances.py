@@ -1,16 +1,15 @@
 """Distances between rows, and the losses that compare them."""
 
-import math
 from typing import Any
 
 import numpy as np
 
 from minigrad.arguments import plain
-from minigrad.engine import Values
-from minigrad.ops.arithmetic import abs, pow, sqrt
-from minigrad.ops.loss.elements import _at_least, _reduce
+from minigrad.engine import Values, data_of
+from minigrad.ops.arithmetic import sqrt
+from minigrad.ops.loss.elements import _reduce
 from minigrad.ops.operands import in_float32
-from minigrad.ops.reduce import amax, amin, sum
+from minigrad.ops.reduce import norm, sum
 from minigrad.ops.select import clip, minimum, where
 from minigrad.ops.shape import expand
 
@@ -19,9 +18,14 @@ from minigrad.ops.shape import expand
 def cosine_similarity(x1: Values, x2: Values, dim: int = 1, eps: float = 1e-8) -> Values:
     """sum x1 x2 / (|x1| |x2|) over `dim`, each length at least eps. The shapes broadcast."""
     shape = np.broadcast_shapes(x1.shape, x2.shape)
-    units = [x / _at_least(plain(eps), _norm(x, 2, dim, True))
-             for x in (expand(x1, shape), expand(x2, shape))]
-    return sum(units[0] * units[1], dim)
+    x1, x2 = expand(x1, shape), expand(x2, shape)
+    return sum(_unit(x1, dim, plain(eps)) * _unit(x2, dim, plain(eps)), dim)
+
+
+def _unit(x: Values, dim: int, eps: float) -> Values:
+    """x with the length 1, if it was eps or more; below that the gradient sees no limit."""
+    length = norm(x, 2, dim, True)
+    return x / where(length < eps, length - data_of(length) + eps, length)
 
 
 @in_float32()
@@ -31,7 +35,10 @@ def pairwise_distance(x1: Values, x2: Values, p: float = 2.0, eps: float = 1e-6,
 
     Raises ValueError for p = 0.
     """
-    return _norm(x1 - x2 + plain(eps), plain(p), -1, keepdim)
+    p = plain(p)
+    if not p:
+        raise ValueError("pairwise_distance: p must not be 0")
+    return norm(x1 - x2 + plain(eps), p, -1, keepdim)
 
 
 @in_float32(loss=True)
@@ -49,17 +56,6 @@ def cosine_embedding_loss(input1: Values, input2: Values, target: Any, margin: f
     c = sum(input1 * input2, -1) / sqrt(squares[0] * squares[1])
     return _reduce(where(target == 1, 1 - c, 0)
                    + where(target == -1, clip(c - plain(margin), min=0), 0), reduction)
-
-
-@in_float32(loss=True)
-def margin_ranking_loss(input1: Values, input2: Values, target: Any, margin: float = 0.0,
-                        reduction: str = "mean") -> Values:
-    """max(0, -t (x1 - x2) + margin): x1 should be larger where t is 1, smaller where it is -1.
-
-    Raises RuntimeError for different numbers of axes.
-    """
-    _check_axes("margin_ranking_loss", input1, input2, target)
-    return _reduce(clip(-target * (input1 - input2) + plain(margin), min=0), reduction)
 
 
 @in_float32(loss=True)
@@ -83,14 +79,3 @@ def _check_axes(name: str, *inputs: Any) -> None:
     if len({x.ndim for x in inputs}) > 1:
         raise RuntimeError(f"{name}: the inputs have different numbers of axes: "
                            + ", ".join(str(x.shape) for x in inputs))
-
-
-def _norm(x: Values, p: float, dim: int, keepdim: bool) -> Values:
-    """The p-norm over an axis; its gradient is 0 where it is 0. Raises ValueError for p = 0."""
-    if not p:
-        raise ValueError("pairwise_distance: p must not be 0")
-    if math.isinf(p):
-        return (amax if p > 0 else amin)(abs(x), dim, keepdim)
-    total = sum(x * x if p == 2 else pow(abs(x), p), dim, keepdim)
-    some = where(total == 0, 1, total)
-    return where(total == 0, 0, sqrt(some) if p == 2 else pow(some, 1 / p))

@@ -1,12 +1,11 @@
 """Losses of single numbers, and what all losses share: reductions, targets, weights."""
 
-import math
 from typing import Any
 
 import numpy as np
 
 from minigrad.arguments import plain
-from minigrad.backend import Array, array_module, check_devices, device_of, to_device
+from minigrad.backend import Array, check_devices, device_of, to_device
 from minigrad.dtypes import has_integers
 from minigrad.engine import Values, data_of
 from minigrad.function import Function
@@ -16,7 +15,7 @@ from minigrad.ops.cost import per_element
 from minigrad.ops.operands import in_float32
 from minigrad.ops.reduce import mean, sum
 from minigrad.ops.select import clip, where
-from minigrad.ops.shape import cast, unsqueeze
+from minigrad.ops.shape import cast
 
 
 @in_float32(loss=True)
@@ -30,25 +29,6 @@ def mse_loss(input: Values, target: Any, reduction: str = "mean") -> Values:
 def l1_loss(input: Values, target: Any, reduction: str = "mean") -> Values:
     """|x - t|. Raises ValueError if the shapes differ."""
     return _reduce(abs(input - _target("l1_loss", target, input)), reduction)
-
-
-class Huber(Function):
-    """y = x^2 / 2 where |x| <= d, d (|x| - d / 2) elsewhere; y' = min(max(x, -d), d)."""
-
-    floating = True
-    cost = per_element(multiply=3, add=1, compare=2, other=1)
-
-    def __init__(self, delta: float) -> None:
-        self.delta = delta
-
-    def forward(self, x: Array) -> Array:
-        size = np.abs(x)
-        inside = np.minimum(size, self.delta)       # whose square is finite
-        return np.where(size > self.delta, self.delta * (size - 0.5 * self.delta),
-                        0.5 * inside * inside)
-
-    def backward(self, gy: Values, x: Values) -> Values:
-        return gy * clip(x, -self.delta, self.delta)
 
 
 @in_float32(loss=True)
@@ -78,7 +58,9 @@ def huber_loss(input: Values, target: Any, reduction: str = "mean",
     delta = plain(delta)
     if not delta > 0:
         raise RuntimeError(f"huber_loss: delta must be positive, got {delta}")
-    return _reduce(Huber(delta)(input - _target("huber_loss", target, input)), reduction)
+    d = input - _target("huber_loss", target, input)
+    near = clip(d, -delta, delta)  # which is also the gradient
+    return _reduce(near * (d - near / 2), reduction)
 
 
 class BinaryCrossEntropy(Function):
@@ -143,14 +125,6 @@ def soft_margin_loss(input: Values, target: Any, reduction: str = "mean") -> Val
 
 
 @in_float32(loss=True)
-def hinge_embedding_loss(input: Values, target: Any, margin: float = 1.0,
-                         reduction: str = "mean") -> Values:
-    """x where the target is 1, and max(0, margin - x) where it is -1."""
-    return _reduce(where(target == -1, 0, input) + where(target == 1, 0, clip(
-        plain(margin) - input, min=0)), reduction)
-
-
-@in_float32(loss=True)
 def kl_div(input: Values, target: Any, reduction: str = "mean",
            log_target: bool = False) -> Values:
     """t (ln t - x), and 0 where t = 0, for ln probabilities x; e^t (t - x) with log_target.
@@ -163,44 +137,6 @@ def kl_div(input: Values, target: Any, reduction: str = "mean",
     if reduction == "batchmean":
         return sum(loss) / input.shape[0] if input.ndim else loss
     return _reduce(loss, reduction)
-
-
-@in_float32(loss=True)
-def poisson_nll_loss(input: Values, target: Any, log_input: bool = True,
-                     full: bool = False, eps: float = 1e-8, reduction: str = "mean") -> Values:
-    """e^x - t x, or x - t ln(x + eps) without log_input, for t drawn with the rate e^x, or x.
-
-    full: plus Stirling's approximation of ln t!, t ln t - t + ln(2 pi t) / 2, where t > 1.
-    """
-    t = _floating(target, input)
-    loss = exp(input) - t * input if log_input else input - t * log(input + plain(eps))
-    if full:
-        some = where(t > 1, t, 1)
-        loss = loss + where(t > 1, some * log(some) - some + 0.5 * log(2 * math.pi * some), 0)
-    return _reduce(loss, reduction)
-
-
-@in_float32(loss=True)
-def gaussian_nll_loss(input: Values, target: Any, var: Any, full: bool = False,
-                      eps: float = 1e-6, reduction: str = "mean") -> Values:
-    """(ln v + (x - t)^2 / v) / 2 with the variance v = var, at least eps; full: plus ln(2 pi) / 2.
-
-    var: of x's shape, also with one axis of size 1, or without the last axis, or a number. Its
-    gradient does not see the limit eps. Raises ValueError for another shape and for negative var.
-    """
-    if not hasattr(var, "dtype"):
-        var = array_module(_array(input)).full(input.shape, var, input.dtype)
-    if bool((_array(var) < 0).any()):
-        raise ValueError("gaussian_nll_loss: var has negative entry/entries")
-    if var.shape == input.shape[:-1] != input.shape:
-        var = unsqueeze(var, -1)
-    others = [n for n, m in zip(var.shape, input.shape) if n != m]
-    if var.ndim != input.ndim or others not in ([], [1]):
-        raise ValueError(f"gaussian_nll_loss: var is of incorrect size {var.shape} for an input of "
-                         f"shape {input.shape}")
-    v, d = _at_least(plain(eps), var), input - _floating(target, input)
-    loss = 0.5 * (log(v) + d * d / v)
-    return _reduce(loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
 
 
 def _reduce(loss: Values, reduction: str, total: float | None = None) -> Values:
@@ -222,11 +158,6 @@ def _target(name: str, y: Any, x: Values) -> Any:
     """The target y, in the dtype of x if it holds integers; ValueError for another shape."""
     if x.shape != y.shape:
         raise ValueError(f"{name}: shapes {x.shape} and {y.shape} differ")
-    return _floating(y, x)
-
-
-def _floating(y: Any, x: Values) -> Any:
-    """y, in the dtype of x if it holds integers."""
     return cast(y, x.dtype) if has_integers(y) else y
 
 
@@ -244,11 +175,6 @@ def _like(weight: Any, x: Values) -> Any:
         weight = to_device(np.asarray(weight), device_of(_array(x)))
     check_devices("loss: weight", weight, x)
     return cast(weight, x.dtype)
-
-
-def _at_least(limit: float, x: Values) -> Values:
-    """max(x, limit) with a gradient that passes below the limit too, as in torch."""
-    return where(x < limit, x - data_of(x) + limit, x)
 
 
 def _array(x: Any) -> Array:
