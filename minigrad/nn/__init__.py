@@ -10,9 +10,9 @@ from minigrad.nn.containers import (ModuleDict, ModuleList, ParameterDict, Param
                                     Sequential)
 from minigrad.nn.layers import (Dropout, Dropout1d, Dropout2d, Dropout3d, Flatten, Identity, Linear,
                                 Unflatten)
-from minigrad.nn.loss import (BCELoss, BCEWithLogitsLoss, CosineEmbeddingLoss, CosineSimilarity,
+from minigrad.nn.loss import (BCELoss, BCEWithLogitsLoss, CosineSimilarity,
                               CrossEntropyLoss, HuberLoss, KLDivLoss, L1Loss, MSELoss, NLLLoss,
-                              PairwiseDistance, SmoothL1Loss, SoftMarginLoss, TripletMarginLoss)
+                              PairwiseDistance, SmoothL1Loss, SoftMarginLoss)
 from minigrad.nn.module import Module
 from minigrad.nn.norm import (BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm1d, InstanceNorm2d,
                               LayerNorm, LocalResponseNorm, RMSNorm)

@@ -9,7 +9,7 @@ A plain list or dict does not: neither `parameters()` nor `state_dict()` sees wh
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from itertools import groupby
 from typing import Any, Generic, TypeVar, overload
 
@@ -200,29 +200,21 @@ class ParameterList(Row[Parameter]):
         return ", ".join(str(p.shape) for p in self)
 
 
-class _Dict(Container[_Item]):
-    """Items under names, as in a dict: what `ModuleDict` and `ParameterDict` share."""
+class _Dict(Container[_Item], MutableMapping[str, _Item]):
+    """Items under names, as in a dict: what `ModuleDict` and `ParameterDict` share. What is not
+    written here is MutableMapping's; as other modules they are equal to themselves alone.
+
+    Raises TypeError for what cannot be an item or a name, KeyError for a name that is empty, has a
+    dot or is that of a method.
+    """
+
+    __eq__, __hash__ = object.__eq__, object.__hash__
 
     def __init__(self, items: _Pairs[_Item] | _Dict | None = None) -> None:
         self.update(() if items is None else items)
 
-    def keys(self) -> KeysView[str]:
-        """The names of the items, in the order in which they came."""
-        return self._items().keys()
-
-    def items(self) -> ItemsView[str, _Item]:
-        """The (name, item) pairs, in the order in which they came."""
-        return self._items().items()
-
-    def values(self) -> ValuesView[_Item]:
-        """The items, in the order in which they came."""
-        return self._items().values()
-
     def __iter__(self) -> Iterator[str]:
         return iter(self._items())
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._items()
 
     def __getitem__(self, name: str) -> _Item:
         return self._items()[name]
@@ -237,31 +229,6 @@ class _Dict(Container[_Item]):
         if name not in self:
             raise KeyError(name)
         delattr(self, name)
-
-    def pop(self, name: str) -> _Item:
-        """Take the item of this name out, and return it; KeyError if there is none."""
-        item = self[name]
-        del self[name]
-        return item
-
-    def clear(self) -> None:
-        """Take all items out."""
-        for name in list(self):
-            del self[name]
-
-    def update(self, items: _Pairs[_Item] | _Dict) -> None:
-        """Add the items of a mapping or of (name, item) pairs; an item of the same name is
-        replaced.
-
-        Raises TypeError for what cannot be an item or a name, KeyError for a name that is empty,
-        has a dot or is that of a method.
-        """
-        if not isinstance(items, Iterable):
-            raise TypeError(f"{type(self).__name__}: needs a mapping or (name, item) pairs, got a "
-                            f"{type(items).__name__}")
-        pairs = items.items() if isinstance(items, (Mapping, _Dict)) else list(items)
-        for name, value in pairs:
-            self[name] = value
 
 
 class ModuleDict(_Dict[Module]):

@@ -13,7 +13,7 @@ from minigrad.ops import (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_max
                           adaptive_max_pool2d, avg_pool1d, avg_pool2d, batch_norm,
                           binary_cross_entropy, binary_cross_entropy_with_logits, celu,
                           channel_shuffle, conv1d, conv2d, conv_transpose1d, conv_transpose2d,
-                          cosine_embedding_loss, cosine_similarity, cross_entropy, dropout,
+                          cosine_similarity, cross_entropy, dropout,
                           dropout1d, dropout2d, dropout3d, elu, embedding, gelu, glu, group_norm,
                           hardshrink, hardsigmoid, hardswish, hardtanh, huber_loss, instance_norm,
                           interpolate, kl_div, l1_loss, layer_norm, leaky_relu, linear,
@@ -22,7 +22,7 @@ from minigrad.ops import (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_max
                           pixel_shuffle, pixel_unshuffle, prelu, relu, relu6, rms_norm,
                           scaled_dot_product_attention, selu, sigmoid, silu, smooth_l1_loss,
                           soft_margin_loss, softmax, softmin, softplus, softshrink, softsign, tanh,
-                          tanhshrink, threshold, triplet_margin_loss)
+                          tanhshrink, threshold)
 
 __all__ = [name for name, f in globals().items()
            if getattr(f, "__module__", "").startswith("minigrad.ops.")]

@@ -96,14 +96,6 @@ class KLDivLoss(_Loss, op=ops.kl_div):
     """`ops.kl_div`.  input: ln p, target: q, or ln q with log_target."""
 
 
-class CosineEmbeddingLoss(_Loss, op=ops.cosine_embedding_loss, places="margin"):
-    """`ops.cosine_embedding_loss`.  input1, input2 (N, D), target (N) of 1 and -1."""
-
-
-class TripletMarginLoss(_Loss, op=ops.triplet_margin_loss, places="margin p eps swap"):
-    """`ops.triplet_margin_loss`.  anchor, positive, negative (N, D)."""
-
-
 class CosineSimilarity(_Loss, op=ops.cosine_similarity, places="dim eps"):
     """`ops.cosine_similarity`.  x1, x2, whose shapes broadcast."""
 

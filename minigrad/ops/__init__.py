@@ -51,8 +51,7 @@ from minigrad.ops.images.pixels import channel_shuffle, pixel_shuffle, pixel_uns
 from minigrad.ops.images.resize import interpolate
 from minigrad.ops.linear import linear, matmul
 from minigrad.ops.loss.classes import cross_entropy, nll_loss
-from minigrad.ops.loss.distances import (cosine_embedding_loss, cosine_similarity,
-                                         pairwise_distance, triplet_margin_loss)
+from minigrad.ops.loss.distances import cosine_similarity, pairwise_distance
 from minigrad.ops.loss.elements import (binary_cross_entropy, binary_cross_entropy_with_logits,
                                         huber_loss, kl_div, l1_loss, mse_loss, smooth_l1_loss,
                                         soft_margin_loss)

@@ -31,19 +31,6 @@ def test_the_norm_before_clipping_is_a_tensor():
     assert a.bias.grad.item() == b.bias.grad.item() == 3.5 and a.weight.grad.data[0, 0] == 3
 
 
-def test_parameters_are_one_vector_and_come_back_from_it():
-    model, other = nn.Linear(3, 2), nn.Linear(3, 2)
-    vector = nn.utils.parameters_to_vector(model.parameters())
-    assert vector.shape == (8,) and vector.data.tolist() == [
-        *model.weight.data.ravel(), *model.bias.data]
-    (vector * vector).sum().backward()
-    assert (model.weight.grad.data == 2 * model.weight.data).all()
-    kept = other.weight.data
-    nn.utils.vector_to_parameters(vector, other.parameters())
-    assert other.weight.data is kept and (kept == model.weight.data).all()
-    assert other.weight.is_leaf and other.weight.requires_grad
-
-
 @pytest.mark.parametrize("batch_first", [True, False])
 @pytest.mark.parametrize("side", ["right", "left"])
 def test_sequences_are_padded_to_the_longest(batch_first, side):

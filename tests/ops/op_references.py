@@ -257,15 +257,5 @@ def distance(a, b, p=2.0, eps=1e-6, keepdim=False):
     return (abs(a - b + eps)**p).sum(-1, keepdims=keepdim)**(1 / np.longdouble(p))
 
 
-def cosine_embedding(a, b, target, margin, reduction):
-    c = cosine(a, b, eps=1e-12)
-    return _reduced(np.where(target > 0, 1 - c, (c - margin) * (c > margin)), reduction)
-
-
-def triplet(anchor, positive, negative, margin, p, reduction):
-    y = distance(anchor, positive, p) - distance(anchor, negative, p) + margin
-    return _reduced(y * (y > 0), reduction)
-
-
 def _reduced(losses, reduction):
     return {"mean": np.mean, "sum": np.sum, "none": np.asarray}[reduction](losses)

@@ -35,25 +35,20 @@ def two_alike(draw, domain=real, count=2, **options):
 
 
 @st.composite
-def differing(draw, *kinks, signs=False, **options):
-    """Two arrays of one shape whose difference is near no kink, as `two_alike`.
-
-    signs: there is a target of 1 and -1 too.
-    """
+def differing(draw, *kinks, **options):
+    """Two arrays of one shape whose difference is near no kink, as `two_alike`."""
     shape = draw(shapes(empty=False))
     a, d = filled(draw, [shape, shape], off(*kinks))
-    more = {"target": _signs(draw, shape)} if signs else {}
-    return Sample([a, a - d], {"reduction": draw(how_reduced), **more,
-                               **draw(st.fixed_dictionaries(options))})
+    return Sample([a, a - d],
+                  {"reduction": draw(how_reduced), **draw(st.fixed_dictionaries(options))})
 
 
 @st.composite
-def rows(draw, count, domain=real, target=False, **options):
-    """Arrays (N, D) and options; with `target` also 1 and -1 for each row."""
+def rows(draw, count, domain=real, **options):
+    """Arrays (N, D) and options."""
     shape = draw(st.integers(1, 3)), draw(st.integers(2, 4))
-    more = {"target": _signs(draw, shape[:1])} if target else {}
     return Sample(filled(draw, [shape] * count, domain),
-                  {**more, **draw(st.fixed_dictionaries(options))})
+                  draw(st.fixed_dictionaries(options)))
 
 
 def signed(**more):
@@ -62,10 +57,6 @@ def signed(**more):
         "target": st.integers(0, 99).map(
             lambda seed: np.random.default_rng(seed).choice([-1, 1], shape)),
         "reduction": how_reduced, **more})
-
-
-def _signs(draw, shape):
-    return np.random.default_rng(draw(st.integers(0, 99))).choice([-1, 1], shape)
 
 
 @st.composite
