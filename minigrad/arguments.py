@@ -1,5 +1,6 @@
 """Arguments: one notion of an integer, Python numbers out of NumPy's, names that are near others.
 
+    demand(x > 0, "x must be positive")     else an ArgumentError with that message
     is_integer(np.int64(3))         True; False for 3.0, True, "3"
     integer("Linear", "in_features", np.prod((2, 3)))       6, or a ValueError of one line
     number(np.float64(0.5))         0.5, which JSON knows and which never widens a float32 array
@@ -20,6 +21,12 @@ class ArgumentError(ValueError, RuntimeError):
 
 class DtypeError(TypeError, RuntimeError):
     """A dtype that does not do. PyTorch raises a RuntimeError, which this is too."""
+
+
+def demand(condition: object, error: str) -> None:
+    """Raise ArgumentError unless it holds."""
+    if not condition:
+        raise ArgumentError(error)
 
 
 def is_integer(value: object, least: int | None = None) -> bool:

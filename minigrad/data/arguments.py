@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from minigrad.arguments import is_integer, plain
+from minigrad.arguments import demand, is_integer, plain
 from minigrad.data.images import MAX_PIXELS
-from minigrad.ops.operands import demand
 
 Size = int | tuple[int, int]            # a side, or (height, width)
 Range = tuple[float, float]             # (least, greatest)

@@ -13,11 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import NamedTuple
 
-from minigrad.arguments import is_integer
+from minigrad.arguments import demand, is_integer
 from minigrad.data.dataset import Dataset, Subset
 from minigrad.data.folder import ImageFolder, advice, kinds
 from minigrad.data.images import ImageError, read_image, shown
-from minigrad.ops.operands import demand
 from minigrad.progress import ProgressLine
 
 _AHEAD = 32             # files that each thread is given at a time

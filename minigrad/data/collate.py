@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arguments import demand
 from minigrad.backend import is_array
 from minigrad.dtypes import kind
 from minigrad.engine import Tensor
 from minigrad.ops import stack
-from minigrad.ops.operands import demand
 
 
 def default_collate(batch: Sequence[Any]) -> Any:

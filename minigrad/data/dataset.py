@@ -22,12 +22,11 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arguments import is_integer
+from minigrad.arguments import demand, is_integer
 from minigrad.backend import generator
 from minigrad.data.transforms.base import Step, apply_step
 from minigrad.dtypes import kind
 from minigrad.engine import Tensor
-from minigrad.ops.operands import demand
 
 
 class Dataset:

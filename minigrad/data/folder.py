@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
+from minigrad.arguments import demand
 from minigrad.data.dataset import Dataset
 from minigrad.data.images import read_image, shown
-from minigrad.ops.operands import demand
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 # Of photographs, too, and not in torchvision's list: `read_image` reads these under another name,

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arguments import is_integer, plain
+from minigrad.arguments import demand, is_integer, plain
 from minigrad.backend import keyed_generator
 from minigrad.data.collate import as_array, default_collate, is_leaf, stack_arrays
 from minigrad.data.dataset import Dataset, as_dataset, input_and_target, is_pair
@@ -34,7 +34,6 @@ from minigrad.data.images import ImageError
 from minigrad.data.sampler import DrawnSampler, Sampler, WeightedRandomSampler, stream_of
 from minigrad.data.transforms.base import TransformError
 from minigrad.data.workers import PIECE, Piece, Sample, Workers
-from minigrad.ops.operands import demand
 
 ON_ERROR = ("raise", "skip", "replace")
 _NO_EFFECT = {"pin_memory", "persistent_workers", "prefetch_factor", "pin_memory_device"}

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import backend
-from minigrad.arguments import integer
-from minigrad.ops.operands import demand
+from minigrad.arguments import demand, integer
 
 
 class Sampler:

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arguments import demand
 from minigrad.data.transforms import (CenterCrop, Compose, Grayscale, Normalize, Preprocess, Resize,
                                       ToArray, ToTensor)
-from minigrad.ops.operands import demand
 
 _PARAMETERS: tuple[tuple[type, tuple[str, ...]], ...] = (
     (Compose, ("transforms",)), (Resize, ("size",)), (CenterCrop, ("size",)), (ToArray, ()),

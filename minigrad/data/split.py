@@ -17,11 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arguments import integer, is_integer, plain
+from minigrad.arguments import demand, integer, is_integer, plain
 from minigrad.backend import keyed_generator
 from minigrad.data.dataset import Dataset, Subset, as_dataset
 from minigrad.data.sampler import stream_of
-from minigrad.ops.operands import demand
 
 
 def random_split(dataset: Dataset | Sequence, lengths: Iterable[float], seed: Any = None, *,

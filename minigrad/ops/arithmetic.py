@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arguments import ArgumentError
+from minigrad.arguments import ArgumentError, demand
 from minigrad.backend import Array
 from minigrad.dtypes import has_integers, result_type
 from minigrad.engine import Operand, Tensor, Values
 from minigrad.function import Function
 from minigrad.ops.cost import Count, elements, per_element
-from minigrad.ops.operands import align, binary, demand, in_float32
+from minigrad.ops.operands import align, binary, in_float32
 from minigrad.ops.select import where
 from minigrad.ops.shape import cast
 

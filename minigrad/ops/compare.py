@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arguments import demand
 from minigrad.backend import Array
 from minigrad.dtypes import has_integers
 from minigrad.engine import Operand, Tensor, Values, data_of
 from minigrad.function import Function
 from minigrad.ops.cost import Count, elements
-from minigrad.ops.operands import align, binary, demand
+from minigrad.ops.operands import align, binary
 
 
 class Elementwise(Function):

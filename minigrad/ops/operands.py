@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from minigrad.arguments import ArgumentError, number
+from minigrad.arguments import number
 from minigrad.dtypes import is_half, kind, result_type
 from minigrad.engine import Operand, Tensor, Values
 from minigrad.function import Function
@@ -166,12 +166,6 @@ def batch_of_one(axes: int) -> Callable[[F], F]:
             return tuple(squeeze(part, 0) for part in y) if type(y) is tuple else squeeze(y, 0)
         return on_batches  # type: ignore[return-value]  # it has the same parameters
     return decorate
-
-
-def demand(condition: Any, error: str) -> None:
-    """Raise ArgumentError unless it holds."""
-    if not condition:
-        raise ArgumentError(error)
 
 
 def check_same_dtype(name: str, *operands: Any) -> None:

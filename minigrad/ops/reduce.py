@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.arguments import demand
 from minigrad.backend import Array
 from minigrad.dtypes import has_integers
 from minigrad.engine import Tensor, Values, data_of
@@ -18,7 +19,7 @@ from minigrad.ops.arithmetic import abs, exp, pow, sign, sqrt
 from minigrad.ops.arrays.gather import gather
 from minigrad.ops.compare import Elementwise, logical_or
 from minigrad.ops.cost import Count, elements, reduced
-from minigrad.ops.operands import demand, in_float32, wide
+from minigrad.ops.operands import in_float32, wide
 from minigrad.ops.select import masked, maximum, minimum, where
 from minigrad.ops.shape import Dims, _axis, cast, expand, reshape, squeeze
 

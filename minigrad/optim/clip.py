@@ -5,10 +5,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from minigrad.arguments import plain
+from minigrad.arguments import demand, plain
 from minigrad.engine import Tensor
 from minigrad.kernels.optim import cpu as kernel
-from minigrad.ops.operands import demand
 from minigrad.optim.optimizer import check_range
 
 Parameters = Tensor | Iterable[Tensor]

@@ -6,11 +6,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from minigrad.arguments import is_integer, plain
+from minigrad.arguments import demand, is_integer, plain
 from minigrad.dtypes import is_half
 from minigrad.engine import Tensor
 from minigrad.kernels.optim import cpu as kernel
-from minigrad.ops.operands import demand
 from minigrad.optim.clip import arrays_by_device, count_changes, gradients
 from minigrad.optim.optimizer import Optimizer, trained_tensors
 

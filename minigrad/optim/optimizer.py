@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arguments import plain
+from minigrad.arguments import demand, plain
 from minigrad.backend import check_devices, memory_error, to_device
 from minigrad.engine import Tensor
 from minigrad.kernels.optim.cpu import by_device
-from minigrad.ops.operands import demand
 
 IMPLEMENTATIONS = "foreach", "fused", "capturable", "differentiable"    # of torch; here is one
 ADDED_LATER = {"maximize": False, "amsgrad": False}     # options that earlier files do not have

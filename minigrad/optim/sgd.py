@@ -4,8 +4,8 @@ from numbers import Real
 
 import numpy as np
 
+from minigrad.arguments import demand
 from minigrad.kernels.optim import cpu as kernel
-from minigrad.ops.operands import demand
 from minigrad.optim.optimizer import Group, Item, Params, Standard, State
 
 

@@ -7,9 +7,9 @@ from numbers import Real
 import numpy as np
 from PIL import Image
 
+from minigrad.arguments import demand
 from minigrad.data.arguments import Channels, Range, check_channels, interval, probability
-from minigrad.data.transforms.base import (ArrayTransform, ImageTransform, printed, random_sides)
-from minigrad.ops.operands import demand
+from minigrad.data.transforms.base import ArrayTransform, ImageTransform, printed, random_sides
 
 
 class ToArray(ImageTransform):

@@ -6,10 +6,9 @@ from numbers import Real
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from minigrad.arguments import is_integer, plain
+from minigrad.arguments import demand, is_integer, plain
 from minigrad.data.arguments import Range, Size, interval
 from minigrad.data.transforms.base import ImageTransform, RandomTransform, Sometimes, printed
-from minigrad.ops.operands import demand
 
 
 def _shift_hue(image: Image.Image, factor: float) -> Image.Image:

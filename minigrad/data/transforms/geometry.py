@@ -6,11 +6,11 @@ from numbers import Real
 import numpy as np
 from PIL import Image, ImageOps
 
+from minigrad.arguments import demand
 from minigrad.data.arguments import (Fill, Range, Size, borders, colour, height_and_width, interval,
                                      resize_image, side_or_sides)
 from minigrad.data.transforms.base import (ImageTransform, RandomTransform, Sometimes, printed,
                                            random_sides)
-from minigrad.ops.operands import demand
 
 PADDING_MODES = ("constant", "edge", "reflect", "symmetric")
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from minigrad.arguments import demand
 from minigrad.data.arguments import (Size, check_channels, positive_integer, resize_image,
                                      side_or_sides)
 from minigrad.data.transforms.base import ImageTransform
-from minigrad.ops.operands import demand
 
 BILINEAR = "bilinear"
 _FILTERS = {BILINEAR: Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arguments import demand
 from minigrad.backend import Array
 from minigrad.dtypes import has_integers, result_type
 from minigrad.engine import Operand, Tensor, Values, data_of
@@ -15,7 +16,7 @@ from minigrad.ops.arithmetic import (RoundedDiv, Smooth, SmoothByOutput, _check_
                                      exp, mul, pow, sqrt)
 from minigrad.ops.compare import isnan
 from minigrad.ops.cost import per_element
-from minigrad.ops.operands import binary, demand, in_float32
+from minigrad.ops.operands import binary, in_float32
 from minigrad.ops.select import clip, where
 from minigrad.ops.shape import cast, clone
 

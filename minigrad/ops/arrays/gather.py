@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arguments import demand
 from minigrad.backend import Array, device_of, to_device
 from minigrad.engine import Operand, Values, data_of
 from minigrad.function import Function
 from minigrad.ops.cost import free
-from minigrad.ops.operands import demand, in_float32
+from minigrad.ops.operands import in_float32
 from minigrad.ops.select import where
 from minigrad.ops.shape import Index, IndexAdd, _axis, cast, clone, expand, getitem, reshape
 

@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arguments import ArgumentError, DtypeError
+from minigrad.arguments import ArgumentError, DtypeError, demand
 from minigrad.dtypes import number_type
 from minigrad.engine import Tensor, wrap
 from minigrad.ops.arrays import creation, random
 from minigrad.ops.arrays.moves import movedim
 from minigrad.ops.in_place import operator_of
-from minigrad.ops.operands import demand
 from minigrad.ops.select import where
 from minigrad.ops.shape import _axis, cast, expand, getitem, reshape, to, transpose
 

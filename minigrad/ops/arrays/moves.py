@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arguments import demand
 from minigrad.backend import device_of, to_device
 from minigrad.engine import Values, data_of
-from minigrad.ops.operands import demand
 from minigrad.ops.reduce import sum
 from minigrad.ops.select import where
 from minigrad.ops.shape import (IndexAdd, _axis, _ints, clone, concatenate, expand, getitem,

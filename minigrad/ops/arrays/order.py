@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.arguments import demand
 from minigrad.backend import Array, device_of, generator, to_device
 from minigrad.dtypes import has_integers, widen
 from minigrad.engine import Tensor, Values, data_of
@@ -17,7 +18,6 @@ from minigrad.ops.arrays.gather import gather
 from minigrad.ops.arrays.moves import flip, narrow
 from minigrad.ops.compare import Elementwise, isnan
 from minigrad.ops.cost import Count, elements
-from minigrad.ops.operands import demand
 from minigrad.ops.reduce import Max, _filled_dims, _picked, sum
 from minigrad.ops.select import where
 from minigrad.ops.shape import _axis, cast, reshape, unsqueeze

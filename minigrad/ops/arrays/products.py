@@ -4,11 +4,12 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from minigrad.arguments import demand
 from minigrad.dtypes import has_integers, result_type
 from minigrad.engine import Values
 from minigrad.ops.arrays.moves import diagonal
 from minigrad.ops.linear import matmul
-from minigrad.ops.operands import demand, in_float32
+from minigrad.ops.operands import in_float32
 from minigrad.ops.reduce import sum
 from minigrad.ops.shape import cast, expand, permute, reshape, unsqueeze
 

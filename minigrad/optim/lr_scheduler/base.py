@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
-from minigrad.arguments import is_integer, plain
-from minigrad.ops.operands import demand
+from minigrad.arguments import demand, is_integer, plain
 from minigrad.optim.optimizer import Group, Optimizer
 
 Options = dict[str, Any]                # of a group of parameters

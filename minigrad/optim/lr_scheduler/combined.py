@@ -6,8 +6,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from minigrad.arguments import plain
-from minigrad.ops.operands import demand
+from minigrad.arguments import demand, plain
 from minigrad.optim.lr_scheduler.base import (LRScheduler, Options, PerGroup, check_optimizer,
                                               initial_lrs, number, one_of, per_group)
 from minigrad.optim.optimizer import Optimizer

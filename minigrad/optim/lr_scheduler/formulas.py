@@ -6,8 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from minigrad.arguments import integer, plain
-from minigrad.ops.operands import demand
+from minigrad.arguments import demand, integer, plain
 from minigrad.optim.lr_scheduler.base import (ChainableLR, LRScheduler, Options, check_optimizer,
                                               count, number)
 from minigrad.optim.optimizer import Optimizer

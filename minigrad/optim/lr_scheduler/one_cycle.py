@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from minigrad.ops.operands import demand
+from minigrad.arguments import demand
 from minigrad.optim.lr_scheduler.base import (LRScheduler, Options, PerGroup, check_optimizer,
                                               count, number, one_of, per_group)
 from minigrad.optim.optimizer import Optimizer
