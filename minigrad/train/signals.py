@@ -14,7 +14,8 @@ from types import FrameType
 from typing import NoReturn
 
 _ALWAYS = signal.SIGINT, signal.SIGTERM
-_IF_FREE = signal.SIGHUP, signal.SIGUSR1    # a program may use these for something of its own
+_IF_FREE = [getattr(signal, name) for name in ("SIGHUP", "SIGUSR1")
+            if hasattr(signal, name)]       # not on Windows; programs may use them
 
 
 class Stop:
