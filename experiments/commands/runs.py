@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from experiments.results import read_text
 from minigrad.train import History
 from minigrad.train.folder.checkpoint import Checkpoints, read
 from minigrad.train.folder.lock import Lock, holder
-from minigrad.train.history.history import better, lookup
+from minigrad.train.history.history import lookup, rank
 from minigrad.weights import WeightsError
 
 _DAMAGE = OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError
@@ -167,7 +168,8 @@ def _training(folder: Path) -> Kept:
         best, waited = None, 0
         for line in history:
             value = lookup(line, monitor)
-            improved = better(monitor, value, best and lookup(best, monitor))
+            before = math.nan if best is None else lookup(best, monitor)
+            improved = rank(monitor, value) > rank(monitor, before)
             best, waited = (line, 0) if improved else (best, waited + 1)
         done = len(history)
         finished = done >= planned or (patience is not None and waited >= patience)

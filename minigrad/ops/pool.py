@@ -62,24 +62,41 @@ class MaxPool2d(Function):
         return Count(compare=elements(y) * (self.window.kh * self.window.kw - 1))
 
 
-class AvgPool2d(LinearMap):
-    """y = the mean of each window.  x (N, C, *size) -> y (N, C, oh, ow)."""
+class AvgPool2d(Function):
+    """y = the mean of each window.  x (N, C, H, W) -> y (N, C, oh, ow)."""
 
-    def __init__(self, window: Window, size: tuple[int, ...]) -> None:
-        super().__init__(partial(kernel.average, window=window),
-                         partial(kernel.average_transpose, window=window, size=size))
+    half_on_gpu = True
+
+    def __init__(self, window: Window) -> None:
         self.window = window
+
+    def forward(self, x: Array) -> Array:
+        self.size = x.shape[2:]
+        return kernel.average(x, self.window)
+
+    def backward(self, gy: Values) -> Values:
+        return LinearMap(partial(kernel.average_transpose, window=self.window, size=self.size),
+                         partial(kernel.average, window=self.window))(gy)
 
     def cost(self, y: Tensor, x: Tensor) -> Count:
         return Count(add=elements(y) * (self.window.kh * self.window.kw - 1), other=elements(y))
 
 
-class AdaptiveAvgPool2d(LinearMap):
-    """y = the mean of each bin.  x (N, C, *from_size) -> y (N, C, *size)."""
+class AdaptiveAvgPool2d(Function):
+    """y = the mean of each bin.  x (N, C, H, W) -> y (N, C, *size)."""
 
-    def __init__(self, size: tuple[int, int], from_size: tuple[int, int]) -> None:
-        super().__init__(partial(adaptive.average, size=size),
-                         partial(adaptive.average_transpose, size=from_size))
+    half_on_gpu = True
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        self.size = size
+
+    def forward(self, x: Array) -> Array:
+        self.from_size = x.shape[2:]
+        return adaptive.average(x, self.size)
+
+    def backward(self, gy: Values) -> Values:
+        return LinearMap(partial(adaptive.average_transpose, size=self.from_size),
+                         partial(adaptive.average, size=self.size))(gy)
 
     def cost(self, y: Tensor, x: Tensor) -> Count:
         """Rows first, as kernels/adaptive/cpu.py does: a sum and a division for each bin."""
@@ -149,7 +166,7 @@ def avg_pool2d(x: Values, kernel_size: Size, stride: Size | None = None, padding
             raise ValueError("avg_pool2d: divisor_override must be an integer other than 0, got "
                              f"{divisor_override!r}")
         counts = int(divisor_override)
-    return AvgPool2d(window, x.shape[2:])(x) if counts is None else _mean_over(window, x, counts)
+    return AvgPool2d(window)(x) if counts is None else _mean_over(window, x, counts)
 
 
 @in_float32()
@@ -158,7 +175,7 @@ def _mean_over(window: Window, x: Values, counts: Any) -> Values:
     factor = window.kh * window.kw / counts
     if not isinstance(factor, float):
         factor = array_module(data_of(x)).asarray(factor, x.dtype)
-    return AvgPool2d(window, x.shape[2:])(x) * factor
+    return AvgPool2d(window)(x) * factor
 
 
 @batch_of_one(4)
@@ -174,7 +191,7 @@ def adaptive_avg_pool2d(x: Values, output_size: Any) -> Values:
         return mean(x, (2, 3), keepdim=True)
     if h % oh == w % ow == 0:
         return avg_pool2d(x, (h // oh, w // ow))
-    return AdaptiveAvgPool2d((oh, ow), (h, w))(x)
+    return AdaptiveAvgPool2d((oh, ow))(x)
 
 
 @batch_of_one(4)

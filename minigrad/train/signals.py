@@ -14,8 +14,8 @@ from types import FrameType
 from typing import NoReturn
 
 _ALWAYS = signal.SIGINT, signal.SIGTERM
-_IF_FREE = [getattr(signal, name) for name in ("SIGHUP", "SIGUSR1")
-            if hasattr(signal, name)]       # not on Windows; programs may use them
+# a program may use these for something of its own, and Windows has neither
+_IF_FREE = [getattr(signal, name) for name in ("SIGHUP", "SIGUSR1") if hasattr(signal, name)]
 
 
 class Stop:

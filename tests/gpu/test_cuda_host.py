@@ -239,7 +239,7 @@ MISTAKES = [  # file, kernels, the comparison, what is right, what is wrong
     ("norm", ["moments", "merge_moments", "normalise"], normalisation,
      "half * step]);\n        __syncthreads();", "half * step]);"),
     ("norm", NORMS, rectified, "relu && value <= 0", "value <= -1"),
-    ("norm", NORMS, rectified, "relu && y <= 0 ?", "relu && y <= -1 ?"),
+    ("norm", NORMS, rectified, "relu && (y <= 0 ||", "relu && (y <= -1 ||"),
     ("norm", NORMS, rectified, "Wide<T> g = passed(gy[i], y[i], relu);", "Wide<T> g = gy[i];"),
     ("norm", NORMS, rectified, "factor * (passed(gy[i], y[i], relu)", "factor * (gy[i]"),
     ("norm", NORMS, rectified, "factor[i % C]", "factor[i / C]"),

@@ -19,6 +19,7 @@ from tests.weights import hostile, hostile_containers
 from tests.weights.weights_files import FORMS, checkpoint, example
 
 SECONDS, MEMORY = 2.0, 256 << 20
+LOOP = 0.1  # seconds that the loop in CHILD takes; where it takes longer, so may files
 BATCH = 100
 
 # Loads the files named on stdin and prints what happened. An event of the hook counts if it is not
@@ -40,7 +41,14 @@ def used():
 
 for file in os.listdir(folder):         # once before, to have everything imported
     load(os.path.join(folder, file))
+def loop():
+    begin = time.process_time()
+    for _ in range(5_000_000):
+        pass
+    return time.process_time() - begin
+
 sys.addaudithook(hook)
+slowness = max(1.0, min(loop() for _ in range(3)) / {usual})
 for file in json.load(sys.stdin):
     error = message = None
     if limit:
@@ -50,7 +58,7 @@ for file in json.load(sys.stdin):
         load(file)
     except BaseException as caught:
         error, message = type(caught).__name__, str(caught)
-    seconds, path = time.process_time() - begin, None
+    seconds, path = (time.process_time() - begin) / slowness, None
     resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
     print(json.dumps([file, error, message, seconds, events]))
     events.clear()
@@ -60,7 +68,8 @@ for file in json.load(sys.stdin):
 def load_all(files, honest=None, loader="from minigrad.weights import load"):
     """[(file, error's type, message, seconds, events of the hook)], from a process of its own."""
     limit = MEMORY if sys.platform == "linux" else 0
-    command = [sys.executable, "-c", CHILD.format(loader=loader), str(honest), str(limit)]
+    script = CHILD.format(loader=loader, usual=LOOP)
+    command = [sys.executable, "-c", script, str(honest), str(limit)]
     done = subprocess.run(command, input=json.dumps(files), capture_output=True, text=True,
                           cwd=ROOT, timeout=200, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr

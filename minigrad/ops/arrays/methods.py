@@ -171,9 +171,9 @@ def _new(f: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 ATTRIBUTES: dict[str, Any] = {
-    **{f.__name__: f for f in (size, stride, view, contiguous, unflatten, unfold, tolist,
-                               requires_grad_,
-                               detach_, retain_grad, normal_, uniform_, bernoulli_, t)},
+    **{f.__name__: f for f in (size, stride, view, contiguous, unflatten, unfold, t, tolist,
+                               detach_, retain_grad, normal_, uniform_, bernoulli_,
+                               requires_grad_)},
     **{name: lambda x, dtype=dtype: cast(x, dtype) for name, dtype in {
         "float": "float32", "double": "float64", "half": "float16", "bfloat16": "bfloat16",
         "long": "int64", "int": "int32", "short": "int16", "bool": "bool"}.items()},
@@ -182,8 +182,7 @@ ATTRIBUTES: dict[str, Any] = {
     "type": type_, "new_empty": _new(creation.empty),
     "cpu": lambda x: to(x, "cpu"),
     "cuda": lambda x, device="cuda", non_blocking=False: to(x, device),
-    "view_as": lambda x, other: reshape(x, other.shape),
-    "reshape_as": lambda x, other: reshape(x, other.shape),
+    **dict.fromkeys(("view_as", "reshape_as"), lambda x, other: reshape(x, other.shape)),
     "expand_as": lambda x, other: expand(x, other.shape),
     "type_as": lambda x, other: to(x, other),
     "dim": lambda x: x.ndim, "ndimension": lambda x: x.ndim, "nelement": lambda x: x.data.size,
