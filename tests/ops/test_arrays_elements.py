@@ -119,7 +119,7 @@ def test_nan_to_num():
 
 
 def test_a_gradient_passes_where_the_input_is_nan():
-    for f in (mg.relu, mg.relu6, mg.nn.functional.hardtanh):
+    for f in (mg.relu, mg.relu6):
         x = Tensor([nan, 0.5, 9, -9], requires_grad=True)
         mg.sum(f(x)).backward()
         assert x.grad.data[:2].tolist() == [1, 1] and x.grad.data[3] == 0, f

@@ -49,7 +49,7 @@ class Hardtanh(Function):
         return np.minimum(np.maximum(x, self.low), self.high)
 
     def backward(self, gy: Values, x: Values) -> Values:
-        return masked(gy, ~((x <= self.low) | (x >= self.high)))  # where x is NaN, gy passes
+        return masked(gy, (x > self.low) & (x < self.high))
 
 
 class ReLU6(Hardtanh):
@@ -58,7 +58,7 @@ class ReLU6(Hardtanh):
     cost = per_element(compare=2)
 
     def backward(self, gy: Values, y: Values) -> Values:  # type: ignore[override]  # what is saved
-        return super().backward(gy, y)
+        return masked(gy, ~((y <= 0) | (y >= 6)))  # where y is NaN, gy passes
 
 
 class Hardswish(Function):
@@ -125,7 +125,7 @@ def relu6(x: Values, inplace: bool = False) -> Values:
 @in_float32()
 def hardsigmoid(x: Values, inplace: bool = False) -> Values:
     """min(max(x + 3, 0), 6) / 6."""
-    return relu6(x + 3) / 6
+    return Hardtanh(0, 6)(x + 3) / 6
 
 
 def hardswish(x: Values, inplace: bool = False) -> Values:
