@@ -249,8 +249,8 @@ def divergence(x, y, reduction, log_target):
     return losses.sum() / len(x) if reduction == "batchmean" else _reduced(losses, reduction)
 
 
-def cosine(a, b, dim=-1, eps=0):
-    return (a * b).sum(dim) / np.sqrt(((a * a).sum(dim) + eps) * ((b * b).sum(dim) + eps))
+def cosine(a, b, dim=-1):
+    return (a * b).sum(dim) / np.sqrt((a * a).sum(dim) * (b * b).sum(dim))
 
 
 def distance(a, b, p=2.0, eps=1e-6, keepdim=False):
