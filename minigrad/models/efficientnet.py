@@ -121,4 +121,4 @@ def efficientnet_lite0(num_classes: int, dropout: float = 0.2,
         "_blocks": nn.Sequential(*blocks),
         "_conv_head": SameConv2d(320, 1280, 1), "_bn1": _norm(1280), "_relu1": nn.ReLU6(),
         "_avgpool": nn.AdaptiveAvgPool2d(1), "_flatten": nn.Flatten(),
-        "_dropout": nn.Dropout(dropout), "_fc": nn.Linear(1280, num_classes)}), linear=_linear)
+        "_dropout": nn.Dropout(dropout), "_fc": nn.Linear(1280, num_classes)}))
