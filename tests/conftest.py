@@ -2,6 +2,7 @@
 "nightly" draws new ones, and many; "once" draws a few, for tools that slow everything down."""
 
 import contextlib
+import gc
 import os
 import signal
 
@@ -64,6 +65,16 @@ def torchvision():
     torch = pytest.importorskip("torch")
     from experiments.benchmarks.loader import import_torchvision
     return import_torchvision(torch) or pytest.skip("needs torchvision")
+
+
+@pytest.fixture(scope="module")
+def only_new_objects():
+    """gc.collect() looks at nothing older than this module's tests: quick, however many there are.
+    """
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

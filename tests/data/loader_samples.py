@@ -38,7 +38,7 @@ def left():
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left():
+def nothing_is_left(only_new_objects):
     multiprocessing.resource_tracker.ensure_running()   # Python's own with spawn: one, for good
     gc.collect()                # what other tests have left in cycles
     before = left()

@@ -191,6 +191,8 @@ def test_initial_values_are_those_of_torchvision():
     first = dense.features.denseblock1.denselayer1.conv1.weight
     assert spread(first) == near((2 / 64)**0.5, rel=0.05) and not dense.classifier.bias.data.any()
     assert np.abs(b0.classifier[1].weight.data).max() == near(0.1, rel=0.01)
+    head = MODELS["efficientnet_lite0"](4)._fc              # not torchvision's: nn.Linear's own
+    assert np.abs(head.weight.data).max() == near(1280**-0.5, rel=0.01) and not head.bias.data.any()
     block = empty("convnext_tiny", 2).features[1][0]
     assert (block.layer_scale.data == np.float32(1e-6)).all()
 

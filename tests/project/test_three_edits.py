@@ -95,10 +95,11 @@ def test_after_three_edits_all_that_the_table_drives_passes(tmp_path):
 
 
 @full
-def test_after_three_edits_the_whole_suite_passes(tmp_path):
-    place = copy_with(tmp_path, EDITS)
+def test_after_three_edits_the_whole_suite_passes(request, tmp_path):
+    place, seed = copy_with(tmp_path, EDITS), request.config.getoption("randomly_seed", None)
+    order = [] if seed is None else [f"--randomly-seed={seed}"]
     status, told = run_tests(place, "-n", "auto", "--dist", "loadfile", "tests",
-                             "--ignore=tests/project/test_three_edits.py")
+                             "--ignore=tests/project/test_three_edits.py", *order)
     assert status == 0, told[-5000:]
 
 
