@@ -7,6 +7,7 @@
 The model runs once. Every op that ran is counted as its class says, in the words of
 `minigrad.ops.cost`, and booked to the innermost module in which it ran. An op that does not say
 what it costs is an error. What a layer does with plain arrays, outside the ops, is not seen.
+Where an op has several plans, as convolution has on the CPU, the table names the one that ran.
 """
 
 import sys
@@ -25,8 +26,9 @@ from minigrad.nn import Module
 from minigrad.ops.cost import Count
 
 UNITS = {"flops": "FLOPs", "macs": "MACs"}
-_WORDS = "layer", "kind", "output"      # columns that are aligned on the left
-_LESS_WANTED = "fixed", "kept bytes", "kind", "output", "trainable"     # on a narrow terminal
+_WORDS = "layer", "kind", "output", "plan"      # columns that are aligned on the left
+# Columns that a narrow terminal does without, these first.
+_LESS_WANTED = "plan", "fixed", "kept bytes", "kind", "output", "trainable"
 _GAP = "  "
 
 Rows = list[tuple[str, ...]]            # the table as text: header first, total last
@@ -61,12 +63,13 @@ class Layer(NamedTuple):
     fixed: int  # elements of those that do not
     count: Count  # type: ignore[assignment]  # not tuple.count, which nobody needs
     kept: int  # bytes kept for backward
+    plan: str = ""  # of the last op that has several: how it was computed
 
     def to_dict(self) -> dict[str, Any]:
         return {"name": self.name, "kind": self.kind,
                 "output": None if self.output is None else list(self.output),
                 "trainable": self.trainable, "fixed": self.fixed, "flops": self.count.flops,
-                **self.count._asdict(), "kept": self.kept}
+                **self.count._asdict(), "kept": self.kept, "plan": self.plan}
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,8 @@ class Profile:
         for name in _LESS_WANTED:
             if _width(rows) <= width:
                 break
+            if name not in rows[0]:
+                continue
             i = rows[0].index(name)
             rows = [row[:i] + row[i + 1:] for row in rows]
             left_out.append(name)
@@ -116,7 +121,7 @@ class Profile:
     def markdown(self, unit: str = "flops") -> str:
         """A Markdown table, in "flops" or "macs" (ValueError for another unit)."""
         header, *rows = self._cells(unit)
-        aligned = [":--"] * 3 + ["--:"] * (len(header) - 3)
+        aligned = [":--" if name in _WORDS else "--:" for name in header]
         return "\n".join(f"| {' | '.join(row)} |" for row in (header, aligned, *rows))
 
     def to_dict(self) -> dict[str, Any]:
@@ -127,12 +132,15 @@ class Profile:
     def _cells(self, unit: str) -> Rows:
         if unit not in UNITS:
             raise ValueError(f"profile: unit must be one of {', '.join(UNITS)}, got {unit!r}")
-        rows: Rows = [("layer", "kind", "output", "trainable", "fixed", UNITS[unit], "kept bytes")]
+        rows: Rows = [("layer", "kind", "output", "trainable", "fixed", UNITS[unit], "kept bytes",
+                       "plan")]
         for layer in (*self.layers, self.total):
             output = "" if layer.output is None else "x".join(map(str, layer.output))
             numbers = (layer.trainable, layer.fixed, getattr(layer.count, unit), layer.kept)
             rows.append((layer.name or "(model)", layer.kind, output,
-                         *(f"{n:,}" for n in numbers)))
+                         *(f"{n:,}" for n in numbers), layer.plan))
+        if not any(layer.plan for layer in self.layers):
+            rows = [row[:-1] for row in rows]
         return rows
 
     __str__ = text
@@ -174,8 +182,10 @@ def profile(model: Module, shape: Sequence[int]) -> Profile:
         if calls or trainable or fixed or not any(module.named_children()):
             output = calls[-1].output.shape if calls else None
             count = _total(_count(call, name) for call in calls)
+            plans = [call.function.plan(*call.inputs) for call in calls
+                     if hasattr(call.function, "plan")]
             layers.append(Layer(name, type(module).__name__, output, trainable, fixed, count,
-                                kept[module]))
+                                kept[module], plans[-1] if plans else ""))
     return Profile(tuple(shape), tuple(layers))
 
 

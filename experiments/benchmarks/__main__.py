@@ -19,9 +19,11 @@ import numpy as np
 import minigrad
 from experiments.benchmarks import harness
 from minigrad.backend import to_device
+from minigrad.kernels.runtime.threads import blas_kernel
 
 BENCHMARKS = {
     "ops": "what one op costs on tiny tensors, beside torch",
+    "conv": "each plan of convolution on each layer of some networks, beside torch",
     "gpu": "training steps on a GPU, beside torch on the same one",
     "importing": "what import minigrad costs over import numpy",
     "pyramids": "build and collapse, beside OpenCV (cv2) and scikit-image (skimage)",
@@ -29,8 +31,9 @@ BENCHMARKS = {
     "weights": "load and save files of ResNet-50's size, beside torch",
     "training": "training steps of CNNs and ResNets on two CPU threads, beside torch",
 }
-PEERS = {"ops": ("torch",), "gpu": ("torch",), "importing": (), "pyramids": ("cv2", "skimage"),
-         "loader": ("torch",), "weights": ("torch",), "training": ("torch",)}
+PEERS = {"ops": ("torch",), "conv": ("torch",), "gpu": ("torch",), "importing": (),
+         "pyramids": ("cv2", "skimage"), "loader": ("torch",), "weights": ("torch",),
+         "training": ("torch",)}
 
 
 def main(argv=None) -> int:
@@ -56,7 +59,8 @@ def main(argv=None) -> int:
         except ImportError:
             print(f"{name} is not installed: measured without it", file=sys.stderr)
     versions = {"minigrad": minigrad.__version__, "python": platform.python_version(),
-                "numpy": np.__version__, **{n: m.__version__ for n, m in peers.items()}}
+                "numpy": np.__version__, "BLAS kernel": blas_kernel(),
+                **{n: m.__version__ for n, m in peers.items()}}
     results = {}
     for name in args.names:
         print(f"benchmark {name}: running", file=sys.stderr)

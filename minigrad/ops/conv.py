@@ -44,6 +44,11 @@ class Conv2d(Convolution):
     def forward(self, x: Array, w: Array, b: Array | None = None) -> Array:
         return kernel.forward(x, w, self.window, self.groups, b)
 
+    def plan(self, x: Any, w: Any, b: Any = None) -> str:
+        """How the CPU computes it: the name of one of the plans in minigrad/kernels/conv; on a GPU
+        there is only one way, ""."""
+        return "" if x.device != "cpu" else kernel.plan_name(x, w, self.window, self.groups)
+
     def grad_x(self, gy: Values, w: Values) -> Values:
         return ConvInputGradient(*self.settings)(gy, w)
 

@@ -8,7 +8,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.kernels import conv
-from minigrad.kernels.conv import columns, depthwise, winograd
+from minigrad.kernels.conv import columns, depthwise, merging, plans, winograd
 from minigrad.kernels.norm import cpu as norm
 from minigrad.kernels.pool import cpu as pool
 from minigrad.kernels.runtime import threads
@@ -71,19 +71,79 @@ def test_winograd_is_direct_convolution(monkeypatch, size, padding):
 @pytest.mark.parametrize("x_shape, o, options, fits", [
     ((8, 64, 16, 16), 64, {}, True),
     ((8, 64, 16, 16), 64, {"sw": 2}, False), ((8, 64, 16, 16), 64, {"dh": 2}, False),
-    ((8, 64, 16, 16), 64, {"kw": 1}, False), ((8, 64, 16, 16), 16, {}, False),
-    ((8, 16, 16, 16), 64, {}, False), ((1, 64, 16, 16), 64, {}, False),
+    ((8, 64, 16, 16), 64, {"kw": 1}, False), ((1, 64, 16, 16), 64, {}, False),
     ((99, 64, 2, 2), 64, {}, False)])
 def test_where_winograd_fits(x_shape, o, options, fits):
     window = Window(3, 3, 1, 1, 1, 1)._replace(**options)
-    x = np.zeros(x_shape, np.float32)
-    w = np.zeros((o, x_shape[1], window.kh, window.kw), np.float32)
-    assert winograd.fits(x, w, window, 1) is fits
-    assert not winograd.fits(x.astype(float), w.astype(float), window, 1)
-    assert not winograd.fits(x, w, window, 2)
+    w_shape = o, x_shape[1], window.kh, window.kw
+    assert winograd.fits(x_shape, w_shape, window, 1, np.float32) is fits
+    assert not winograd.fits(x_shape, w_shape, window, 1, np.float64)
+    assert not winograd.fits(x_shape, w_shape, window, 2, np.float32)
 
 
-def test_a_network_takes_winograd_both_ways_and_is_as_accurate_as_it_says(monkeypatch):
+# ---- the table -----------------------------------------------------------------------------------
+
+@pytest.fixture
+def on_a_machine_with(monkeypatch):
+    """Makes the table think that BLAS runs these kernels, whatever it runs."""
+    return lambda kernel: monkeypatch.setattr(plans, "_of_this_machine",
+                                              lambda: plans.TABLE.get(kernel, plans.AVX2))
+
+
+@pytest.mark.parametrize("kernel, channels, plan", [
+    ("Haswell", 64, winograd), ("Haswell", 48, winograd), ("Haswell", 47, columns),
+    ("Zen", 64, winograd), ("SkylakeX", 64, columns), ("SapphireRapids", 512, columns),
+    ("accelerate", 64, winograd), ("unknown", 16, columns)])
+def test_the_plan_follows_the_kernels_of_blas(on_a_machine_with, kernel, channels, plan):
+    on_a_machine_with(kernel)
+    shapes = (8, channels, 16, 16), (64, channels, 3, 3)
+    window = Window(3, 3, 1, 1, 1, 1)
+    assert plans.choose("forward", *shapes, window, 1, np.float32) is plan
+    assert plans.choose("weight_gradient", *shapes, window, 1, np.float32) is columns
+    for task in plans.Order._fields:
+        one_each = (8, 64, 16, 16), (64, 1, 3, 3)
+        assert plans.choose(task, *one_each, window, 64, np.float32) is depthwise
+
+
+def test_a_switch_leaves_only_columns(on_a_machine_with):
+    on_a_machine_with("Haswell")
+    window, x_shape = Window(3, 3, 1, 1, 1, 1), (8, 64, 16, 16)
+    try:
+        plans.set_plain_columns(True)
+        for task in plans.Order._fields:
+            for groups in (1, 64):
+                w_shape = 64, 64 // groups, 3, 3
+                assert plans.choose(task, x_shape, w_shape, window, groups, np.float32) is columns
+    finally:
+        plans.set_plain_columns(False)
+    assert plans.choose("forward", x_shape, (64, 64, 3, 3), window, 1, np.float32) is winograd
+
+
+def test_the_kernels_of_blas_have_a_name():
+    assert threads.blas_kernel() and plans.TABLE.get(threads.blas_kernel(), plans.AVX2)
+
+
+@pytest.mark.parametrize("kernel", plans.TABLE)
+def test_every_row_computes_the_same(on_a_machine_with, kernel):
+    """All three maps, of a layer of each kind, beside the definition in float64."""
+    on_a_machine_with(kernel)
+    rng = np.random.default_rng(0)
+    for c, o, groups, stride in [(3, 8, 1, 1), (64, 48, 1, 1), (64, 64, 16, 1), (64, 64, 64, 2),
+                                 (48, 64, 1, 2)]:
+        window = Window(3, 3, stride, stride, 1, 1)
+        x, w = images(rng, 4, c, 17, 18), rng.standard_normal((o, c // groups, 3, 3)).astype("f")
+        y = conv.forward(x, w, window, groups)
+        exact = conv.direct(x.astype(float), w.astype(float), window, groups)
+        assert furthest(y, exact) < 2e-5
+        gx = conv.input_gradient(y, w, window, (17, 18), groups)
+        gw = conv.weight_gradient(x, y, window, groups)
+        for product in ((x * gx).sum(dtype=float), (w * gw).sum(dtype=float)):
+            assert product == pytest.approx((y.astype(float) * exact).sum(), rel=2e-5)
+
+
+def test_a_network_takes_winograd_both_ways_and_is_as_accurate_as_it_says(monkeypatch,
+                                                                          on_a_machine_with):
+    on_a_machine_with("Haswell")
     rng = np.random.default_rng(0)
     window, used, forward = Window(3, 3, 1, 1, 1, 1), [], winograd.forward
     monkeypatch.setattr(winograd, "forward", lambda *args: used.append(1) or forward(*args))
@@ -101,12 +161,12 @@ def test_a_network_takes_winograd_both_ways_and_is_as_accurate_as_it_says(monkey
 @pytest.mark.parametrize("groups, channels, few", [
     (32, 4, 4), (32, 8, 8), (32, 64, 32), (6, 1, 1), (48, 1, 1), (64, 1, 2), (1, 3, 1), (7, 5, 1)])
 def test_groups_merge_until_each_has_enough_channels(groups, channels, few):
-    assert conv.merged_groups(channels, groups) == few
+    assert merging.merged_groups(channels, groups) == few
     w = np.random.default_rng(0).standard_normal((2 * groups, channels, 1, 2))
-    wide, now = conv.merged(w, groups)
+    wide, now = merging.merged(w, groups)
     assert now == few and wide.shape == (2 * groups, channels * groups // few, 1, 2)
     assert np.count_nonzero(wide) == w.size
-    np.testing.assert_array_equal(conv.unmerged(wide, groups, few), w)
+    np.testing.assert_array_equal(merging.unmerged(wide, groups, few), w)
 
 
 @pytest.mark.parametrize("window", [
@@ -150,8 +210,11 @@ def test_depthwise_of_no_images():
 @pytest.mark.parametrize("shape, channels, groups, stride", [
     ((8, 48, 16, 16), 48, 1, 1), ((1, 8, 9, 9), 12, 4, 1), ((1, 8, 9, 9), 8, 8, 2)],
     ids=["winograd", "merged groups", "depthwise, stride 2"])
-def test_an_infinite_pixel_spoils_the_outputs_that_see_it(shape, channels, groups, stride, value):
+@pytest.mark.parametrize("kernel", ["Haswell", "SkylakeX"])
+def test_an_infinite_pixel_spoils_the_outputs_that_see_it(on_a_machine_with, kernel, shape,
+                                                          channels, groups, stride, value):
     """Forward, and back through the same windows: 3 x 3 places in the channels of one group."""
+    on_a_machine_with(kernel)
     rng = np.random.default_rng(0)
     x, w = images(rng, *shape), images(rng, channels, shape[1] // groups, 3, 3)
     window = Window(3, 3, stride, stride, 1, 1)
@@ -222,7 +285,9 @@ def everything():
                                                (size, size)))
 
 
-def test_results_are_the_same_bits_on_any_number_of_threads(any_threads):
+@pytest.mark.parametrize("kernel", ["Haswell", "SkylakeX"])
+def test_results_are_the_same_bits_on_any_number_of_threads(any_threads, on_a_machine_with, kernel):
+    on_a_machine_with(kernel)
     any_threads(1)
     expected = [a.tobytes() for a in everything()]
     for count in (2, 5):

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from minigrad.kernels import conv
-from minigrad.kernels.conv import columns
+from minigrad.kernels.conv import columns, winograd
 from minigrad.kernels.norm import cpu as norm
 from minigrad.kernels.pool import cpu as pool
 from minigrad.kernels.runtime.window import Window, direct_windows, image, pixels, zeros
@@ -127,11 +127,13 @@ def convolutions(to):
             y = conv.forward(to(x), to(w), window, groups, to(np.ones(o, dtype)))
             conv.input_gradient(y, to(w), window, size, groups)
             conv.weight_gradient(to(x), y, window, groups)
+            if to is np.asarray and c == 48:
+                winograd.forward(x, w, None, window)
     if to is np.asarray:
         conv.direct(x, w, window)
         with mock.patch.object(columns, "BLOCK_BYTES", 0):  # as for filters larger than a cache
             conv.weight_gradient(x, y, window)
-        columns.forward(x, w.transpose(1, 0, 2, 3).copy().transpose(1, 0, 2, 3), 1, None, window)
+        columns.forward(x, w.transpose(1, 0, 2, 3).copy().transpose(1, 0, 2, 3), None, window, 1)
         image(pixels(x), 1, 7, 5)
 
 

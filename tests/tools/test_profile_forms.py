@@ -7,6 +7,7 @@ import pytest
 
 from experiments.cli import main
 from minigrad import nn
+from minigrad.kernels.conv import plans
 from minigrad.profile import profile
 
 
@@ -74,13 +75,27 @@ def test_markdown_has_the_same_cells(table):
     assert len(body) == 4
 
 
+def test_the_plan_of_each_convolution_is_named(monkeypatch):
+    net = nn.Sequential(nn.Conv2d(48, 48, 3, padding=1, groups=48), nn.ReLU(),
+                        nn.Conv2d(48, 48, 3, padding=1))
+    for order, last in ((plans.AVX2, "winograd"), (plans.AVX512, "columns")):
+        monkeypatch.setattr(plans, "_of_this_machine", lambda order=order: order)
+        table = profile(net, (4, 48, 16, 16))
+        assert [layer.plan for layer in table.layers] == ["depthwise", "", last]
+        lines = table.text().splitlines()
+        assert lines[0].split()[-1] == "plan" and lines[2].endswith("  depthwise")
+        assert lines[4].endswith(f"  {last}") and "plan" not in table.text(width=70).splitlines()[0]
+        assert table.markdown().splitlines()[1].endswith("| --: | :-- |")
+        assert table.to_dict()["layers"][2]["plan"] == last
+
+
 def test_the_dict_is_json_and_has_both_units(table):
     document = json.loads(json.dumps(table.to_dict()))
     assert document["input"] == [1, 30]
     assert document["layers"][0] == {
         "name": "0", "kind": "Linear", "output": [1, 40], "trainable": 1240, "fixed": 0,
         "flops": 2400, "multiply": 1200, "add": 1200, "compare": 0, "other": 0, "macs": 1200,
-        "kept": 120}
+        "kept": 120, "plan": ""}
     assert document["total"]["flops"] == sum(row["flops"] for row in document["layers"])
 
 

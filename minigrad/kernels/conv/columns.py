@@ -5,11 +5,14 @@
 The outputs are cut into blocks whose columns stay in a core's cache: several images, or a band of
 rows of one image. Each block is computed by one thread. In channels-last memory, a row of a window
 is kw C numbers in one run. With G groups there are G such products, of the channels of a group.
+Small groups are merged (merging.py): for the weight gradient always, as what mixes two groups is
+dropped, and for the other maps unless the pixels hold an infinity or NaN.
 """
 
 import numpy as np
 
 from minigrad.backend import array_module
+from minigrad.kernels.conv.merging import merged_for, merged_groups, unmerged
 from minigrad.kernels.runtime.threads import for_each, slices
 from minigrad.kernels.runtime.window import Window, empty, zeros
 
@@ -19,8 +22,14 @@ PARTIAL_SUMS = 8  # of a weight gradient, at most: each takes as much memory as 
 BLOCKS_AT_A_TIME = 16  # whose columns are held in memory while threads share out the filters
 
 
-def forward(x, w, groups, b, window: Window):
+def fits(x_shape, w_shape, window: Window, groups, dtype):
+    """Every convolution."""
+    return True
+
+
+def forward(x, w, b, window: Window, groups):
     """x (N, C, H, W), w (O, C/G, kh, kw), b (O) or None -> y (N, O, oh, ow)."""
+    w, groups = merged_for(x, w, groups)
     oh, ow = window.output_size(*x.shape[2:])
     y = empty((len(x), len(w), oh, ow), x, w, x if b is None else b)  # (N, O, oh, ow)
     matrix = _matrix(w, groups)  # (G, kh kw C/G, O/G)
@@ -39,6 +48,7 @@ def forward(x, w, groups, b, window: Window):
 
 def input_gradient(gy, w, window: Window, size, groups):
     """The transpose of x -> y, at any stride.  gy (N, O, oh, ow) -> gx (N, C, *size) (col2im)."""
+    w, groups = merged_for(gy, w, groups)
     n, _, oh, ow = gy.shape
     c = w.shape[1]
     matrix = _matrix(w, groups).transpose(0, 2, 1)  # (G, O/G, kh kw C/G)
@@ -61,6 +71,7 @@ def weight_gradient(x, gy, window: Window, groups):
     gw is a sum of matrix products, one for each block. Threads share out the blocks if the filters
     are small, and the filters, which are the rows of gw, if they are large.
     """
+    given, groups = groups, merged_groups(x.shape[1] // groups, groups)
     oh, ow = gy.shape[2:]
     c, o = x.shape[1] // groups, gy.shape[1] // groups
     blocks = _blocks(x, window, oh, ow)
@@ -74,7 +85,7 @@ def weight_gradient(x, gy, window: Window, groups):
     out = np.empty_like(gw, shape=(groups * o, c, window.kh * window.kw))
     for t in range(window.kh * window.kw):  # in this order, the copy is fast
         out[:, :, t] = gw[:, t]  # (O, C/G)
-    return out.reshape(groups * o, c, window.kh, window.kw)  # (O, C/G, kh, kw)
+    return unmerged(out.reshape(groups * o, c, window.kh, window.kw), given, groups)
 
 
 def _sum_by_block(gw, blocks, rows, columns):

@@ -12,7 +12,9 @@ letter r counts the runs in a row of outputs, k the numbers in a run.
 import numpy as np
 
 from minigrad.backend import array_module
+from minigrad.kernels.conv import columns
 from minigrad.kernels.conv.columns import bands
+from minigrad.kernels.conv.merging import turned
 from minigrad.kernels.runtime.threads import for_each, slices
 from minigrad.kernels.runtime.window import Window, channels_last, empty, zeros
 
@@ -21,12 +23,12 @@ RUN_BYTES = 2**13  # at most: a run of outputs, of pixels and of filters fit int
 PARTIAL_SUMS = 8  # of a weight gradient, at most
 
 
-def fits(w, groups):
+def fits(x_shape, w_shape, window: Window, groups, dtype):
     """Whether there is one filter (C, 1, kh, kw) for each of several channels."""
-    return w.shape[1] == 1 and len(w) == groups > 1
+    return x_shape[1] == w_shape[0] == groups > 1
 
 
-def forward(x, w, b, window: Window):
+def forward(x, w, b, window: Window, groups):
     """x (N, C, H, W), w (C, 1, kh, kw), b (C) or None -> y (N, C, oh, ow)."""
     oh, ow = window.output_size(*x.shape[2:])
     x = channels_last(x).transpose(0, 3, 1, 2)  # (N, C, H, W)
@@ -45,15 +47,22 @@ def forward(x, w, b, window: Window):
     return y
 
 
-def spread(gy, window: Window):
-    """(gy with zeros between its pixels, the window at stride 1), whose maps to x are the same."""
+def input_gradient(gy, w, window: Window, size, groups):
+    """The transpose of x -> y, at any stride.  gy (N, C, oh, ow) -> gx (N, C, *size).
+
+    It is that at stride 1 of gy with zeros between its pixels.
+    """
     n, c, oh, ow = gy.shape
     wide = zeros((n, c, (oh - 1) * window.sh + 1, (ow - 1) * window.sw + 1), gy)
     wide[:, :, ::window.sh, ::window.sw] = gy
-    return wide, window._replace(sh=1, sw=1)
+    window = window._replace(sh=1, sw=1)
+    back = window.mirrored(wide.shape[2:], size)
+    if back is None:
+        return columns.input_gradient(wide, w, window, size, groups)
+    return forward(wide, turned(w, groups), None, back, groups)
 
 
-def weight_gradient(x, gy, window: Window):
+def weight_gradient(x, gy, window: Window, groups):
     """The transpose of w -> y.  x (N, C, H, W), gy (N, C, oh, ow) -> gw (C, 1, kh, kw)."""
     c, _, ow = gy.shape[1:]
     x, gy = (channels_last(a).transpose(0, 3, 1, 2) for a in (x, gy))  # (N, C, ...)

@@ -62,6 +62,14 @@ def for_each(task: Callable[[Any], object], items: Iterable[Any]) -> None:
             raise error
 
 
+def blas_kernel() -> str:
+    """The kernels that NumPy's BLAS runs on this processor, such as "SkylakeX" or "Haswell"; where
+    it does not say (only OpenBLAS does), its own name, or "unknown" if it is not found."""
+    for library in _team(os.getpid()).blas.info():
+        return library.get("architecture") or library["internal_api"]
+    return "unknown"
+
+
 def slices(total: int, bytes_each: int, block_bytes: int) -> list[slice]:
     """Slices that cut range(total), items of `bytes_each`, into blocks of about `block_bytes`."""
     step = max(1, block_bytes // max(1, bytes_each))

@@ -89,6 +89,17 @@ class Window(NamedTuple):
         """The size of an image with its padding around it."""
         return height + 2 * self.ph + self.eh, width + 2 * self.pw + self.ew
 
+    def mirrored(self, size, target):
+        """The window at stride 1 whose convolution takes gradients of size (oh, ow) to images of
+        size `target`, or None if there is none: at other strides, and where it would crop."""
+        kh, kw, sh, sw, ph, pw, dh, dw, *_ = self
+        ph, pw = self.span[0] - 1 - ph, self.span[1] - 1 - pw
+        eh, ew = (t - (n + 2 * p - span + 1) for t, n, p, span in zip(
+            target, size, (ph, pw), self.span))
+        if (sh, sw) != (1, 1) or min(ph, pw, ph + eh, pw + ew) < 0:
+            return None
+        return Window(kh, kw, 1, 1, ph, pw, dh, dw, eh, ew)
+
     def padded(self, x, value=0):
         """x (N, C, H, W) with `value` around it, channels-last."""
         size = self.padded_size(*x.shape[2:])
