@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from minigrad import backend, graph
+from minigrad.kernels.conv import plans
 from minigrad.kernels.runtime import threads
 
 _COMMON = dict(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -75,6 +76,12 @@ def only_new_objects():
     gc.freeze()
     yield
     gc.unfreeze()
+
+
+@pytest.fixture
+def on_a_machine_with(monkeypatch):
+    """Makes the table of plans take this machine for another: see minigrad/kernels/conv/plans.py."""
+    return lambda kernel: monkeypatch.setattr(plans, "machine", lambda: kernel)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.kernels import conv
-from minigrad.kernels.conv import columns, depthwise, merging, plans, winograd
+from minigrad.kernels.conv import columns, depthwise, merging, winograd
 from minigrad.kernels.norm import cpu as norm
 from minigrad.kernels.pool import cpu as pool
 from minigrad.kernels.runtime import threads
@@ -79,66 +79,6 @@ def test_where_winograd_fits(x_shape, o, options, fits):
     assert winograd.fits(x_shape, w_shape, window, 1, np.float32) is fits
     assert not winograd.fits(x_shape, w_shape, window, 1, np.float64)
     assert not winograd.fits(x_shape, w_shape, window, 2, np.float32)
-
-
-# ---- the table -----------------------------------------------------------------------------------
-
-@pytest.fixture
-def on_a_machine_with(monkeypatch):
-    """Makes the table think that BLAS runs these kernels, whatever it runs."""
-    return lambda kernel: monkeypatch.setattr(plans, "_of_this_machine",
-                                              lambda: plans.TABLE.get(kernel, plans.AVX2))
-
-
-@pytest.mark.parametrize("kernel, channels, plan", [
-    ("Haswell", 64, winograd), ("Haswell", 48, winograd), ("Haswell", 47, columns),
-    ("Zen", 64, winograd), ("SkylakeX", 64, columns), ("SapphireRapids", 512, columns),
-    ("accelerate", 64, winograd), ("unknown", 16, columns)])
-def test_the_plan_follows_the_kernels_of_blas(on_a_machine_with, kernel, channels, plan):
-    on_a_machine_with(kernel)
-    shapes = (8, channels, 16, 16), (64, channels, 3, 3)
-    window = Window(3, 3, 1, 1, 1, 1)
-    assert plans.choose("forward", *shapes, window, 1, np.float32) is plan
-    assert plans.choose("weight_gradient", *shapes, window, 1, np.float32) is columns
-    for task in plans.Order._fields:
-        one_each = (8, 64, 16, 16), (64, 1, 3, 3)
-        assert plans.choose(task, *one_each, window, 64, np.float32) is depthwise
-
-
-def test_a_switch_leaves_only_columns(on_a_machine_with):
-    on_a_machine_with("Haswell")
-    window, x_shape = Window(3, 3, 1, 1, 1, 1), (8, 64, 16, 16)
-    try:
-        plans.set_plain_columns(True)
-        for task in plans.Order._fields:
-            for groups in (1, 64):
-                w_shape = 64, 64 // groups, 3, 3
-                assert plans.choose(task, x_shape, w_shape, window, groups, np.float32) is columns
-    finally:
-        plans.set_plain_columns(False)
-    assert plans.choose("forward", x_shape, (64, 64, 3, 3), window, 1, np.float32) is winograd
-
-
-def test_the_kernels_of_blas_have_a_name():
-    assert threads.blas_kernel() and plans.TABLE.get(threads.blas_kernel(), plans.AVX2)
-
-
-@pytest.mark.parametrize("kernel", plans.TABLE)
-def test_every_row_computes_the_same(on_a_machine_with, kernel):
-    """All three maps, of a layer of each kind, beside the definition in float64."""
-    on_a_machine_with(kernel)
-    rng = np.random.default_rng(0)
-    for c, o, groups, stride in [(3, 8, 1, 1), (64, 48, 1, 1), (64, 64, 16, 1), (64, 64, 64, 2),
-                                 (48, 64, 1, 2)]:
-        window = Window(3, 3, stride, stride, 1, 1)
-        x, w = images(rng, 4, c, 17, 18), rng.standard_normal((o, c // groups, 3, 3)).astype("f")
-        y = conv.forward(x, w, window, groups)
-        exact = conv.direct(x.astype(float), w.astype(float), window, groups)
-        assert furthest(y, exact) < 2e-5
-        gx = conv.input_gradient(y, w, window, (17, 18), groups)
-        gw = conv.weight_gradient(x, y, window, groups)
-        for product in ((x * gx).sum(dtype=float), (w * gw).sum(dtype=float)):
-            assert product == pytest.approx((y.astype(float) * exact).sum(), rel=2e-5)
 
 
 def test_a_network_takes_winograd_both_ways_and_is_as_accurate_as_it_says(monkeypatch,
@@ -247,15 +187,14 @@ def test_merged_groups_compute_the_same():
     np.testing.assert_allclose([(x * gx).sum(), (w * gw).sum()], (y * g).sum(), 1e-10)
 
 
-def test_large_filters_are_shared_out_by_filter_and_give_the_same_sum(monkeypatch):
+def test_large_filters_are_shared_out_by_tap_and_give_the_same_sum(monkeypatch):
     rng = np.random.default_rng(0)
     window = Window(3, 3, 2, 2, 1, 1)
     x, g = rng.standard_normal((7, 4, 9, 9)), rng.standard_normal((7, 70, 5, 5))
-    monkeypatch.setattr(columns, "BLOCK_ROWS", 25)
     results = []
-    for limit, at_a_time in ((2**30, 1), (0, 16), (0, 2)):
+    for limit, channels in ((2**30, 1), (0, 3), (0, 99)):
         monkeypatch.setattr(columns, "BLOCK_BYTES", limit)
-        monkeypatch.setattr(columns, "BLOCKS_AT_A_TIME", at_a_time)
+        monkeypatch.setattr(columns, "TAP_CHANNELS", channels)
         results.append(conv.weight_gradient(x, g, window))
     np.testing.assert_allclose(results[1], results[0], 1e-12, 1e-12)
     np.testing.assert_allclose(results[2], results[0], 1e-12, 1e-12)

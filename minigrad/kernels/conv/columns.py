@@ -13,13 +13,13 @@ import numpy as np
 
 from minigrad.backend import array_module
 from minigrad.kernels.conv.merging import merged_for, merged_groups, unmerged
-from minigrad.kernels.runtime.threads import for_each, slices
-from minigrad.kernels.runtime.window import Window, empty, zeros
+from minigrad.kernels.runtime.threads import for_each, scratch, slices
+from minigrad.kernels.runtime.window import Window, empty, pixels, zeros
 
 BLOCK_BYTES = 2**20  # of columns at a time: half of a core's cache
 BLOCK_ROWS = 64  # of a matrix product, at least: with fewer, BLAS is slower
 PARTIAL_SUMS = 8  # of a weight gradient, at most: each takes as much memory as the filters
-BLOCKS_AT_A_TIME = 16  # whose columns are held in memory while threads share out the filters
+TAP_CHANNELS = 256  # at most, whose pixels a thread multiplies at a time
 
 
 def fits(x_shape, w_shape, window: Window, groups, dtype):
@@ -33,14 +33,14 @@ def forward(x, w, b, window: Window, groups):
     oh, ow = window.output_size(*x.shape[2:])
     y = empty((len(x), len(w), oh, ow), x, w, x if b is None else b)  # (N, O, oh, ow)
     matrix = _matrix(w, groups)  # (G, kh kw C/G, O/G)
-    bias = None if b is None else b.reshape(groups, 1, 1, 1, -1)  # (G, 1, 1, 1, O/G)
 
     def convolve(block):
-        part = grouped(y[block], groups)  # (G, n, rows, ow, O/G)
-        product = _columns(x, block, window, groups, ow) @ matrix  # (G, n rows ow, O/G)
-        part[...] = product.reshape(part.shape)  # (G, n, rows, ow, O/G)
+        part = y[block]
+        rows = pixels(part)  # (n rows ow, O)
+        columns = _columns(x, block, window, groups, ow)  # (G, n rows ow, kh kw C/G)
+        np.matmul(columns, matrix, out=_by_group(rows, groups))  # (G, n rows ow, O/G)
         if b is not None:
-            part += bias
+            rows += b
 
     for_each(convolve, _blocks(x, window, oh, ow))
     return y
@@ -50,12 +50,14 @@ def input_gradient(gy, w, window: Window, size, groups):
     """The transpose of x -> y, at any stride.  gy (N, O, oh, ow) -> gx (N, C, *size) (col2im)."""
     w, groups = merged_for(gy, w, groups)
     n, _, oh, ow = gy.shape
-    c = w.shape[1]
+    c, dtype = w.shape[1], np.result_type(gy, w)
     matrix = _matrix(w, groups).transpose(0, 2, 1)  # (G, O/G, kh kw C/G)
     padded = zeros((n, c * groups, *window.padded_size(*size)), gy, w)  # (N, C, padded H, padded W)
 
     def spread(images):
-        columns = pixel_rows(gy[images], groups) @ matrix  # (G, n oh ow, kh kw C/G)
+        rows = pixel_rows(gy[images], groups)  # (G, n oh ow, O/G)
+        columns = scratch((groups, rows.shape[1], matrix.shape[2]), dtype)
+        np.matmul(rows, matrix, out=columns)  # (G, n oh ow, kh kw C/G)
         columns = columns.reshape(
             groups, -1, oh, ow, window.kh * window.kw, c)  # (G, n, oh, ow, kh kw, C/G)
         for t, tap in enumerate(window.taps(padded[images], oh, ow)):
@@ -68,19 +70,15 @@ def input_gradient(gy, w, window: Window, size, groups):
 def weight_gradient(x, gy, window: Window, groups):
     """The transpose of w -> y.  x (N, C, H, W), gy (N, O, oh, ow) -> gw (O, C/G, kh, kw).
 
-    gw is a sum of matrix products, one for each block. Threads share out the blocks if the filters
-    are small, and the filters, which are the rows of gw, if they are large.
+    Threads share out the blocks of outputs if the filters are small, each adding up matrices as
+    large as these, and else the positions in the window.
     """
     given, groups = groups, merged_groups(x.shape[1] // groups, groups)
-    oh, ow = gy.shape[2:]
     c, o = x.shape[1] // groups, gy.shape[1] // groups
-    blocks = _blocks(x, window, oh, ow)
     gw = np.zeros_like(x, np.result_type(x, gy), shape=(
-        groups, o, window.kh * window.kw * c))  # (G, O/G, kh kw C/G)
-    share = _sum_by_block if gw.nbytes <= BLOCK_BYTES else _sum_by_filter
-    share(gw, blocks,
-          lambda block: pixel_rows(gy[block], groups).transpose(0, 2, 1),  # (G, O/G, n h w)
-          lambda block: _columns(x, block, window, groups, ow))
+        groups, o, window.kh * window.kw, c))  # (G, O/G, kh kw, C/G)
+    add_up = _sum_by_block if gw.nbytes <= BLOCK_BYTES else _sum_by_tap
+    add_up(gw, x, gy, window, groups)
     gw = gw.reshape(groups * o, -1, c)  # (O, kh kw, C/G)
     out = np.empty_like(gw, shape=(groups * o, c, window.kh * window.kw))
     for t in range(window.kh * window.kw):  # in this order, the copy is fast
@@ -88,35 +86,35 @@ def weight_gradient(x, gy, window: Window, groups):
     return unmerged(out.reshape(groups * o, c, window.kh, window.kw), given, groups)
 
 
-def _sum_by_block(gw, blocks, rows, columns):
-    """gw += rows(block) columns(block) for all blocks: each thread adds some of the products."""
+def _sum_by_block(gw, x, gy, window, groups):
+    """Add to gw the products of all blocks: each thread adds up some of them."""
+    oh, ow = gy.shape[2:]
+    blocks = _blocks(x, window, oh, ow)
     shares = [blocks[part] for part in slices(len(blocks), 1, -(-len(blocks) // PARTIAL_SUMS))]
-    sums = np.zeros_like(gw, shape=(len(shares), *gw.shape))
+    sums = np.zeros_like(gw, shape=(len(shares), *gw.shape[:2], gw[0, 0].size))
 
     def add(share):
         for block in shares[share]:
-            sums[share] += rows(block) @ columns(block)  # (G, O/G, kh kw C/G)
+            rows = pixel_rows(gy[block], groups).transpose(0, 2, 1)  # (G, O/G, n rows ow)
+            sums[share] += rows @ _columns(x, block, window, groups, ow)  # (G, O/G, kh kw C/G)
 
     for_each(add, range(len(shares)))
-    gw += sums.sum(0)
+    gw += sums.sum(0).reshape(gw.shape)
 
 
-def _sum_by_filter(gw, blocks, rows, columns):
-    """gw += rows(block) columns(block) for all blocks: each thread makes some of the rows of gw."""
-    for start in range(0, len(blocks), BLOCKS_AT_A_TIME):
-        some = blocks[start:start + BLOCKS_AT_A_TIME]
-        lefts, rights = [None] * len(some), [None] * len(some)
+def _sum_by_tap(gw, x, gy, window, groups):
+    """Add to gw the products for all positions in the window, each of some of the channels."""
+    padded = window.padded(x)  # (N, C, padded H, padded W)
+    taps = [grouped(tap, groups) for tap in window.taps(padded, *gy.shape[2:])]
+    rows = pixel_rows(gy, groups).transpose(0, 2, 1)  # (G, O/G, N oh ow)
 
-        def prepare(i):
-            lefts[i], rights[i] = rows(some[i]), columns(some[i])
+    def add(task):
+        t, channels = task
+        tap = taps[t][..., channels]  # (G, N, oh, ow, channels)
+        gw[:, :, t, channels] += rows @ tap.reshape(groups, rows.shape[2], -1)
 
-        def add(filters):
-            gw[:, filters] += left[:, filters] @ right  # (G, filters, kh kw C/G)
-
-        for_each(prepare, range(len(some)))
-        left = np.concatenate(lefts, 2)  # (G, O/G, pixels of the blocks)
-        right = np.concatenate(rights, 1)  # (G, pixels of the blocks, kh kw C/G)
-        for_each(add, slices(gw.shape[1], 1, BLOCK_ROWS))
+    for_each(add, [(t, channels) for t in range(len(taps))
+                   for channels in slices(gw.shape[3], 1, TAP_CHANNELS)])
 
 
 def _blocks(x, window, oh, ow):
@@ -145,8 +143,9 @@ def _columns(x, block, window, groups, ow):
     windows = array_module(x).lib.stride_tricks.as_strided(
         band, (groups, n, rows.stop - rows.start, ow, window.kh, window.kw, c),
         (c * s1, s0, window.sh * s2, window.sw * s3, window.dh * s2, window.dw * s3, s1))
-    # the only copy
-    return windows.reshape(groups, -1, window.kh * window.kw * c)  # (G, n rows ow, kh kw C/G)
+    columns = scratch((groups, windows[0, ..., 0, 0, 0].size, window.kh * window.kw * c), x.dtype)
+    columns.reshape(windows.shape)[...] = windows  # the only copy
+    return columns  # (G, n rows ow, kh kw C/G)
 
 
 def grouped(x, groups):
@@ -154,6 +153,11 @@ def grouped(x, groups):
     n, c, h, w = x.shape
     x = x.transpose(0, 2, 3, 1).reshape(n, h, w, groups, c // groups)  # (N, H, W, G, C/G)
     return x.transpose(3, 0, 1, 2, 4)  # (G, N, H, W, C/G)
+
+
+def _by_group(rows, groups):
+    """Rows (pixels, C) as a view (G, pixels, C/G)."""
+    return rows.reshape(len(rows), groups, -1).transpose(1, 0, 2)
 
 
 def pixel_rows(x, groups):

@@ -9,9 +9,10 @@ A plan is a module of this folder that computes some of the three maps:
 
 For each map, the table lists plans in the order in which they are tried, each with the number of
 channels, in and out, from which on it is worth its while. That number depends on how fast the
-machine multiplies matrices. Winograd's transforms are passes over memory that save products: with
-AVX2 they pay from 48 channels on, with AVX-512 never. So there is a row for each family of kernels
-of OpenBLAS, which chooses one by the processor (its environment variable OPENBLAS_CORETYPE chooses
+machine multiplies matrices. Winograd's transforms are passes over memory that save products. Where
+a core does 32 of these at a time, with AVX2 or in the half-width AVX-512 of AMD's Zen 4, they pay
+from 48 channels on, and with full AVX-512 never. So there is a row for each family of kernels of
+OpenBLAS, which chooses one by the processor (its environment variable OPENBLAS_CORETYPE chooses
 another). `python -m experiments.benchmarks conv` measures all plans.
 
 The same shapes on the same machine always take the same plans, on any number of threads, and so
@@ -19,7 +20,10 @@ give the same bits. Another machine may take others, and differs by rounding; `V
 every change of the table, and is recorded with every training.
 """
 
+import platform
+import re
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 from minigrad.kernels.conv import columns, depthwise, winograd
@@ -37,21 +41,21 @@ class Order(NamedTuple):
     weight_gradient: tuple
 
 
-AVX2 = Order(
+NARROW = Order(
     forward=((depthwise, ALWAYS), (winograd, 48), (columns, ALWAYS)),
     input_gradient=((depthwise, ALWAYS), (winograd, 48), (columns, ALWAYS)),
     weight_gradient=((depthwise, ALWAYS), (columns, ALWAYS)))
 
-AVX512 = Order(
+WIDE = Order(
     forward=((depthwise, ALWAYS), (columns, ALWAYS)),
     input_gradient=((depthwise, ALWAYS), (columns, ALWAYS)),
     weight_gradient=((depthwise, ALWAYS), (columns, ALWAYS)))
 
 PLAIN = Order(*[((columns, ALWAYS),)] * 3)
 
-TABLE = {"Haswell": AVX2, "Zen": AVX2, "SkylakeX": AVX512, "Cooperlake": AVX512,
-         "SapphireRapids": AVX512}
-"""By the kernels of OpenBLAS. Every other BLAS (Accelerate, MKL, those of ARM) takes AVX2's row."""
+TABLE = {"Haswell": NARROW, "Zen": NARROW, "SkylakeX": WIDE, "Cooperlake": WIDE,
+         "SapphireRapids": WIDE, "SkylakeX, Zen 4": NARROW, "Cooperlake, Zen 4": NARROW}
+"""By `machine`. Every other BLAS (Accelerate, MKL, those of ARM) takes the row NARROW."""
 
 _switch = {"plain": False}
 
@@ -73,10 +77,22 @@ def choose(task, x_shape, w_shape, window, groups, dtype):
     raise AssertionError("columns fit everything")
 
 
-def _order():
-    return PLAIN if _switch["plain"] else _of_this_machine()
-
-
 @cache
-def _of_this_machine():
-    return TABLE.get(blas_kernel(), AVX2)
+def machine() -> str:
+    """What chooses the row: the kernels that BLAS runs, and "Zen 4" where they are of AVX-512 and
+    the processor is one of those."""
+    kernel = blas_kernel()
+    return f"{kernel}, Zen 4" if TABLE.get(kernel) is WIDE and _is_zen_4() else kernel
+
+
+def _order():
+    return PLAIN if _switch["plain"] else TABLE.get(machine(), NARROW)
+
+
+def _is_zen_4():
+    """Whether this is a processor of AMD's family 25; those without AVX-512 are older Zens."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:                 # not Linux
+        text = platform.processor()
+    return bool("AuthenticAMD" in text and re.search(r"(cpu family\s*:|Family) 25\b", text))

@@ -9,17 +9,22 @@ any number of threads. Meanwhile BLAS is limited to one thread: our own threads 
 core.
 """
 
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 from functools import cache
-from threading import Lock
+from threading import Lock, local
 from typing import Any
 
+import numpy as np
+
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+SCRATCH_BYTES = 2**22  # of each thread
 _settings = {"threads": CORES}
+_own = local()
 
 
 def set_num_threads(count: int) -> None:
@@ -68,6 +73,18 @@ def blas_kernel() -> str:
     for library in _team(os.getpid()).blas.info():
         return library.get("architecture") or library["internal_api"]
     return "unknown"
+
+
+def scratch(shape: tuple[int, ...], dtype: Any) -> Any:
+    """An uninitialised array that the calling thread lends: its memory is that of the thread's
+    scratch before, which must be of no more use. New memory would have to be zeroed by the system
+    page by page, which takes as long as filling it."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if size > SCRATCH_BYTES:
+        return np.empty(shape, dtype)
+    if not hasattr(_own, "scratch"):
+        _own.scratch = np.empty(SCRATCH_BYTES, np.uint8)
+    return _own.scratch[:size].view(dtype).reshape(shape)
 
 
 def slices(total: int, bytes_each: int, block_bytes: int) -> list[slice]:

@@ -18,7 +18,6 @@ from minigrad.data import DataLoader, Subset
 from minigrad.data.dataset import Dataset
 from minigrad.engine import Tensor, data_of
 from minigrad.kernels.conv import plans
-from minigrad.kernels.runtime.threads import blas_kernel
 from minigrad.nn import Module
 from minigrad.optim.optimizer import ADDED_LATER
 from minigrad.train.run import Run
@@ -177,7 +176,7 @@ def environment() -> dict:
     cupy = sys.modules.get("cupy")
     return {"minigrad": __version__, "python": platform.python_version(),
             "numpy": np.__version__, "blas": f"{blas.get('name')} {blas.get('version')}",
-            "blas_kernel": blas_kernel(), "convolution_plans": plans.VERSION,
+            "blas_kernel": plans.machine(), "convolution_plans": plans.VERSION,
             "cupy": cupy and cupy.__version__, "machine": platform.machine(),
             "cpus": os.cpu_count(),
             "threads": {name: os.environ[name] for name in _THREADS if name in os.environ}}
