@@ -80,7 +80,7 @@ def only_new_objects():
 
 @pytest.fixture
 def on_a_machine_with(monkeypatch):
-    """Makes the table of plans take this machine for another: see minigrad/kernels/conv/plans.py."""
+    """Makes the table of plans take this machine for another: see kernels/conv/plans.py."""
     return lambda kernel: monkeypatch.setattr(plans, "machine", lambda: kernel)
 
 
