@@ -9,6 +9,7 @@ mean is linear itself, and `average_transpose` is its transpose.
 import numpy as np
 
 from minigrad.backend import array_module
+from minigrad.kernels.elementwise.cpu import masked
 from minigrad.kernels.pool import gpu
 from minigrad.kernels.reduce.cpu import FEW
 from minigrad.kernels.runtime.cuda import gpu_form
@@ -100,7 +101,7 @@ def scatter(gy, winner, window: Window, size):
 
     def add(images):
         for t, tap in enumerate(window.taps(padded[images], oh, ow)):
-            tap += np.where(winner[images] == t, gy[images], gy.dtype.type(0))
+            tap += masked(gy[images], winner[images] == t)
 
     for_each(add, _images(padded))
     return window.cropped(padded, size)
