@@ -9,14 +9,14 @@ ReLU6 for swish (github.com/tensorflow/tpu, models/official/efficientnet/lite).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from minigrad import nn, ops
 from minigrad.engine import Tensor
 from minigrad.models.layers import (Residual, SqueezeExcitation, StochasticDepth, conv_norm,
                                     draw_weights, features_and_classifier, inverted_residual)
 from minigrad.models.pretrained import builder
-from minigrad.nn.fuse import run_layers
+from minigrad.nn.fuse import CONVOLUTIONS, run_layers
 from minigrad.ops import relu6
 
 # For each stage: expansion, kernel size, stride of the first block, channels, blocks.
@@ -72,13 +72,17 @@ class SameConv2d(nn.Conv2d):
                  groups: int = 1) -> None:
         super().__init__(c_in, c_out, kernel_size, stride, groups=groups, bias=False)
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Tensor, op: Callable[..., Tensor] | None = None) -> Tensor:
         k, s, groups = self.weight.shape[-1], self.stride, self.groups
         total = [max((-(-n // s) - 1) * s + k - n, 0) for n in input.shape[2:]]
         odd_h, odd_w = (n % 2 for n in total)
         if odd_h or odd_w:
             input = ops.pad(input, (0, odd_w, 0, odd_h))
-        return ops.conv2d(input, self.weight, None, s, (total[0] // 2, total[1] // 2), 1, groups)
+        padding = total[0] // 2, total[1] // 2
+        return (op or self.op)(input, self.weight, None, s, padding, 1, groups)
+
+
+CONVOLUTIONS.add(SameConv2d.forward)
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:

@@ -10,6 +10,7 @@ from minigrad.arguments import integer, is_integer, plain
 from minigrad.engine import Tensor
 from minigrad.nn.layers import OpLayer
 from minigrad.nn.module import Module, Parameter, unusual
+from minigrad.ops.norm import factor_and_shift
 
 
 class _BatchNorm(Module):
@@ -45,6 +46,13 @@ class _BatchNorm(Module):
         if self.training and self.num_batches_tracked is not None:
             self.num_batches_tracked += 1
         return y
+
+    def factor_and_shift(self) -> tuple[np.ndarray, np.ndarray]:
+        """f and s of evaluation, in which the output is input f + s, as plain arrays (C)."""
+        one, zero = np.ones_like(self.running_mean), np.zeros_like(self.running_mean)
+        weight, bias = (usual if p is None else p.data for p, usual in (
+            (self.weight, one), (self.bias, zero)))
+        return factor_and_shift(self.running_mean, self.running_var, weight, bias, self.eps)
 
     def check(self, input: Tensor) -> None:
         if input.ndim not in self.axes or input.shape[1] != self.num_features:

@@ -77,12 +77,14 @@ class Conv2d(_Convolution):
                              f"{', '.join(map(repr, MODES))}, got {padding_mode!r}")
         self.padding_mode = padding_mode
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Tensor, op: Callable[..., Tensor] | None = None) -> Tensor:
+        """The convolution; by another op with the same parameters where `minigrad.nn.fuse` has one.
+        """
         padding = self.padding
         if self.padding_mode != "zeros":
             input, padding = ops.pad(input, self.around, self.padding_mode), 0
-        return self.op(input, self.weight, self.bias, self.stride, padding, self.dilation,
-                       self.groups)
+        return (op or self.op)(input, self.weight, self.bias, self.stride, padding, self.dilation,
+                               self.groups)
 
 
 class Conv1d(Conv2d):

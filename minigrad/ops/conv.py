@@ -9,13 +9,17 @@ The input map by itself is the transposed convolution.
 """
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Union
 
 from minigrad.arguments import integer
 from minigrad.backend import Array
 from minigrad.engine import Tensor, Values
 from minigrad.function import Function
+from minigrad.graph import no_grad
 from minigrad.kernels import conv as kernel
+from minigrad.kernels.norm.cpu import scale_and_shift
 from minigrad.kernels.runtime.window import Window, pair
 from minigrad.ops.cost import Count, elements, products
 from minigrad.ops.operands import batch_of_one, for_product, in_float32
@@ -40,8 +44,11 @@ class Conv2d(Convolution):
     """
 
     cost = products
+    finish: Callable[[Array], None] | None = None   # done to rows of the output: `conv2d_scaled`
 
     def forward(self, x: Array, w: Array, b: Array | None = None) -> Array:
+        if self.finish is not None:
+            return kernel.finished(x, w, self.window, self.groups, b, self.finish)
         return kernel.forward(x, w, self.window, self.groups, b)
 
     def plan(self, x: Any, w: Any, b: Any = None) -> str:
@@ -118,6 +125,27 @@ def conv2d(x: Values, w: Values, b: Values | None = None, stride: Size = 1,
     only group g of the inputs. Raises ValueError naming what does not fit, TypeError for mixed
     dtypes.
     """
+    op, *operands = _conv2d(x, w, b, stride, padding, dilation, groups)
+    return op(*operands)
+
+
+@batch_of_one(4)
+@no_grad()
+def conv2d_scaled(x: Values, w: Values, b: Values | None, stride: Size, padding: Size | str,
+                  dilation: Size, groups: int, factor: Array, shift: Array,
+                  relu: int = 0) -> Values:
+    """conv2d(x, w, b, ...) factor + shift, and with relu=1 the ReLU of that, or with 6 the ReLU6.
+
+    factor and shift (O). For evaluation on the CPU: no graph is recorded, and each output is
+    scaled while it is in the cache. The bits are those of the ops one after another.
+    """
+    op, *operands = _conv2d(x, w, b, stride, padding, dilation, groups)
+    op.finish = partial(scale_and_shift, factor=factor, shift=shift, relu=relu)
+    return op(*operands)
+
+
+def _conv2d(x: Any, w: Any, b: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> list:
+    """The op of `conv2d` and its operands, checked."""
     groups = integer("conv2d", "groups", groups)
     if x.ndim != 4 or w.ndim != 4 or x.shape[1] != w.shape[1] * groups or w.shape[0] % groups:
         raise ValueError(f"conv2d: input {x.shape} does not fit weight {w.shape} with groups="
@@ -127,7 +155,7 @@ def conv2d(x: Values, w: Values, b: Values | None = None, stride: Size = 1,
     window = Window.of_convolution(tuple(w.shape[2:]), stride, padding, "conv2d", dilation)
     window.output_size(*x.shape[2:])
     op = Conv2d(window, groups, tuple(x.shape[2:]))
-    return op(x, w) if b is None else op(x, w, b)
+    return [op, x, w] if b is None else [op, x, w, b]
 
 
 @batch_of_one(4)

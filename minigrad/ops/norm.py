@@ -164,10 +164,7 @@ def batch_norm(x: Values, running_mean: Any, running_var: Any, weight: Any = Non
     if not training:
         if running_mean is None or running_var is None:
             raise ValueError("batch_norm: evaluation needs running statistics")
-        running_mean, running_var, weight, bias = map(
-            wide, (running_mean, running_var, weight, bias))
-        factor = weight / sqrt(running_var + eps)
-        shift = bias - clone(running_mean) * factor  # a clone: training changes it in place
+        factor, shift = factor_and_shift(running_mean, running_var, weight, bias, eps)
         if relu:
             return ScaleShiftReLU(relu)(x, factor, shift)
         y = wide(x) * _channels(factor, x) + _channels(shift, x)
@@ -189,6 +186,15 @@ def batch_norm(x: Values, running_mean: Any, running_var: Any, weight: Any = Non
             raise
         count_change(running_mean, running_var)
     return y
+
+
+def factor_and_shift(running_mean: Any, running_var: Any, weight: Any, bias: Any,
+                     eps: float) -> tuple[Values, Values]:
+    """f and s, both (C), of batch normalisation in evaluation, which is x f + s."""
+    running_mean, running_var, weight, bias = map(wide, (running_mean, running_var, weight, bias))
+    factor = weight / sqrt(running_var + eps)
+    # a clone: training changes the running mean in place
+    return factor, bias - clone(running_mean) * factor
 
 
 def layer_norm(x: Values, normalized_shape: Sequence[int], weight: Values | None = None,

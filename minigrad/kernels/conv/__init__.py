@@ -43,8 +43,14 @@ def direct(x, w, window: Window, groups=1):
 @gpu_form(gpu.forward)
 def forward(x, w, window: Window, groups=1, b=None):
     """x (N, C, H, W), w (O, C/G, kh, kw), b (O) or None -> y (N, O, oh, ow)."""
+    return finished(x, w, window, groups, b, None)
+
+
+def finished(x, w, window: Window, groups, b, finish):
+    """`forward` on the CPU, and then `finish(rows)`, unless it is None, for all rows (pixels, O) of
+    the output, some at a time. It changes them in place, while they are in the cache."""
     plan = plans.choose("forward", x.shape, w.shape, window, groups, np.result_type(x, w))
-    return plan.forward(x, w, b, window, groups)
+    return plan.forward(x, w, b, window, groups, finish)
 
 
 @gpu_form(gpu.input_gradient)

@@ -27,20 +27,21 @@ def fits(x_shape, w_shape, window: Window, groups, dtype):
     return True
 
 
-def forward(x, w, b, window: Window, groups):
-    """x (N, C, H, W), w (O, C/G, kh, kw), b (O) or None -> y (N, O, oh, ow)."""
+def forward(x, w, b, window: Window, groups, finish=None):
+    """x (N, C, H, W), w (O, C/G, kh, kw), b (O) or None -> y (N, O, oh, ow), finished."""
     w, groups = merged_for(x, w, groups)
     oh, ow = window.output_size(*x.shape[2:])
     y = empty((len(x), len(w), oh, ow), x, w, x if b is None else b)  # (N, O, oh, ow)
     matrix = _matrix(w, groups)  # (G, kh kw C/G, O/G)
 
     def convolve(block):
-        part = y[block]
-        rows = pixels(part)  # (n rows ow, O)
+        rows = pixels(y[block])  # (n rows ow, O)
         columns = _columns(x, block, window, groups, ow)  # (G, n rows ow, kh kw C/G)
         np.matmul(columns, matrix, out=_by_group(rows, groups))  # (G, n rows ow, O/G)
         if b is not None:
             rows += b
+        if finish is not None:
+            finish(rows)
 
     for_each(convolve, _blocks(x, window, oh, ow))
     return y

@@ -17,6 +17,7 @@ from minigrad.kernels.conv.columns import bands
 from minigrad.kernels.conv.merging import turned
 from minigrad.kernels.runtime.threads import for_each, slices
 from minigrad.kernels.runtime.window import Window, channels_last, empty, zeros
+from minigrad.kernels.runtime.window import pixels as rows_of
 
 BLOCK_BYTES = 2**18  # of outputs at a time: with their pixels, a part of a core's cache
 RUN_BYTES = 2**13  # at most: a run of outputs, of pixels and of filters fit into the nearest cache
@@ -28,8 +29,8 @@ def fits(x_shape, w_shape, window: Window, groups, dtype):
     return x_shape[1] == w_shape[0] == groups > 1
 
 
-def forward(x, w, b, window: Window, groups):
-    """x (N, C, H, W), w (C, 1, kh, kw), b (C) or None -> y (N, C, oh, ow)."""
+def forward(x, w, b, window: Window, groups, finish=None):
+    """x (N, C, H, W), w (C, 1, kh, kw), b (C) or None -> y (N, C, oh, ow), finished."""
     oh, ow = window.output_size(*x.shape[2:])
     x = channels_last(x).transpose(0, 3, 1, 2)  # (N, C, H, W)
     y = empty((*x.shape[:2], oh, ow), x, w, x if b is None else b)  # (N, C, oh, ow)
@@ -42,6 +43,8 @@ def forward(x, w, b, window: Window, groups):
         np.einsum("nhrijk,ijk->nhrk", _windows(x, block, window, ow, pixels), filters, out=part)
         if b is not None:
             part += bias
+        if finish is not None:
+            finish(rows_of(y[block]))
 
     for_each(convolve, _blocks(y))
     return y

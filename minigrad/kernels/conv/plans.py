@@ -3,7 +3,7 @@
 A plan is a module of this folder that computes some of the three maps:
 
     fits(x_shape, w_shape, window, groups, dtype)   whether it computes this convolution at all
-    forward(x, w, b, window, groups)
+    forward(x, w, b, window, groups, finish=None)
     input_gradient(gy, w, window, size, groups)
     weight_gradient(x, gy, window, groups)
 

@@ -22,7 +22,7 @@ from minigrad.kernels.conv import columns
 from minigrad.kernels.conv.columns import bands
 from minigrad.kernels.conv.merging import all_finite
 from minigrad.kernels.runtime.threads import for_each
-from minigrad.kernels.runtime.window import Window, empty
+from minigrad.kernels.runtime.window import Window, empty, pixels
 
 POINTS = (0, 2 / 3, -2 / 3, 3 / 2, -3 / 2)  # and infinity
 """Where the polynomials of the transforms are evaluated. Lavin and Gray's points 0, 1, -1, 2, -2
@@ -64,10 +64,10 @@ def fits(x_shape, w_shape, window: Window, groups, dtype):
             and 16 * tiles <= 1.5 * oh * ow)
 
 
-def forward(x, w, b, window: Window, groups=1):
-    """x (N, C, H, W), w (O, C, 3, 3), b (O) or None -> y (N, O, oh, ow)."""
+def forward(x, w, b, window: Window, groups=1, finish=None):
+    """x (N, C, H, W), w (O, C, 3, 3), b (O) or None -> y (N, O, oh, ow), finished."""
     if not all_finite(x):
-        return columns.forward(x, w, b, window, groups)
+        return columns.forward(x, w, b, window, groups, finish)
     oh, ow = window.output_size(*x.shape[2:])
     o, c = w.shape[:2]
     filters = _like(FILTERS, w) @ w.reshape(o * c, 9).T  # (36, O C)
@@ -87,6 +87,8 @@ def forward(x, w, b, window: Window, groups=1):
             for j in range(4):
                 to = part[:, :, i::4, j::4].transpose(0, 2, 3, 1)  # (n, high, wide, O)
                 to[...] = tiles[i, j, :, :to.shape[1], :to.shape[2]]
+        if finish is not None:
+            finish(pixels(part))
 
     for_each(convolve, _blocks(x, oh, ow))
     return y
@@ -100,9 +102,9 @@ def _tiles(x, window, block):
     band = window._replace(ew=4 * wide + 2 - x.shape[3] - 2 * window.pw).band(
         x[images], slice(rows.start, rows.start + 4 * high))
     s0, s1, s2, s3 = band.strides
-    pixels = array_module(x).lib.stride_tricks.as_strided(
+    seen = array_module(x).lib.stride_tricks.as_strided(
         band, (6, 6, n, high, wide, c), (s2, s3, s0, 4 * s2, 4 * s3, s1))
-    tiles = _like(PIXELS, x) @ pixels.reshape(36, -1)  # (36, tiles C)
+    tiles = _like(PIXELS, x) @ seen.reshape(36, -1)  # (36, tiles C)
     return tiles.reshape(36, -1, c)  # (36, tiles, C)
 
 

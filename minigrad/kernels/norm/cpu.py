@@ -17,6 +17,7 @@ from minigrad.kernels.runtime.cuda import gpu_form
 from minigrad.kernels.runtime.threads import for_each, slices
 
 SMALL = 2048  # numbers, up to so many, take no longer in float64
+RUN = 4096  # numbers in a row, at most, while a vector over the channels is repeated
 BLOCK_BYTES = 2**18  # of x at a time; two or three arrays of that size are in use
 
 
@@ -74,6 +75,18 @@ def normalise(x, mean, factor, b, relu=0):
     return _image(out, x)
 
 
+def scale_and_shift(rows, factor, shift, relu=0):
+    """rows (pixels, C) become rows factor + shift, in place, the other two (C): what `normalise`
+    gives with mean 0. relu as there."""
+    runs = _long_runs(rows)
+    runs *= _wide(factor, runs)
+    runs += _wide(shift, runs)
+    if relu:
+        np.maximum(runs, 0, out=runs)
+    if relu > 1:
+        np.minimum(runs, relu, out=runs)
+
+
 @gpu_form(gpu.gradient)
 def gradient(gy, x, mean, scale, w, y=None, relu=1):
     """(gx, gw, gb) of y = (x - mean) scale w + b, where mean and scale are those of x itself.
@@ -129,6 +142,13 @@ def _rows(x):
     c, wide = x.shape[1], x.shape[-1] if x.ndim > 2 else 1
     rows = np.moveaxis(x, 1, -1).reshape(-1, wide * c)  # (N ..., W C)
     return rows, slices(len(rows), rows.shape[1] * x.itemsize, BLOCK_BYTES), c
+
+
+def _long_runs(rows):
+    """Rows (pixels, C) as fewer rows of up to RUN numbers, a view."""
+    n, c = rows.shape
+    pixels = next(k for k in range(max(1, min(n, RUN // max(1, c))), 0, -1) if n % k == 0)
+    return rows.reshape(n // pixels, pixels * c)
 
 
 def _image(rows, like):
