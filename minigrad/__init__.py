@@ -28,7 +28,7 @@ from minigrad.ops.arrays.creation import TYPES
 from minigrad.ops.arrays.random import *  # noqa: F403  randn, randint, ...
 from minigrad.optim import amp
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 Size = tuple
 _told = hints.module_getattr(__name__)
 

@@ -105,8 +105,8 @@ NO_OPS = {"creation", "methods", "random"}
 # what ops modules lend each other
 HELPERS = {"across", "align", "batch_of_one", "binary", "check_floating", "check_images",
            "check_same_dtype", "conv2d_scaled", "demand", "elements", "factor_and_shift",
-           "for_loss", "for_product", "free", "in_float32", "masked", "operator_of", "per_element", "products", "reduced", "spread",
-           "view_of", "wide"}
+           "for_loss", "for_product", "free", "in_float32", "masked", "operator_of", "per_element",
+           "products", "reduced", "spread", "view_of", "wide"}
 
 
 def public_functions(module):
