@@ -37,6 +37,16 @@ def kind(dtype: np.dtype) -> str:
     return "f" if dtype.char in CHARS else dtype.kind
 
 
+def convert(x: Any, dtype: Any) -> Any:
+    """A copy of the array in another dtype, without a word of what it has no room for.
+
+    What becomes of NaN and of numbers too large for an integer is up to the processor, as in
+    PyTorch; those of bfloat16, whose own conversion gives 0, become what they are as float32.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (widen(x) if np.dtype(dtype).kind in "iu" else x).astype(dtype)
+
+
 def number_type(name: Any) -> np.dtype | None:
     """The dtype of that name; a dtype is its own name. None if it is not of numbers or booleans.
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.backend import device_of, is_array, on_gpu, to_device
+from minigrad.dtypes import convert
 
 BASIC = int, type(None), type(...)  # NumPy agrees with torch on these, and on slices of them
 
@@ -68,6 +69,8 @@ def is_basic(parts: tuple) -> bool:
 def assign(x: Any, index: Any, values: Any) -> None:
     """x[index] = values, for arrays. Raises IndexError for what cannot be an index."""
     basic, advanced = split(index, x)
+    if getattr(values, "dtype", x.dtype) != x.dtype:
+        values = convert(values, x.dtype)
     if advanced:
         x[basic + (...,)][advanced] = values
     else:

@@ -271,3 +271,27 @@ def test_the_gradient_of_a_sign_is_zero_and_nan_has_the_sign_0():
     a, b = (Tensor([float("nan"), 1.0, 1.0], requires_grad=True) for _ in range(2))
     mg.maximum(a, b * 1).sum().backward()
     assert a.grad.data.tolist() == b.grad.data.tolist() == [1, 0.5, 0.5]
+
+
+@pytest.mark.parametrize("integer", ["int64", "int32", "int16", "int8", "uint8"])
+@pytest.mark.parametrize("name", ["float32", "float16",
+                                  pytest.param("bfloat16", marks=needs_bfloat16)])
+def test_what_an_integer_has_no_room_for_becomes_what_it_is_as_float32(name, integer):
+    """Whichever way it is converted, and without a warning."""
+    x = mg.tensor([np.nan, np.inf, -np.inf, 300, -4.5, 6e4]).to(name)
+    with np.errstate(invalid="ignore"):
+        expected = x.data.astype(np.float32).astype(integer)
+    assert expected[3] == np.array(300).astype(integer) and expected[4] == np.array(-4).astype(
+        integer)
+    zeros = mg.zeros(6, dtype=integer)
+    ways = [x.to(integer), mg.tensor(x, dtype=integer), zeros.clone().copy_(x)]
+    some = zeros.clone()
+    some[mg.arange(6)] = x
+    for y in (*ways, some):
+        assert y.dtype == integer and (y.data == expected).all()
+
+
+def test_numbers_too_large_for_a_dtype_become_infinite_without_a_warning():
+    big = mg.tensor([1e300, -1e300], dtype="float64")
+    for y in (big.float(), big.half(), mg.tensor(big, dtype="float32"), mg.zeros(2).copy_(big)):
+        assert y.data.tolist() == [np.inf, -np.inf]

@@ -44,7 +44,8 @@ def replaced(function, method, formula):
 
 def caught(check, op):
     """Does the check fail on a sample of that line of the table?"""
-    @settings(phases=[Phase.generate], report_multiple_bugs=False)
+    @settings(max_examples=max(30, settings.default.max_examples), phases=[Phase.generate],
+              report_multiple_bugs=False)
     @given(op.samples)
     def run(sample):
         check(op, sample)

@@ -20,8 +20,8 @@ from tests.ops.strategies import LAYOUTS, PATTERNS, Sample, filled, pairs
 
 every_op = pytest.mark.parametrize("name", TABLE)
 every_differentiable_op = pytest.mark.parametrize("name", DIFFERENTIABLE)
-half = settings(max_examples=settings.default.max_examples // 2)  # of the profile's, see conftest
-quarter = settings(max_examples=settings.default.max_examples // 4)
+half = settings(max_examples=-(-settings.default.max_examples // 2))  # of the profile's: conftest
+quarter = settings(max_examples=-(-settings.default.max_examples // 4))
 
 
 @every_op

@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from minigrad.dtypes import convert
 from minigrad.kernels.elementwise import gpu
 from minigrad.kernels.runtime.cuda import floats, gpu_form
 
@@ -139,5 +140,5 @@ def masked(x, mask, out=None):
 
 @gpu_form(gpu.cast)
 def cast(x, dtype):
-    """A copy of x in another dtype."""
-    return x.astype(dtype)
+    """A copy of x in another dtype: see `dtypes.convert`."""
+    return convert(x, dtype)

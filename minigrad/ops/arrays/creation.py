@@ -20,7 +20,7 @@ import numpy as np
 
 from minigrad.arguments import ArgumentError, is_integer, plain
 from minigrad.backend import Array, is_array, to_device
-from minigrad.dtypes import kind, known_dtype
+from minigrad.dtypes import convert, kind, known_dtype
 from minigrad.engine import Tensor
 from minigrad.ops.shape import Shape, expand, _ints, reshape, to, transpose
 
@@ -30,7 +30,8 @@ NARROW = {"float64": "float32", "complex128": "complex64"}  # PyTorch's dtypes f
 def made(array: Array, default: Any, dtype: Any = None, device: Any = None,
          requires_grad: bool = False) -> Tensor:
     """A Tensor of the array with these options; `default`: its dtype if none is given."""
-    array = array.astype(known_dtype("dtype", default if dtype is None else dtype), copy=False)
+    number = known_dtype("dtype", default if dtype is None else dtype)
+    array = array if array.dtype == number else convert(array, number)
     return Tensor(array if device is None else to_device(array, device), requires_grad)
 
 
