@@ -76,9 +76,10 @@ def steps(layers: Iterable[Layer]) -> Iterator[Layer]:
 
 def _convolve_scaled(conv: Any, norm: Any, relu: int, x: Tensor) -> Tensor:
     """relu(norm(conv(x))) in one op, or, where it does not fit, in two."""
-    w, mean = conv.weight, norm.running_mean
+    parts = conv.weight, norm.running_mean, norm.running_var, norm.weight, norm.bias
     if (context.grad or context.autocast is not None or x.device != "cpu" or x.ndim != 4
-            or len(mean) != len(w) or not x.dtype == w.dtype == mean.dtype in _FLOATS):
+            or len(norm.running_mean) != len(conv.weight) or x.dtype not in _FLOATS
+            or any(part is not None and part.dtype != x.dtype for part in parts)):
         return norm.forward(conv(x), relu=relu)
     factor, shift = norm.factor_and_shift()
     return conv.forward(x, op=partial(conv2d_scaled, factor=factor, shift=shift, relu=relu))

@@ -156,13 +156,20 @@ def test_hooks_and_replaced_forwards_are_asked(scaled, watched):
         assert len(seen) == 2 and len(scaled) == 1
 
 
+def half_converted(norm):
+    norm = copy.deepcopy(norm)
+    norm.weight = nn.Parameter(norm.weight.data.astype(float))
+    return norm
+
+
 def test_what_does_not_fit_raises_what_it_raises_one_by_one(scaled):
     conv, norm = layers()
     x = Tensor(PIXELS)
     for first, chain in ((x, [conv, nn.BatchNorm2d(5).eval()]),
                          (Tensor(PIXELS[0]), [conv, norm]),
                          (Tensor(PIXELS[:, :2]), [conv, norm]),
-                         (x, [conv, copy.deepcopy(norm).double()])):
+                         (x, [conv, copy.deepcopy(norm).double()]),
+                         (x, [conv, half_converted(norm)])):
         errors = []
         for run in (run_layers, one_by_one):
             with mg.no_grad(), pytest.raises((ValueError, TypeError)) as caught:

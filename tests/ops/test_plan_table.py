@@ -85,3 +85,23 @@ def test_every_row_computes_the_same(on_a_machine_with, kernel):
         gw = conv.weight_gradient(x, y, window, groups)
         for product in ((x * gx).sum(dtype=float), (w * gw).sum(dtype=float)):
             assert product == pytest.approx((y.astype(float) * exact).sum(), rel=2e-5)
+
+
+@pytest.mark.parametrize("kernel", plans.TABLE)
+@pytest.mark.parametrize("groups", [1, 48])
+def test_an_input_gradient_that_would_crop_is_no_convolution(on_a_machine_with, kernel, groups):
+    """With more padding than a window is wide, gy reaches pixels that are not there."""
+    on_a_machine_with(kernel)
+    rng = np.random.default_rng(0)
+    window = Window(3, 3, 1, 1, 3, 3)
+    x, w = images(rng, 4, 48, 16, 16), rng.standard_normal((48, 48 // groups, 3, 3)).astype("f")
+    y = conv.forward(x, w, window, groups)
+    assert window.mirrored(y.shape[2:], (16, 16)) is None
+    gx = conv.input_gradient(y, w, window, (16, 16), groups)
+    assert (x * gx).sum(dtype=float) == pytest.approx((y.astype(float)**2).sum(), rel=2e-5)
+
+
+def test_a_plan_has_the_maps_that_it_is_listed_for():
+    for order in plans.TABLE.values():
+        for task in order._fields:
+            assert all(hasattr(plan, task) for plan, _ in getattr(order, task))

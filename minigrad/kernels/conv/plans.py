@@ -34,7 +34,10 @@ ALWAYS = 1  # channel or more
 
 
 class Order(NamedTuple):
-    """For each map, (plan, channels from which on) in the order in which they are tried."""
+    """For each map, (plan, channels from which on) in the order in which they are tried.
+
+    An input gradient that is a convolution itself, as most are at stride 1, is looked up as that.
+    """
 
     forward: tuple
     input_gradient: tuple
@@ -43,7 +46,7 @@ class Order(NamedTuple):
 
 NARROW = Order(
     forward=((depthwise, ALWAYS), (winograd, 48), (columns, ALWAYS)),
-    input_gradient=((depthwise, ALWAYS), (winograd, 48), (columns, ALWAYS)),
+    input_gradient=((depthwise, ALWAYS), (columns, ALWAYS)),
     weight_gradient=((depthwise, ALWAYS), (columns, ALWAYS)))
 
 WIDE = Order(
