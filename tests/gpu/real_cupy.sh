@@ -29,8 +29,7 @@ fi
 [ -e "$folder/runtime.so" ] || "$python" tests/gpu/emulated_cuda/build.py "$folder"
 # templates are found by cuFFT, which is not there; CuPy's own kernels for running sums and counts
 # use more of CUDA than g++ is told of
-[ $# -gt 0 ] || set -- -n auto --dist worksteal \
-    -k "not template and not cumsum-real and not bincount-real" tests/gpu/test_cuda_*.py \
-    tests/gpu/test_pyramids_cuda.py
+[ $# -gt 0 ] || set -- tests/gpu/test_cuda_*.py tests/gpu/test_pyramids_cuda.py
 EMULATED_CUDA="$folder" PYTHONPATH=. HYPOTHESIS_PROFILE="${HYPOTHESIS_PROFILE:-once}" \
-    "$python" -m pytest -p tests.gpu.emulated_cuda -m gpu "$@"
+    "$python" -m pytest -p tests.gpu.emulated_cuda -m gpu -n auto --dist worksteal \
+    -k "not template and not cumsum-real and not bincount-real" "$@"
