@@ -64,12 +64,7 @@ def normalise(x, mean, factor, b, relu=0):
 
     def write(block):
         y = np.subtract(rows[block], _wide(mean, rows), out=out[block])
-        y *= _wide(factor, rows)
-        y += _wide(b, rows)
-        if relu:
-            np.maximum(y, 0, out=y)
-        if relu > 1:
-            np.minimum(y, relu, out=y)
+        _scale_and_shift(y, factor, b, relu)
 
     for_each(write, blocks)
     return _image(out, x)
@@ -78,13 +73,17 @@ def normalise(x, mean, factor, b, relu=0):
 def scale_and_shift(rows, factor, shift, relu=0):
     """rows (pixels, C) become rows factor + shift, in place, the other two (C): what `normalise`
     gives with mean 0. relu as there."""
-    runs = _long_runs(rows)
-    runs *= _wide(factor, runs)
-    runs += _wide(shift, runs)
+    _scale_and_shift(_long_runs(rows), factor, shift, relu)
+
+
+def _scale_and_shift(rows, factor, shift, relu):
+    """The same for rows of any number of pixels."""
+    rows *= _wide(factor, rows)
+    rows += _wide(shift, rows)
     if relu:
-        np.maximum(runs, 0, out=runs)
+        np.maximum(rows, 0, out=rows)
     if relu > 1:
-        np.minimum(runs, relu, out=runs)
+        np.minimum(rows, relu, out=rows)
 
 
 @gpu_form(gpu.gradient)
