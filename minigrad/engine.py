@@ -24,7 +24,7 @@ from minigrad.arguments import DtypeError
 from minigrad.backend import Array, array_module, check_devices, device_of, to_device
 from minigrad.backend import device as Device
 from minigrad.changes import VersionCounter, check_changeable, version_counter_of
-from minigrad.dtypes import kind, known_dtype
+from minigrad.dtypes import convert, kind, known_dtype
 from minigrad.graph import Node, backpropagate, context
 from minigrad.indexing import assign
 
@@ -74,7 +74,10 @@ class Tensor(Base):
         if isinstance(data, Tensor):
             raise TypeError("Tensor(data): data is a Tensor already; use .detach() or .clone()")
         if dtype is not None:
-            data = np.asarray(data, known_dtype("Tensor(data, dtype)", dtype))
+            number = known_dtype("Tensor(data, dtype)", dtype)
+            if isinstance(data, (np.ndarray, np.generic)) and data.dtype != number:
+                data = convert(data, number)
+            data = np.asarray(data, number)
         elif not hasattr(data, "dtype"):
             data = np.asarray(data)
             data = data.astype(np.float32) if data.dtype == np.float64 else data

@@ -35,7 +35,7 @@ EVERY = {plan for order in plans.TABLE.values() for plan, _ in order.forward}
 
 
 class Layer(NamedTuple):
-    """One convolution: what it is of its arguments."""
+    """What two calls of convolution have in common if all plans take as long for both."""
 
     x_shape: tuple
     w_shape: tuple

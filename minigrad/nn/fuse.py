@@ -50,8 +50,9 @@ def run_layers(x: Tensor, *layers: Layer) -> Tensor:
 
 
 def steps(layers: Iterable[Layer]) -> Iterator[Layer]:
-    """The functions to call in a row: the layers themselves, and one function for each batch
-    normalisation with the ReLU or ReLU6 behind it, and where it can be with the convolution before.
+    """The functions to call in a row: the layers themselves, and in place of neighbours that share
+    an op, one function. These are a batch normalisation and the ReLU or ReLU6 behind it, and in
+    evaluation also the convolution before them.
 
     A layer of a subclass, one with hooks, and one whose forward was replaced (on the layer or on
     its class), is always called itself. So is every layer while ops are traced, as by

@@ -12,6 +12,7 @@ import pytest
 
 from minigrad import cross_entropy, files
 from minigrad.data import Compose, ImageFolder, Subset, ToArray
+from minigrad.kernels.conv import plans
 from minigrad.optim import SGD, Adam
 from minigrad.optim.lr_scheduler import OneCycleLR
 from minigrad.train import History, NotSavedError, fit, freeze
@@ -39,6 +40,8 @@ def test_what_a_run_leaves_behind(tmp_path):
     config = json.loads((folder / "config.json").read_text())
     assert config["seed"] == 1 and config["settings"]["epochs"] == 10
     assert config["environment"]["numpy"] == np.__version__ and config["environment"]["blas"]
+    assert config["environment"]["blas_kernel"] == plans.machine()
+    assert config["environment"]["convolution_plans"] == plans.VERSION
     assert config["train"]["batch_size"] == 4 and len(config["train"]["fingerprint"]) == 64
     assert config["optimizer"]["class"] == "SGD" and "Dropout(p=0.3)" in "".join(config["model"])
     lines = (folder / "history.jsonl").read_text().splitlines()

@@ -100,7 +100,7 @@ def _sum_by_block(gw, x, gy, window, groups):
             sums[share] += rows @ _columns(x, block, window, groups, ow)  # (G, O/G, kh kw C/G)
 
     for_each(add, range(len(shares)))
-    gw += sums.sum(0).reshape(gw.shape)
+    gw += sums.sum(0).reshape(gw.shape)  # (G, O/G, kh kw, C/G)
 
 
 def _sum_by_tap(gw, x, gy, window, groups):
@@ -112,7 +112,8 @@ def _sum_by_tap(gw, x, gy, window, groups):
     def add(task):
         t, channels = task
         tap = taps[t][..., channels]  # (G, N, oh, ow, channels)
-        gw[:, :, t, channels] += rows @ tap.reshape(groups, rows.shape[2], -1)
+        tap = tap.reshape(groups, rows.shape[2], -1)  # (G, N oh ow, channels)
+        gw[:, :, t, channels] += rows @ tap  # (G, O/G, channels)
 
     for_each(add, [(t, channels) for t in range(len(taps))
                    for channels in slices(gw.shape[3], 1, TAP_CHANNELS)])

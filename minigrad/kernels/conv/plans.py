@@ -9,11 +9,11 @@ A plan is a module of this folder that computes some of the three maps:
 
 For each map, the table lists plans in the order in which they are tried, each with the number of
 channels, in and out, from which on it is worth its while. That number depends on how fast the
-machine multiplies matrices. Winograd's transforms are passes over memory that save products. Where
-a core does 32 of these at a time, with AVX2 or in the half-width AVX-512 of AMD's Zen 4, they pay
-from 48 channels on, and with full AVX-512 never. So there is a row for each family of kernels of
-OpenBLAS, which chooses one by the processor (its environment variable OPENBLAS_CORETYPE chooses
-another). `python -m experiments.benchmarks conv` measures all plans.
+machine multiplies matrices. Winograd's transforms are passes over memory that save products. With
+AVX2, and in the half-width AVX-512 of AMD's Zen 4, they pay from 48 channels on; with the full
+AVX-512 of a Zen 5 they were slower than columns at all 3x3 layers of ResNet-18. So there is a row
+for each family of kernels of OpenBLAS, which chooses one by the processor (its environment variable
+OPENBLAS_CORETYPE chooses another). `python -m experiments.benchmarks conv` measures all plans.
 
 The same shapes on the same machine always take the same plans, on any number of threads, and so
 give the same bits. Another machine may take others, and differs by rounding; `VERSION` rises with

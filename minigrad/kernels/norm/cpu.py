@@ -147,7 +147,7 @@ def _long_runs(rows):
     """Rows (pixels, C) as fewer rows of up to RUN numbers, a view."""
     n, c = rows.shape
     pixels = next(k for k in range(max(1, min(n, RUN // max(1, c))), 0, -1) if n % k == 0)
-    return rows.reshape(n // pixels, pixels * c)
+    return rows.reshape(n // pixels, pixels * c)  # (runs, pixels C)
 
 
 def _image(rows, like):
