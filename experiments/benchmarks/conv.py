@@ -29,7 +29,7 @@ NETWORKS = [  # name, builder, shape of a batch
     ("EfficientNet-Lite0", efficientnet_lite0, (16, 3, 224, 224)),
     ("ResNet-18, width 16", partial(resnet18, width=16), (32, 3, 64, 64)),
     ("small CNN", partial(small_cnn, size=64), (32, 3, 64, 64)),
-    ("LeNet-5", lenet5, (128, 1, 28, 28)),
+    ("LeNet-5", lenet5, (128, 1, 32, 32)),
 ]
 EVERY = {plan for order in plans.TABLE.values() for plan, _ in order.forward}
 

@@ -284,7 +284,8 @@ def test_what_an_integer_has_no_room_for_becomes_what_it_is_as_float32(name, int
     assert expected[3] == np.array(300).astype(integer) and expected[4] == np.array(-4).astype(
         integer)
     zeros = mg.zeros(6, dtype=integer)
-    ways = [x.to(integer), mg.tensor(x, dtype=integer), Tensor(x.data, dtype=integer), zeros.clone().copy_(x)]
+    ways = [x.to(integer), mg.tensor(x, dtype=integer), Tensor(x.data, dtype=integer),
+            zeros.clone().copy_(x)]
     some = zeros.clone()
     some[mg.arange(6)] = x
     for y in (*ways, some):

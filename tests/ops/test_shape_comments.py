@@ -133,6 +133,7 @@ def convolutions(to):
         conv.direct(x, w, window)
         with mock.patch.object(columns, "BLOCK_BYTES", 0):  # as for filters larger than a cache
             conv.weight_gradient(x, y, window)
+        norm.scale_and_shift(np.ones((8, 6), "f"), np.ones(6, "f"), np.ones(6, "f"))
         columns.forward(x, w.transpose(1, 0, 2, 3).copy().transpose(1, 0, 2, 3), None, window, 1)
         image(pixels(x), 1, 7, 5)
 
