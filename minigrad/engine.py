@@ -27,6 +27,7 @@ from minigrad.changes import VersionCounter, check_changeable, version_counter_o
 from minigrad.dtypes import convert, kind, known_dtype
 from minigrad.graph import Node, backpropagate, context
 from minigrad.indexing import assign
+from minigrad.memory import LARGE_BYTES, only
 
 if TYPE_CHECKING:  # the methods and operators that minigrad.ops attaches
     from minigrad.hints.methods import Methods
@@ -347,11 +348,14 @@ class Hooks(list):
 def accumulate(outputs: Iterable[Tensor], gradients: Iterable[Any], create_graph: bool,
                retain_graph: bool) -> None:
     """Add d sum_i <gradient_i, output_i> / dleaf to the `.grad` of every leaf."""
-    for leaf, g in propagate(outputs, gradients, None, create_graph, retain_graph).items():
+    found = propagate(outputs, gradients, None, create_graph, retain_graph)
+    for leaf in found:
+        fresh = not create_graph and found[leaf].nbytes >= LARGE_BYTES and only(found, leaf)
+        g = found[leaf]         # not before: it counts as one that holds it
         if create_graph:
             leaf.grad = g.clone() if leaf.grad is None else leaf.grad + g
         elif leaf.grad is None:
-            leaf.grad = wrap(g.astype(leaf.dtype))
+            leaf.grad = wrap(g.astype(leaf.dtype, copy=not fresh))
         else:
             leaf.grad = wrap((leaf.grad.data + g).astype(leaf.dtype, copy=False))
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.backend import check_devices, memory_error
+from minigrad.memory import add_to
 
 
 class _Context(threading.local):
@@ -143,7 +144,10 @@ def backpropagate(pending: dict, wanted: set | None, create_graph: bool,
                 continue
             try:
                 for parent, g in node.gradients(gy, create_graph, path):
-                    pending[parent] = pending[parent] + g if parent in pending else g
+                    if parent not in pending:
+                        pending[parent] = g
+                    elif not add_to(pending, parent, g):
+                        pending[parent] = pending[parent] + g
             except MemoryError as error:
                 raise memory_error(error, f"backward of {node.name}") from error
             except Exception:

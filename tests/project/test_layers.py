@@ -15,7 +15,7 @@ PACKAGES = ("minigrad", "pyramids", "experiments")
 LAYERS = (
     ["minigrad.arguments", "minigrad.backend", "minigrad.changes", "minigrad.dtypes",
      "minigrad.indexing", "minigrad.files", "minigrad.figures", "minigrad.progress",
-     "minigrad.hints"],
+     "minigrad.hints", "minigrad.memory"],
     ["minigrad.graph"],
     ["minigrad.engine"],
     ["minigrad.function", "minigrad.kernels", "minigrad.autocast"],
