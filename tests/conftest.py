@@ -15,8 +15,8 @@ from minigrad.kernels.conv import plans
 from minigrad.kernels.runtime import threads
 
 _COMMON = dict(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-_FULL = os.environ.get("MINIGRAD_FULL") == "1"
-settings.register_profile("ci", derandomize=True, max_examples=100 if _FULL else 30, database=None,
+FULL = os.environ.get("MINIGRAD_FULL") == "1"
+settings.register_profile("ci", derandomize=True, max_examples=100 if FULL else 30, database=None,
                           **_COMMON)
 settings.register_profile("nightly", max_examples=2000, print_blob=True, **_COMMON)
 settings.register_profile("once", derandomize=True, max_examples=3, database=None, **_COMMON)

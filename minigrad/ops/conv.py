@@ -10,7 +10,6 @@ The input map by itself is the transposed convolution.
 
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Union
 
 from minigrad.arguments import integer
@@ -140,7 +139,8 @@ def conv2d_scaled(x: Values, w: Values, b: Values | None, stride: Size, padding:
     scaled while it is in the cache. The bits are those of the ops one after another.
     """
     op, *operands = _conv2d(x, w, b, stride, padding, dilation, groups)
-    op.finish = partial(scale_and_shift, factor=factor, shift=shift, relu=relu)
+    op.finish = lambda rows, channels: scale_and_shift(
+        rows, factor[channels], shift[channels], relu)
     return op(*operands)
 
 

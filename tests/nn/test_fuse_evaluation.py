@@ -7,7 +7,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import Tensor, models, nn
-from minigrad.kernels.conv import columns, depthwise, plans, winograd
+from minigrad.kernels.conv import columns, depthwise, plans, winograd, winograd_views
 from minigrad.kernels.runtime.window import Window
 from minigrad.models.efficientnet import SameConv2d
 from minigrad.nn import fuse
@@ -74,8 +74,8 @@ def test_every_plan_scales(on_a_machine_with, scaled, kernel, channels, groups, 
     assert scaled == [6] and (y.data == expected.data).all() and 0 < (y.data == 6).mean() < 0.5
     plan = plans.choose("forward", x.shape, chain[0].weight.shape, Window(3, 3, 1, 1, 1, 1), groups,
                         np.float32)
-    assert plan is (depthwise if groups == 48 else winograd if (kernel, groups) == ("Haswell", 1)
-                    else columns)
+    views = winograd_views if kernel == "SkylakeX" else winograd
+    assert plan is {1: views, 48: depthwise, 10: columns}[groups]
 
 
 @pytest.mark.parametrize("build, count", [

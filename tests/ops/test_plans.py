@@ -9,6 +9,7 @@ import pytest
 import minigrad as mg
 from minigrad.kernels import conv
 from minigrad.kernels.conv import columns, depthwise, merging, winograd
+from minigrad.kernels.elementwise import cpu as elementwise
 from minigrad.kernels.norm import cpu as norm
 from minigrad.kernels.pool import cpu as pool
 from minigrad.kernels.runtime import threads
@@ -37,49 +38,6 @@ def furthest(a, b):
 
 
 # ---- Winograd ------------------------------------------------------------------------------------
-
-def test_the_transforms_of_winograd_make_a_convolution():
-    """One tile in float64: the three matrices are right."""
-    rng = np.random.default_rng(0)
-    d, g = rng.integers(-9, 10, (6, 6)), rng.integers(-9, 10, (3, 3))
-    y = winograd.OUTPUTS @ ((winograd.FILTERS @ g.ravel()) * (winograd.PIXELS @ d.ravel()))
-    expected = [(d[i:i + 3, j:j + 3] * g).sum() for i in range(4) for j in range(4)]
-    np.testing.assert_allclose(y, expected, rtol=1e-12, atol=1e-11)
-
-
-@pytest.mark.parametrize("size", [(2, 2), (4, 4), (5, 7), (8, 3), (13, 9)])
-@pytest.mark.parametrize("padding", [(1, 1, 0, 0), (0, 0, 1, 2), (2, 1, -1, -1)])
-def test_winograd_is_direct_convolution(monkeypatch, size, padding):
-    """All sizes of the last tile, blocks of whole images and of bands of rows, with and without b.
-    """
-    rng = np.random.default_rng(0)
-    window = Window(3, 3, 1, 1, *padding[:2], 1, 1, *padding[2:])
-    x, w = rng.standard_normal((3, 2, *size)), rng.standard_normal((5, 2, 3, 3))
-    b = rng.standard_normal(5)
-    if min(padding[2:]) >= 0:
-        expected = conv.direct(x, w, window)
-    else:  # the last row and column of padding are not there
-        expected = conv.direct(x, w, window._replace(eh=0, ew=0))[:, :, :-1, :-1]
-    monkeypatch.setattr(winograd, "BLOCK_BYTES", 0)
-    for tiles in (1, 4, 1000):
-        monkeypatch.setattr(winograd, "BLOCK_TILES", tiles)
-        np.testing.assert_allclose(winograd.forward(x, w, None, window), expected, 1e-10, 1e-10)
-        np.testing.assert_allclose(winograd.forward(x, w, b, window),
-                                   expected + b.reshape(-1, 1, 1), 1e-10, 1e-10)
-
-
-@pytest.mark.parametrize("x_shape, o, options, fits", [
-    ((8, 64, 16, 16), 64, {}, True),
-    ((8, 64, 16, 16), 64, {"sw": 2}, False), ((8, 64, 16, 16), 64, {"dh": 2}, False),
-    ((8, 64, 16, 16), 64, {"kw": 1}, False), ((1, 64, 16, 16), 64, {}, False),
-    ((99, 64, 2, 2), 64, {}, False)])
-def test_where_winograd_fits(x_shape, o, options, fits):
-    window = Window(3, 3, 1, 1, 1, 1)._replace(**options)
-    w_shape = o, x_shape[1], window.kh, window.kw
-    assert winograd.fits(x_shape, w_shape, window, 1, np.float32) is fits
-    assert not winograd.fits(x_shape, w_shape, window, 1, np.float64)
-    assert not winograd.fits(x_shape, w_shape, window, 2, np.float32)
-
 
 def test_a_network_takes_winograd_both_ways_and_is_as_accurate_as_it_says(monkeypatch,
                                                                           on_a_machine_with):
@@ -208,7 +166,9 @@ def everything():
     for c, o, groups, size, k, stride in [(3, 16, 1, 64, 3, 1), (16, 16, 1, 40, 3, 1),
                                           (64, 64, 1, 16, 3, 1), (64, 256, 1, 12, 3, 2),
                                           (64, 64, 16, 14, 3, 1), (64, 64, 64, 30, 3, 1),
-                                          (64, 64, 64, 30, 5, 2), (64, 256, 1, 8, 1, 1)]:
+                                          (64, 64, 64, 30, 5, 2), (64, 256, 1, 8, 1, 1),
+                                          (80, 80, 1, 2, 3, 1), (256, 256, 1, 4, 3, 1),
+                                          (256, 256, 1, 7, 3, 1)]:
         window = Window(k, k, stride, stride, k // 2, k // 2)
         x, b = images(rng, 16, c, size, size), rng.standard_normal(o).astype("f")
         w = rng.standard_normal((o, c // groups, k, k)).astype("f")
@@ -222,6 +182,25 @@ def everything():
         half, winner = pool.maximum(x, Window(2, 2, 2, 2, 0, 0))
         yield from (half, winner, pool.scatter(half, winner, Window(2, 2, 2, 2, 0, 0),
                                                (size, size)))
+
+
+@pytest.mark.parametrize("change", [
+    lambda x: x, lambda x: np.moveaxis(x, 1, -1), lambda x: x[:, :, ::2], lambda x: x[::-1],
+    lambda x: np.broadcast_to(x[:1], x.shape), lambda x: x.astype(np.float64),
+    lambda x: x.astype(np.int8)])
+def test_large_arrays_are_shared_out_and_nothing_else_changes(any_threads, change):
+    """Of any layout: addition, ReLU and its gradient are NumPy's, bit for bit."""
+    any_threads(2)
+    x = np.random.default_rng(0).standard_normal((6, 16, 200, 80)).astype("f")
+    x[0, 0, 0, :4] = np.nan, -np.inf, np.inf, -0.0
+    with np.errstate(invalid="ignore"):
+        x = change(x)
+    for y in (x, np.ascontiguousarray(x)):
+        np.testing.assert_array_equal(mg.add(x, y), x + y)
+    if x.dtype.kind == "f":
+        y = elementwise.relu(x)
+        np.testing.assert_array_equal(y, np.maximum(x, 0))
+        np.testing.assert_array_equal(elementwise.relu_gradient(x, y), np.where(y <= 0, 0, x))
 
 
 @pytest.mark.parametrize("kernel", ["Haswell", "SkylakeX"])
@@ -268,7 +247,7 @@ def test_blas_keeps_to_one_thread_and_then_no_longer(any_threads):
     team = threads._team(os.getpid())
 
     def now():
-        return [library["num_threads"] for library in team.blas.info()]
+        return [library.num_threads for library in team.blas]
 
     before, inside = now(), []
     threads.for_each(lambda _: inside.append(now()), range(2))

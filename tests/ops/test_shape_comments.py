@@ -18,12 +18,13 @@ import numpy as np
 import pytest
 
 from minigrad.kernels import conv
-from minigrad.kernels.conv import columns, winograd
+from minigrad.kernels.conv import banded, columns, few, taps, winograd, winograd_views
 from minigrad.kernels.norm import cpu as norm
 from minigrad.kernels.pool import cpu as pool
 from minigrad.kernels.runtime.window import Window, direct_windows, image, pixels, zeros
 from minigrad.kernels.testing import emulator
 from tests.gpu import fake_cupy
+from tests.ops.test_every_plan import CASES, arrays
 from tests.places import ROOT
 
 KERNELS = ROOT / "minigrad" / "kernels"
@@ -127,9 +128,18 @@ def convolutions(to):
             y = conv.forward(to(x), to(w), window, groups, to(np.ones(o, dtype)))
             conv.input_gradient(y, to(w), window, size, groups)
             conv.weight_gradient(to(x), y, window, groups)
-            if to is np.asarray and c == 48:
-                winograd.forward(x, w, None, window)
     if to is np.asarray:
+        for plan, case, dtype in [
+                (winograd, 4, "f"), (winograd, 7, "f"), (winograd_views, 3, "f"), (few, 12, "d"),
+                (taps, 9, "d"), (banded, 1, "d")]:
+            x, w, b, gy = arrays(CASES[case], dtype)
+            plan.forward(x, w, b, CASES[case][-1], CASES[case][3])
+            plan.forward(x, w.transpose(1, 0, 2, 3).copy().transpose(1, 0, 2, 3), b,
+                         CASES[case][-1], CASES[case][3])
+            if hasattr(plan, "weight_gradient"):
+                plan.weight_gradient(x, gy, CASES[case][-1], CASES[case][3])
+        x, w = np.ones((1, 6, 7, 5), "f"), np.ones((10, 6, 1, 1), "f")
+        y, window = conv.forward(x, w, window), Window(1, 1, 2, 1, 0, 0)
         conv.direct(x, w, window)
         with mock.patch.object(columns, "BLOCK_BYTES", 0):  # as for filters larger than a cache
             conv.weight_gradient(x, y, window)

@@ -9,9 +9,13 @@ each map is in this folder: gpu.py has the GPU forms, and says which kernels of 
 they launch. On the CPU a map is computed by one of several plans, which the table in plans.py
 chooses:
 
-    columns.py      windows as rows of a matrix, and one product
-    depthwise.py    one filter per channel: a pass over the pixels for each position in the window
-    winograd.py     3x3 at stride 1: a quarter of the products, and transforms
+    columns.py          windows as rows of a matrix, and one product
+    depthwise.py        one filter per channel: a pass over the pixels for each position in it
+    taps.py             small images: a product for each position in the window, without padding
+    few.py              few outputs: the filters are multiplied as they lie in memory
+    banded.py           few channels: neighbouring outputs become channels of one
+    winograd.py         2 to 5 rows, at stride 1 downwards: half of the products, and transforms
+    winograd_views.py   the same for small matrices, without columns
 
 At stride 1 the input gradient is a convolution itself, of gy with turned filters, and takes the
 plan of that. merging.py merges small groups. Beside the letters of minigrad/ops, shapes in this
@@ -36,7 +40,7 @@ def direct(x, w, window: Window, groups=1):
     for o, filter_ in enumerate(w):
         first = o * groups // len(w) * c
         products = patches[:, :, :, first:first + c] * filter_  # (N, oh, ow, C/G, kh, kw)
-        y[:, o] = products.reshape(n, oh, ow, -1).sum(-1)  # (N, oh, ow)
+        y[:, o] = products.sum((3, 4, 5))  # (N, oh, ow)
     return y
 
 
@@ -47,8 +51,9 @@ def forward(x, w, window: Window, groups=1, b=None):
 
 
 def finished(x, w, window: Window, groups, b, finish):
-    """`forward` on the CPU, and then `finish(rows)`, unless it is None, for all rows (pixels, O) of
-    the output, some at a time. It changes them in place, while they are in the cache."""
+    """`forward` on the CPU, and then `finish(rows, channels)`, unless it is None, for all outputs:
+    rows (pixels, o) in C order of some pixels, the channels of the slice `channels`. It changes
+    them in place, while they are in the cache."""
     plan = plans.choose("forward", x.shape, w.shape, window, groups, np.result_type(x, w))
     return plan.forward(x, w, b, window, groups, finish)
 

@@ -11,12 +11,13 @@ dropped, and for the other maps unless the pixels hold an infinity or NaN.
 
 import numpy as np
 
-from minigrad.backend import array_module
 from minigrad.kernels.conv.merging import merged_for, merged_groups, unmerged
-from minigrad.kernels.runtime.threads import for_each, scratch, slices
-from minigrad.kernels.runtime.window import Window, empty, pixels, zeros
+from minigrad.kernels.runtime.threads import for_each, scratches, slices
+from minigrad.kernels.runtime.window import Window, empty, pixels, strided, zeros
+from minigrad.memory import uninitialised
 
 BLOCK_BYTES = 2**20  # of columns at a time: half of a core's cache
+FILTER_BYTES = 2**19  # of filters copied at a time
 BLOCK_ROWS = 64  # of a matrix product, at least: with fewer, BLAS is slower
 PARTIAL_SUMS = 8  # of a weight gradient, at most: each takes as much memory as the filters
 TAP_CHANNELS = 256  # at most, whose pixels a thread multiplies at a time
@@ -32,7 +33,7 @@ def forward(x, w, b, window: Window, groups, finish=None):
     w, groups = merged_for(x, w, groups)
     oh, ow = window.output_size(*x.shape[2:])
     y = empty((len(x), len(w), oh, ow), x, w, x if b is None else b)  # (N, O, oh, ow)
-    matrix = _matrix(w, groups)  # (G, kh kw C/G, O/G)
+    matrix = filter_matrices(w, groups)  # (G, kh kw C/G, O/G)
 
     def convolve(block):
         rows = pixels(y[block])  # (n rows ow, O)
@@ -41,7 +42,7 @@ def forward(x, w, b, window: Window, groups, finish=None):
         if b is not None:
             rows += b
         if finish is not None:
-            finish(rows)
+            finish(rows, slice(0, y.shape[1]))
 
     for_each(convolve, _blocks(x, window, oh, ow))
     return y
@@ -52,12 +53,12 @@ def input_gradient(gy, w, window: Window, size, groups):
     w, groups = merged_for(gy, w, groups)
     n, _, oh, ow = gy.shape
     c, dtype = w.shape[1], np.result_type(gy, w)
-    matrix = _matrix(w, groups).transpose(0, 2, 1)  # (G, O/G, kh kw C/G)
+    matrix = filter_matrices(w, groups).transpose(0, 2, 1)  # (G, O/G, kh kw C/G)
     padded = zeros((n, c * groups, *window.padded_size(*size)), gy, w)  # (N, C, padded H, padded W)
 
     def spread(images):
         rows = pixel_rows(gy[images], groups)  # (G, n oh ow, O/G)
-        columns = scratch((groups, rows.shape[1], matrix.shape[2]), dtype)
+        columns, = scratches(dtype, (groups, rows.shape[1], matrix.shape[2]))
         np.matmul(rows, matrix, out=columns)  # (G, n oh ow, kh kw C/G)
         columns = columns.reshape(
             groups, -1, oh, ow, window.kh * window.kw, c)  # (G, n, oh, ow, kh kw, C/G)
@@ -76,19 +77,31 @@ def weight_gradient(x, gy, window: Window, groups):
     """
     given, groups = groups, merged_groups(x.shape[1] // groups, groups)
     c, o = x.shape[1] // groups, gy.shape[1] // groups
-    gw = np.zeros_like(x, np.result_type(x, gy), shape=(
-        groups, o, window.kh * window.kw, c))  # (G, O/G, kh kw, C/G)
-    add_up = _sum_by_block if gw.nbytes <= BLOCK_BYTES else _sum_by_tap
-    add_up(gw, x, gy, window, groups)
-    gw = gw.reshape(groups * o, -1, c)  # (O, kh kw, C/G)
-    out = np.empty_like(gw, shape=(groups * o, c, window.kh * window.kw))
-    for t in range(window.kh * window.kw):  # in this order, the copy is fast
-        out[:, :, t] = gw[:, t]  # (O, C/G)
-    return unmerged(out.reshape(groups * o, c, window.kh, window.kw), given, groups)
+    taps = window.kh * window.kw
+    gw = uninitialised((groups, o, taps, c), np.result_type(x, gy))  # (G, O/G, kh kw, C/G)
+    fill = _sum_by_block if gw.nbytes <= BLOCK_BYTES else _sum_by_tap
+    fill(gw, x, gy, window, groups)
+    gw = gw.reshape(groups * o, taps, c)  # (O, kh kw, C/G)
+    return unmerged(reordered(gw).reshape(groups * o, c, window.kh, window.kw), given, groups)
+
+
+def reordered(gw):
+    """gw (O, kh kw, C/G) as an array (O, C/G, kh kw)."""
+    o, taps, c = gw.shape
+    if taps == 1:
+        return gw.reshape(o, c, 1)  # (O, C/G, 1)
+    out = uninitialised((o, c, taps), gw.dtype)  # (O, C/G, kh kw)
+
+    def copy(some):
+        for t in range(taps):  # in this order, the copy is fast
+            out[some, :, t] = gw[some, t]  # (o, C/G)
+
+    for_each(copy, slices(o, taps * c * gw.itemsize, BLOCK_BYTES))
+    return out
 
 
 def _sum_by_block(gw, x, gy, window, groups):
-    """Add to gw the products of all blocks: each thread adds up some of them."""
+    """Writes gw, the sum of the products of all blocks: each thread adds up some of them."""
     oh, ow = gy.shape[2:]
     blocks = _blocks(x, window, oh, ow)
     shares = [blocks[part] for part in slices(len(blocks), 1, -(-len(blocks) // PARTIAL_SUMS))]
@@ -100,12 +113,12 @@ def _sum_by_block(gw, x, gy, window, groups):
             sums[share] += rows @ _columns(x, block, window, groups, ow)  # (G, O/G, kh kw C/G)
 
     for_each(add, range(len(shares)))
-    gw += sums.sum(0).reshape(gw.shape)  # (G, O/G, kh kw, C/G)
+    sums.sum(0, out=gw.reshape(sums.shape[1:]))  # (G, O/G, kh kw C/G)
 
 
 def _sum_by_tap(gw, x, gy, window, groups):
-    """Add to gw the products for all positions in the window, each of some of the channels."""
-    padded = window.padded(x)  # (N, C, padded H, padded W)
+    """Writes gw, for each position in the window and some of the channels by one product."""
+    padded = window.padded(x) if window.pads else x  # (N, C, padded H, padded W)
     taps = [grouped(tap, groups) for tap in window.taps(padded, *gy.shape[2:])]
     rows = pixel_rows(gy, groups).transpose(0, 2, 1)  # (G, O/G, N oh ow)
 
@@ -113,7 +126,7 @@ def _sum_by_tap(gw, x, gy, window, groups):
         t, channels = task
         tap = taps[t][..., channels]  # (G, N, oh, ow, channels)
         tap = tap.reshape(groups, rows.shape[2], -1)  # (G, N oh ow, channels)
-        gw[:, :, t, channels] += rows @ tap  # (G, O/G, channels)
+        np.matmul(rows, tap, out=gw[:, :, t, channels])  # (G, O/G, channels)
 
     for_each(add, [(t, channels) for t in range(len(taps))
                    for channels in slices(gw.shape[3], 1, TAP_CHANNELS)])
@@ -140,12 +153,14 @@ def _columns(x, block, window, groups, ow):
     if (window.kh, window.kw) == (1, 1) and not window.pads:
         return pixel_rows(x[images, :, rows.start * window.sh:rows.stop * window.sh:window.sh,
                             :ow * window.sw:window.sw], groups)
-    band = window.band(x[images], rows)
-    n, c, (s0, s1, s2, s3) = len(band), x.shape[1] // groups, band.strides
-    windows = array_module(x).lib.stride_tricks.as_strided(
-        band, (groups, n, rows.stop - rows.start, ow, window.kh, window.kw, c),
-        (c * s1, s0, window.sh * s2, window.sw * s3, window.dh * s2, window.dw * s3, s1))
-    columns = scratch((groups, windows[0, ..., 0, 0, 0].size, window.kh * window.kw * c), x.dtype)
+    shape = window.band_shape(x[images].shape, rows)
+    n, c, high = shape[0], x.shape[1] // groups, rows.stop - rows.start
+    band, columns = scratches(x.dtype, shape, (groups, n * high * ow, window.kh * window.kw * c))
+    window.band(x[images], rows, band)
+    line = shape[2] * shape[3]
+    windows = strided(band, (groups, n, high, ow, window.kh, window.kw, c), (
+        c, band[0].size, window.sh * line, window.sw * shape[3], window.dh * line,
+        window.dw * shape[3], 1))
     columns.reshape(windows.shape)[...] = windows  # the only copy
     return columns  # (G, n rows ow, kh kw C/G)
 
@@ -167,15 +182,26 @@ def pixel_rows(x, groups):
     return grouped(x, groups).reshape(groups, -1, x.shape[1] // groups)  # (G, N H W, C/G)
 
 
-def _matrix(w, groups):
+def filter_matrices(w, groups):
     """w (O, C/G, kh, kw) as the matrices (G, kh kw C/G, O/G) that multiply columns.
 
-    The copy runs along O or C, whichever is closer together in memory. Along C the matrix is the
-    transpose of the copy, which BLAS takes as well.
+    The numbers that are closest together in w, along O or along C, stay so. If these are along C,
+    the matrix is the transpose of what is in memory, which BLAS takes as well.
     """
     o, c, kh, kw = w.shape
     w = w.reshape(groups, o // groups, c, kh, kw)  # (G, O/G, C/G, kh, kw)
-    if abs(w.strides[1]) < abs(w.strides[2]):
-        return w.transpose(0, 3, 4, 2, 1).reshape(groups, kh * kw * c, -1)  # (G, kh kw C/G, O/G)
-    w = w.transpose(0, 1, 3, 4, 2).reshape(groups, o // groups, -1)  # (G, O/G, kh kw C/G)
-    return w.transpose(0, 2, 1)  # (G, kh kw C/G, O/G)
+    if abs(w.strides[2]) < abs(w.strides[1]):
+        memory = uninitialised((groups, o // groups, kh, kw, c), w.dtype)
+        to, axis = memory.transpose(0, 1, 4, 2, 3), 1  # (G, O/G, C/G, kh, kw)
+        matrices = memory.reshape(groups, o // groups, -1).transpose(0, 2, 1)  # (G, kh kw C/G, O/G)
+    else:
+        memory = uninitialised((groups, kh, kw, c, o // groups), w.dtype)
+        to, axis = memory.transpose(0, 4, 3, 1, 2), 2  # (G, O/G, C/G, kh, kw)
+        matrices = memory.reshape(groups, kh * kw * c, o // groups)  # (G, kh kw C/G, O/G)
+
+    def copy(some):
+        part = (slice(None),) * axis + (some,)
+        to[part] = w[part]
+
+    for_each(copy, slices(w.shape[axis], w.nbytes // w.shape[axis], FILTER_BYTES))
+    return matrices

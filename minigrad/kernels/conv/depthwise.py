@@ -11,12 +11,11 @@ letter r counts the runs in a row of outputs, k the numbers in a run.
 
 import numpy as np
 
-from minigrad.backend import array_module
 from minigrad.kernels.conv import columns
 from minigrad.kernels.conv.columns import bands
 from minigrad.kernels.conv.merging import turned
-from minigrad.kernels.runtime.threads import for_each, slices
-from minigrad.kernels.runtime.window import Window, channels_last, empty, zeros
+from minigrad.kernels.runtime.threads import for_each, scratches, slices
+from minigrad.kernels.runtime.window import Window, channels_last, empty, strided, zeros
 from minigrad.kernels.runtime.window import pixels as rows_of
 
 BLOCK_BYTES = 2**18  # of outputs at a time: with their pixels, a part of a core's cache
@@ -44,7 +43,7 @@ def forward(x, w, b, window: Window, groups, finish=None):
         if b is not None:
             part += bias
         if finish is not None:
-            finish(rows_of(y[block]))
+            finish(rows_of(y[block]), slice(0, y.shape[1]))
 
     for_each(convolve, _blocks(y))
     return y
@@ -113,8 +112,10 @@ def _windows(x, block, window, ow, pixels):
     """For each run of a block of outputs the pixels that meet each position in the window, as a
     view (n, rows, r, kh, kw, k)."""
     images, _, rows = block
-    band = window.band(x[images], rows)
-    n, c, (s0, s1, s2, s3) = len(band), x.shape[1], band.strides
-    return array_module(x).lib.stride_tricks.as_strided(
+    n, high, width, c = window.band_shape(x[images].shape, rows)
+    band, = scratches(x.dtype, (n, high, width, c))
+    window.band(x[images], rows, band)
+    line = width * c
+    return strided(
         band, (n, rows.stop - rows.start, ow // pixels, window.kh, window.kw, pixels * c),
-        (s0, window.sh * s2, window.sw * pixels * s3, window.dh * s2, window.dw * s3, s1))
+        (high * line, window.sh * line, window.sw * pixels * c, window.dh * line, window.dw * c, 1))

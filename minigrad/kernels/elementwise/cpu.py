@@ -11,6 +11,8 @@ import numpy as np
 from minigrad.dtypes import convert
 from minigrad.kernels.elementwise import gpu
 from minigrad.kernels.runtime.cuda import floats, gpu_form
+from minigrad.memory import uninitialised_like
+from minigrad.kernels.runtime.threads import for_each, slices
 
 # W. J. Cody, Rational Chebyshev approximations for the error function, Math. of Computation 23
 # (1969), with the digits of his program CALERF. Highest powers first.
@@ -26,7 +28,29 @@ FAR = ([2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594e0,
         3.43936767414372164e3, 1.23033935480374942e3])
 BLOCK = 1 << 13  # elements: the intermediate arrays of float64 stay in the cache
 
+BLOCK_BYTES = 2**20  # of each array, at a time, of arrays that threads share
+LARGE = 2 * BLOCK_BYTES  # threads share arrays of so many bytes
+
 _INTEGERS = {"f": np.int32, "d": np.int64}  # of the size of a numpy.dtype.char
+
+
+def shared(f, *arrays):
+    """f(*arrays), a ufunc, for arrays of LARGE bytes or more: each thread computes some blocks."""
+    x = arrays[0]
+    if any(
+            type(a) is not np.ndarray or a.dtype != x.dtype or a.shape != x.shape
+            or a.strides != x.strides for a in arrays):
+        return f(*arrays)
+    y = uninitialised_like(x)
+    if y.strides != x.strides:  # x has gaps
+        return f(*arrays)
+    flat = [a.ravel(order="K") for a in (*arrays, y)]
+
+    def compute(block):
+        f(*[a[block] for a in flat[:-1]], out=flat[-1][block])
+
+    for_each(compute, slices(x.size, x.itemsize, BLOCK_BYTES))
+    return y
 
 
 @gpu_form(gpu.sigmoid, takes=floats)
@@ -98,16 +122,24 @@ def _normal(x, approximate):
         lambda: 0.5 * (1 - t * t) * (1 + 0.134145 * x * x) * math.sqrt(2 / math.pi))
 
 
+def _relu(x, out=None):
+    return np.maximum(x, 0, out=out)
+
+
 @gpu_form(gpu.relu, takes=floats)
 def relu(x):
     """y = max(x, 0)."""
-    return np.maximum(x, 0)
+    return np.maximum(x, 0) if x.nbytes < LARGE else shared(_relu, x)
 
 
 @gpu_form(gpu.relu_gradient, takes=floats)
 def relu_gradient(gy, y):
     """gx = gy where the output y of relu is not <= 0, so where it is NaN too; 0 elsewhere."""
-    return masked(gy, passes_relu(y))
+    return masked(gy, passes_relu(y)) if gy.nbytes < LARGE else shared(_masked_by_relu, gy, y)
+
+
+def _masked_by_relu(gy, y, out=None):
+    return masked(gy, passes_relu(y), out=out)
 
 
 def passes_relu(y, relu=1):

@@ -14,11 +14,12 @@ from minigrad.kernels.elementwise.cpu import masked, passes_relu
 from minigrad.kernels.norm import gpu
 from minigrad.kernels.reduce.cpu import sum, sum_along
 from minigrad.kernels.runtime.cuda import gpu_form
-from minigrad.kernels.runtime.threads import for_each, slices
+from minigrad.memory import uninitialised_like
+from minigrad.kernels.runtime.threads import for_each, scratches, slices
 
 SMALL = 2048  # numbers, up to so many, take no longer in float64
 RUN = 4096  # numbers in a row, at most, while a vector over the channels is repeated
-BLOCK_BYTES = 2**18  # of x at a time; two or three arrays of that size are in use
+BLOCK_BYTES = 2**20  # of x at a time: smaller blocks are done too soon for threads to take turns
 
 
 @gpu_form(gpu.statistics)
@@ -40,7 +41,8 @@ def statistics(x, eps):
         counts[k] = part.size // c
         some = part[::8]
         centre = some.sum(0).reshape(-1, c).sum(0) / (some.size // c)  # (C)
-        d = part - _wide(centre, part)
+        d, = scratches(part.dtype, part.shape)
+        np.subtract(part, _wide(centre, part), out=d)
         left = _sum(d, c)
         sums[k] = counts[k] * centre + left
         d *= d
@@ -60,7 +62,7 @@ def normalise(x, mean, factor, b, relu=0):
     relu: 1 for the ReLU of that, 6 for its ReLU6, while a block is in the cache.
     """
     rows, blocks, _ = _rows(x)
-    out = np.empty_like(rows, np.result_type(x, factor, b))  # complex for the complex step
+    out = uninitialised_like(rows, np.result_type(x, factor, b))  # complex for the complex step
 
     def write(block):
         y = np.subtract(rows[block], _wide(mean, rows), out=out[block])
@@ -95,7 +97,7 @@ def gradient(gy, x, mean, scale, w, y=None, relu=1):
     (rows, blocks, c), (gradients, _, _) = _rows(x), _rows(gy)
     dtype = np.result_type(x, gy, w)  # x's, or complex for the complex step
     sums, products = np.zeros_like(rows, _accurate(dtype), shape=(2, len(blocks), c))
-    mean, out = _wide(mean, rows), np.empty_like(rows, dtype)  # (W C), (N ..., W C)
+    mean, out = _wide(mean, rows), uninitialised_like(rows, dtype)  # (W C), (N ..., W C)
     if y is not None:
         outputs, arriving, gradients = _rows(y)[0], gradients, out
 
@@ -103,7 +105,8 @@ def gradient(gy, x, mean, scale, w, y=None, relu=1):
         block = blocks[k]
         if y is not None:  # what passes the ReLU; `write` reads it before it overwrites it
             masked(arriving[block], passes_relu(outputs[block], relu), out=out[block])
-        d = np.subtract(rows[block], mean, dtype=dtype)
+        d, = scratches(dtype, rows[block].shape)
+        np.subtract(rows[block], mean, out=d)
         d *= gradients[block]
         sums[k], products[k] = _sum(gradients[block], c), _sum(d, c)
 
@@ -114,7 +117,8 @@ def gradient(gy, x, mean, scale, w, y=None, relu=1):
     shift = _wide(scale * w * gb / n, rows)
 
     def write(block):
-        d = np.subtract(rows[block], mean, dtype=dtype)
+        d, = scratches(dtype, rows[block].shape)
+        np.subtract(rows[block], mean, out=d)
         d *= slope
         d += shift
         gx = np.multiply(gradients[block], factor, out=out[block])

@@ -15,8 +15,9 @@ from minigrad.backend import DEVICES, device_of
 from minigrad.dtypes import is_half, widen
 from minigrad.kernels.optim import gpu
 from minigrad.kernels.runtime.cuda import gpu_form, memory_order
+from minigrad.kernels.runtime.threads import for_each
 
-BLOCK = 1 << 15  # elements updated at once: a handful of such arrays stays in a core's cache
+BLOCK = 1 << 16  # elements updated at once: a handful of such arrays stays in a core's cache
 SQUARES = 1024  # squares that BLAS adds up at a time
 
 
@@ -33,25 +34,45 @@ def by_device(items):
 def sgd(items, group):
     """The steps of `optim.SGD`, which has the formula."""
     lr, momentum, decay = group["lr"], group["momentum"], group["weight_decay"]
+
+    def update(p, g, buffer, share):
+        if decay:
+            g = g + decay * p
+        if momentum:
+            (v,) = buffer
+            v *= momentum
+            v += share * g
+            g = g + momentum * v if group["nesterov"] else v
+        p -= lr * g
+
+    tasks = []
     for p, g, state in items:
         share = 1 - group["dampening"]
         if momentum and not state:
             state["momentum_buffer"], share = np.zeros_like(p), 1
-        for p, g, *buffer in blocks(p, g, *state.values()):
-            if decay:
-                g = g + decay * p
-            if momentum:
-                (v,) = buffer
-                v *= momentum
-                v += share * g
-                g = g + momentum * v if group["nesterov"] else v
-            p -= lr * g
+        tasks += [(p, g, buffer, share) for p, g, *buffer in blocks(p, g, *state.values())]
+    _update_all(update, tasks)
 
 
 @gpu_form(gpu.adam, takes=gpu.without_amsgrad)
 def adam(items, group):
     """The steps of `optim.Adam` and `optim.AdamW`, which have the formulas."""
     lr, (b1, b2), decay = group["lr"], group["betas"], group["weight_decay"]
+
+    def update(p, g, m, v, largest, rate, root):
+        if group["decoupled_weight_decay"]:
+            p *= 1 - lr * decay
+        elif decay:
+            g = g + decay * p
+        m *= b1
+        m += (1 - b1) * g
+        v *= b2
+        v += (1 - b2) * (g * g)
+        if largest:
+            v = np.maximum(largest[0], v, out=largest[0])
+        p -= rate * (m / (np.sqrt(v) / root + group["eps"]))
+
+    tasks = []
     for p, g, state in items:
         if not state:
             state.update(step=0, exp_avg=np.zeros_like(p), exp_avg_sq=np.zeros_like(p))
@@ -60,18 +81,19 @@ def adam(items, group):
         largest = [state["max_exp_avg_sq"]] if group["amsgrad"] else []
         t = state["step"] = state["step"] + 1
         rate, root = lr / (1 - b1**t), math.sqrt(1 - b2**t)
-        for p, g, m, v, *largest in blocks(p, g, state["exp_avg"], state["exp_avg_sq"], *largest):
-            if group["decoupled_weight_decay"]:
-                p *= 1 - lr * decay
-            elif decay:
-                g = g + decay * p
-            m *= b1
-            m += (1 - b1) * g
-            v *= b2
-            v += (1 - b2) * (g * g)
-            if group["amsgrad"]:
-                v = np.maximum(largest[0], v, out=largest[0])
-            p -= rate * (m / (np.sqrt(v) / root + group["eps"]))
+        parts = blocks(p, g, state["exp_avg"], state["exp_avg_sq"], *largest)
+        tasks += [(p, g, m, v, largest, rate, root) for p, g, m, v, *largest in parts]
+    _update_all(update, tasks)
+
+
+def _update_all(update, tasks):
+    """update(*task) for every task; threads share them if there are many blocks."""
+    few = sum(p.size for p, *_ in tasks) < 2 * BLOCK
+    if few or device_of(tasks[0][0]) != "cpu":
+        for task in tasks:
+            update(*task)
+    else:
+        for_each(lambda task: update(*task), tasks)
 
 
 @gpu_form(gpu.blocks)

@@ -13,6 +13,7 @@ from minigrad.kernels.elementwise.cpu import masked
 from minigrad.kernels.pool import gpu
 from minigrad.kernels.reduce.cpu import FEW
 from minigrad.kernels.runtime.cuda import gpu_form
+from minigrad.memory import uninitialised_like
 from minigrad.kernels.runtime.threads import for_each, slices
 from minigrad.kernels.runtime.window import Window, direct_windows, empty, zeros
 
@@ -40,7 +41,7 @@ def maximum(x, window: Window):
     """x (N, C, H, W) -> y, winner, both (N, C, oh, ow); winner is the tap's number."""
     oh, ow = window.output_size(*x.shape[2:])
     y = empty((*x.shape[:2], oh, ow), x)  # (N, C, oh, ow)
-    winner = np.empty_like(y, np.min_scalar_type(window.kh * window.kw))
+    winner = uninitialised_like(y, np.min_scalar_type(window.kh * window.kw))
 
     def find(images):
         padded = window.padded(x[images], -np.inf) if window.pads else x[images]

@@ -9,20 +9,22 @@ any number of threads. Meanwhile BLAS is limited to one thread: our own threads 
 core.
 """
 
+import itertools
 import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
-from functools import cache
-from threading import Lock, local
+from functools import cache, partial
+from queue import SimpleQueue
+from threading import Lock, Thread, local
 from typing import Any
 
 import numpy as np
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-SCRATCH_BYTES = 2**22  # of each thread
+SCRATCH_BYTES, ALIGNMENT = 2**25, 64  # of each thread
 _settings = {"threads": CORES}
 _own = local()
 
@@ -53,44 +55,76 @@ def for_each(task: Callable[[Any], object], items: Iterable[Any]) -> None:
     """
     queue = deque(items)
     team = _team(os.getpid())
+    helpers = deque(range(min(get_num_threads(), len(queue)) - 1))  # that have not begun
+    errors: list[BaseException] = []
+    ended: SimpleQueue = SimpleQueue()
+
+    def help() -> None:
+        try:
+            helpers.pop()
+        except IndexError:  # all is done
+            return
+        try:
+            _work(task, queue)
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            ended.put(None)
+
     with team.one_blas_thread():
-        # each thread gets a copy of the caller's context, because numpy.errstate is part of it
-        others = [team.pool(get_num_threads()).submit(copy_context().run, _work, task, queue)
-                  for _ in range(min(get_num_threads(), len(queue)) - 1)]
+        count = len(helpers)
+        for _ in range(count):
+            # each thread gets a copy of the caller's context, because numpy.errstate is part of it
+            team.call(partial(copy_context().run, help))
         try:
             _work(task, queue)
         finally:
             queue.clear()  # after an error no further item is started
-            started = [other for other in others if not other.cancel()]
-            errors = [other.exception() for other in started]  # waits
-        for error in filter(None, errors):
+            count -= sum(1 for _ in _popped(helpers))
+            for _ in range(count):
+                ended.get()
+        for error in errors:
             raise error
 
 
 def blas_kernel() -> str:
     """The kernels that NumPy's BLAS runs on this processor, such as "SkylakeX" or "Haswell"; where
     it does not say (only OpenBLAS does), its own name, or "unknown" if it is not found."""
-    for library in _team(os.getpid()).blas.info():
-        return library.get("architecture") or library["internal_api"]
+    for library in _team(os.getpid()).blas:
+        return getattr(library, "architecture", None) or library.internal_api
     return "unknown"
 
 
-def scratch(shape: tuple[int, ...], dtype: Any) -> Any:
-    """An uninitialised array that the calling thread lends: its memory is that of the thread's
-    scratch before, which must be of no more use. New memory would have to be zeroed by the system
+def scratches(dtype: Any, *shapes: tuple[int, ...]) -> list[Any]:
+    """Uninitialised arrays that the calling thread lends: their memory is that of the thread's
+    arrays before, which must be of no more use. New memory would have to be zeroed by the system
     page by page, which takes as long as filling it."""
-    size = math.prod(shape) * np.dtype(dtype).itemsize
-    if size > SCRATCH_BYTES:
-        return np.empty(shape, dtype)
+    sizes = [-(-math.prod(shape) * np.dtype(dtype).itemsize // ALIGNMENT) * ALIGNMENT
+             for shape in shapes]
+    total = sum(sizes)
+    if total > SCRATCH_BYTES:
+        return [np.empty(shape, dtype) for shape in shapes]
     if not hasattr(_own, "scratch"):
-        _own.scratch = np.empty(SCRATCH_BYTES, np.uint8)
-    return _own.scratch[:size].view(dtype).reshape(shape)
+        _own.scratch = np.empty(SCRATCH_BYTES, np.uint8)  # takes no memory where it is not used
+    ends = itertools.accumulate(sizes)
+    return [_own.scratch[end - size:end].view(dtype)[:math.prod(shape)].reshape(shape)
+            for shape, size, end in zip(shapes, sizes, ends)]
 
 
 def slices(total: int, bytes_each: int, block_bytes: int) -> list[slice]:
     """Slices that cut range(total), items of `bytes_each`, into blocks of about `block_bytes`."""
     step = max(1, block_bytes // max(1, bytes_each))
     return [slice(i, min(i + step, total)) for i in range(0, total, step)]
+
+
+def _popped(queue: deque) -> Iterator[Any]:
+    """The items of the queue, each taken away from all other threads."""
+    while True:
+        try:
+            item = queue.pop()
+        except IndexError:  # empty
+            return
+        yield item
 
 
 def _work(task: Callable[[Any], object], queue: deque) -> None:
@@ -107,20 +141,33 @@ class _Team:
 
     def __init__(self) -> None:
         # not at the top: `import minigrad` would take a tenth longer
-        from concurrent.futures import ThreadPoolExecutor
-
         from threadpoolctl import ThreadpoolController
 
-        self.lock, self.calls = Lock(), 0
-        self.limit: Any = None  # threadpoolctl's, while there are calls
-        self.blas = ThreadpoolController().select(user_api="blas")
-        self.pool = cache(lambda threads: ThreadPoolExecutor(threads, "minigrad"))
+        self.lock, self.threads, self.jobs = Lock(), 0, SimpleQueue()  # type: ignore[var-annotated]
+        self.calls = 0
+        self.blas = ThreadpoolController().select(user_api="blas").lib_controllers
+        self.before: list[int] = []  # each library's own number of threads, while there are calls
+
+    def call(self, job: Callable[[], object]) -> None:
+        """Run the job in one of the threads, of which there are as many as may share a call."""
+        if self.threads < get_num_threads() - 1:
+            with self.lock:
+                for _ in range(self.threads, get_num_threads() - 1):
+                    Thread(target=self.run, name="minigrad", daemon=True).start()
+                    self.threads += 1
+        self.jobs.put(job)
+
+    def run(self) -> None:
+        while True:
+            self.jobs.get()()  # not kept in a variable: it would hold arrays until the next one
 
     @contextmanager
     def one_blas_thread(self) -> Iterator[None]:
         with self.lock:
             if not self.calls:
-                self.limit = self.blas.limit(limits=1)
+                self.before = [library.num_threads for library in self.blas]
+                for library in self.blas:
+                    library.set_num_threads(1)
             self.calls += 1
         try:
             yield
@@ -128,7 +175,8 @@ class _Team:
             with self.lock:
                 self.calls -= 1
                 if not self.calls:
-                    self.limit.restore_original_limits()
+                    for library, threads in zip(self.blas, self.before):
+                        library.set_num_threads(threads)
 
 
 @cache
