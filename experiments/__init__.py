@@ -3,7 +3,8 @@
 Reading order: `claims.py` (what a verification returns), any module of `theory/` (one question
 each), `questions.py` (the table of them) and `cli.py` (the command); then `results.py`, which keeps
 the answers, and `report/`, which shows them. `tasks/` trains networks, `commands/` holds the other
-commands.
+commands. `walkthroughs/` are the lectures; what two of them run and draw with is in
+`teaching_aids/`.
 """
 
 from __future__ import annotations

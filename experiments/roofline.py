@@ -90,14 +90,19 @@ def layers(model, size, batch):
     parameters = {id(p) for p in model.parameters()}
     with mg.no_grad(), trace() as calls:
         model(mg.Tensor(np.ones((1, *size), np.float32)))
-    works = []
-    for call in calls:
-        flops = batch * RULES[type(call.function)](call).flops
-        tensors = [x for x in (*call.inputs, call.output) if isinstance(x, mg.Tensor)]
-        moved = sum(x.data.nbytes * (1 if id(x) in parameters else batch) for x in tensors)
-        if flops:  # a reshape moves nothing
-            works.append(Work(_kind(call.function), flops, moved))
-    return works
+    works = [work_of(call, parameters, batch) for call in calls]
+    return [work for work in works if work.flops]  # a reshape moves nothing
+
+
+def work_of(call, parameters, batch=1):
+    """The Work of one traced call, on `batch` times as many images; see `layers`.
+
+    parameters: the ids of those of the network.
+    """
+    flops = batch * RULES[type(call.function)](call).flops
+    tensors = [x for x in (*call.inputs, call.output) if isinstance(x, mg.Tensor)]
+    moved = sum(x.data.nbytes * (1 if id(x) in parameters else batch) for x in tensors)
+    return Work(_kind(call.function) if flops else "", flops, moved)
 
 
 def _kind(op):

@@ -13,16 +13,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import minigrad as mg
-from experiments.benchmarks.harness import Row, race
+from experiments.benchmarks.harness import THREADS, Row, race, threads
 from minigrad.function import trace
 from minigrad.kernels.conv import plans
 from minigrad.kernels.conv.merging import turned
-from minigrad.kernels.runtime.threads import get_num_threads, set_num_threads
 from minigrad.kernels.runtime.window import Window, empty
 from minigrad.models import efficientnet_lite0, lenet5, resnet18, resnext50_32x4d, small_cnn
 from minigrad.ops.conv import Conv2d
 
-THREADS, ROUNDS = 2, 7
+ROUNDS = 7
 NETWORKS = [  # name, builder, shape of a batch
     ("ResNet-18", resnet18, (16, 3, 224, 224)),
     ("ResNeXt-50", resnext50_32x4d, (8, 3, 224, 224)),
@@ -31,6 +30,7 @@ NETWORKS = [  # name, builder, shape of a batch
     ("small CNN", partial(small_cnn, size=64), (32, 3, 64, 64)),
     ("LeNet-5", lenet5, (128, 1, 32, 32)),
 ]
+TO_TORCH, TO_FASTEST = "taken / torch", "taken / fastest plan"
 EVERY = {plan for order in plans.TABLE.values() for plan, _ in order.forward}
 
 
@@ -49,16 +49,15 @@ class Layer(NamedTuple):
         return f"{c} x {h} x {w} -> {o}, {kh} x {kw}{stride}{groups}"
 
 
-def run(peers: dict) -> list[Row]:
+def run(peers: dict[str, Any]) -> Iterator[Row]:
     """A row for each map of each layer that no network before it has."""
-    before, seen = get_num_threads(), set()
-    set_num_threads(THREADS)
-    try:
-        return [row for name, build, shape in NETWORKS
-                for layer in layers(build(7), shape) if not (layer in seen or seen.add(layer))
-                for row in _rows(name, layer, peers)]
-    finally:
-        set_num_threads(before)
+    seen: set[Layer] = set()
+    with threads(THREADS):
+        for name, build, shape in NETWORKS:
+            for layer in layers(build(7), shape):
+                if layer not in seen:
+                    seen.add(layer)
+                    yield from _rows(name, layer, peers)
 
 
 def layers(net: Any, shape: tuple) -> list[Layer]:
@@ -84,8 +83,16 @@ def _rows(network: str, layer: Layer, peers: dict) -> Iterator[Row]:
         contenders, taken = contenders_of(task, layer, x, w, gy)
         if task in theirs:
             contenders["torch"] = theirs[task]
-        yield race(f"{network}: {layer}: {task.replace('_', ' ')}; the table takes {taken}", "call",
+        row = race(f"{network}: {layer}: {task.replace('_', ' ')}; the table takes {taken}", "call",
                    1, contenders, ROUNDS)
+        yield row._replace(extra=_standing(row, taken))
+
+
+def _standing(row: Row, taken: str) -> dict[str, float]:
+    """How the plan that the table takes stands beside torch, and beside the fastest plan."""
+    plans_only = {name: t.median for name, t in row.timings.items() if name != "torch"}
+    standing = {TO_FASTEST: plans_only[taken] / min(plans_only.values())}
+    return standing | ({TO_TORCH: row.ratios[taken].median} if "torch" in row.timings else {})
 
 
 def contenders_of(task: str, layer: Layer, x, w, gy) -> tuple[dict[str, Callable], str]:

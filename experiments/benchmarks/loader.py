@@ -10,7 +10,9 @@ from __future__ import annotations
 import importlib
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -22,7 +24,7 @@ IMAGES, BATCH, WORKERS, ROUNDS = 256, 32, 2, 9
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-def run(peers: dict) -> list[Row]:
+def run(peers: dict[str, Any]) -> Iterator[Row]:
     """An epoch, fetched by threads and by processes; torch's where it is installed."""
     with tempfile.TemporaryDirectory() as folder:
         draw_photographs(Path(folder), IMAGES)
@@ -43,8 +45,8 @@ def run(peers: dict) -> list[Row]:
                 theirs, BATCH, shuffle=True, num_workers=WORKERS))
         row = race(f"{IMAGES} JPEG files of 500 x 375 in batches of {BATCH} x 3 x 224 x 224",
                    "image", IMAGES, contenders, ROUNDS)
-    return [row._replace(extra={f"{name}, images/s": 1 / t.median
-                                for name, t in row.timings.items()})]
+    yield row._replace(extra={f"{name}, images/s": 1 / t.median
+                              for name, t in row.timings.items()})
 
 
 def draw_photographs(folder: Path, count: int) -> None:

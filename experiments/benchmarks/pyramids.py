@@ -8,6 +8,8 @@ differences of 8-bit images kept in 16 bits. scikit-image only builds: its level
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -17,11 +19,11 @@ from pyramids import collapse, laplacian_pyramid
 LEVELS = 6
 
 
-def run(peers: dict) -> list[Row]:
+def run(peers: dict[str, Any]) -> Iterator[Row]:
     """A large grey float32 image and a colour uint8 one, beside cv2 and skimage where installed."""
     rng = np.random.default_rng(0)
-    return [_race(rng.random((2048, 2048), np.float32), peers),
-            _race(rng.integers(0, 256, (1024, 1024, 3), np.uint8), peers)]
+    yield _race(rng.random((2048, 2048), np.float32), peers)
+    yield _race(rng.integers(0, 256, (1024, 1024, 3), np.uint8), peers)
 
 
 def extra_memory(image) -> float:

@@ -7,38 +7,25 @@ every array is given as well.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from experiments.benchmarks.harness import Row, race
+from experiments.benchmarks.memory import extra_peak, in_fresh_process
 from minigrad.weights import load, save
 
 BLOCKS = ((64, 3), (128, 4), (256, 6), (512, 3))    # width and number of ResNet-50's blocks
 ROUNDS = 11
-# The most memory that a process has had during a load, beyond what it had before.
-PEAK = """
-import os, sys
-from minigrad.weights import load
-
-def memory(field):
-    with open("/proc/self/status") as file:
-        return 1024 * next(int(line.split()[1]) for line in file if line.startswith(field))
-
-before = memory("VmRSS")
-with open("/proc/self/clear_refs", "w") as file:
-    file.write("5")     # forget the peak until now
-weights = load(sys.argv[1])
-print((memory("VmHWM") - before) / os.path.getsize(sys.argv[1]))
-"""
 
 
-def run(peers: dict) -> list[Row]:
+def run(peers: dict[str, Any]) -> Iterator[Row]:
     """Loading each form, and saving; torch's forms only where torch is there to write them."""
-    state, rows = _resnet50(), []
+    state = _resnet50()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "weights.safetensors"
         if "torch" in peers:
@@ -47,26 +34,24 @@ def run(peers: dict) -> list[Row]:
             for form, is_zip in (("zip", True), ("stream", False)):
                 file = Path(folder) / f"{form}.pth"
                 torch.save(tensors, file, _use_new_zipfile_serialization=is_zip)
-                rows.append(_loading(f"torch's {form}", file, {
-                    "torch": lambda file=file: torch.load(file, weights_only=True)}))
+                yield _loading(f"torch's {form}", file, {
+                    "torch": lambda file=file: torch.load(file, weights_only=True)})
         save(path, state)
-        rows.append(_loading("safetensors with SHA-256", path, {}))
-        rows.append(race("102 MB, save with SHA-256 and fsync", "file", 1,
-                         {"minigrad": lambda: save(path, state)}, ROUNDS))
-    return rows
+        yield _loading("safetensors with SHA-256", path, {})
+        yield race("102 MB, save with SHA-256 and fsync", "file", 1,
+                   {"minigrad": lambda: save(path, state)}, ROUNDS)
 
 
-def peak(path) -> float:
-    """Extra memory of `load` in sizes of the file, measured in a fresh process; on Linux only."""
-    done = subprocess.run([sys.executable, "-c", PEAK, str(path)], check=True, capture_output=True)
-    return float(done.stdout)
+def growth(path: Path) -> float:
+    """Extra memory of `load` in sizes of the file."""
+    return extra_peak(lambda: load(path)) / path.stat().st_size
 
 
 def _loading(form, path, others) -> Row:
     row = race(f"102 MB, {form}: load", "file", 1, {
         "minigrad+copy": lambda: [array.copy() for array in load(path).values()],
         "minigrad": lambda: load(path), **others}, ROUNDS)
-    return row._replace(extra={"peak extra memory, in files": peak(path)}
+    return row._replace(extra={"peak extra memory, in files": in_fresh_process(growth, path)}
                         if sys.platform == "linux" else {})
 
 

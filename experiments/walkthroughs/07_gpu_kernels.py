@@ -28,11 +28,11 @@ from pathlib import Path
 import numpy as np
 
 import minigrad as mg
-from experiments import kernel_pictures, roofline
-from experiments.emulated import caught, compiled, empty, listing, source, to_gpu
+from experiments import roofline
 from experiments.results import save_figure
 from experiments.style import show
-from minigrad import models
+from experiments.teaching_aids import kernel_pictures
+from experiments.teaching_aids.emulated import caught, compiled, empty, listing, source, to_gpu
 from minigrad.kernels.runtime import cuda
 from minigrad.kernels.runtime.window import Window
 from minigrad.kernels.testing import emulator
@@ -317,8 +317,8 @@ print(f"ridges: float32 {plain.ridge:.0f}, TF32 {tensor_cores.ridge:.0f} FLOP pe
 
 # %%
 networks = {
-    "ResNet-18, batch 64": roofline.layers(models.resnet18(), (3, 224, 224), batch=64),
-    "LeNet-5, batch 256": roofline.layers(models.lenet5(), (1, 32, 32), batch=256)}
+    "ResNet-18, batch 64": roofline.layers(mg.models.resnet18(), (3, 224, 224), batch=64),
+    "LeNet-5, batch 256": roofline.layers(mg.models.lenet5(), (1, 32, 32), batch=256)}
 for name, layers in networks.items():
     least = sum(map(tensor_cores.seconds, layers))
     print(f"{name}: {len(layers)} ops, at least {least * 1e6:.1f} microseconds on an H100")

@@ -394,7 +394,7 @@ show(axes.figure)
 #
 # - [`attention.py`](../../minigrad/ops/sequence/attention.py) is the op,
 #   [`tiny_gpt.py`](../scripts/tiny_gpt.py) this GPT as it is written in PyTorch.
-# - A. Vaswani and others, "Attention Is All You Need" (2017):
-#   [arXiv:1706.03762](https://arxiv.org/abs/1706.03762).
+# - A. Vaswani and others, [Attention Is All You Need](https://arxiv.org/abs/1706.03762) (2017).
 # - Y. Dong, J.-B. Cordonnier, A. Loukas, "Attention is not all you need" (2021), on what shortcuts
 #   save: [arXiv:2103.03404](https://arxiv.org/abs/2103.03404).
+# - Next: [`10_fast_convolution.py`](10_fast_convolution.py) makes one sum faster, step by step.

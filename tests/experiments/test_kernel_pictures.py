@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from experiments import emulated, kernel_pictures
+from experiments.teaching_aids import emulated, kernel_pictures
 from minigrad.kernels.testing import emulator
 
 needs_compiler = pytest.mark.skipif(bool(emulator.MISSING), reason=str(emulator.MISSING))

@@ -218,7 +218,7 @@ def test_all_and_help_know_the_page(capsys):
 
 def test_the_benchmark_measures_time_and_memory(monkeypatch):
     monkeypatch.setattr(benchmark, "race", functools.partial(harness.race, rounds=2))
-    rows = benchmark.run({})
+    rows = list(benchmark.run({}))
     assert len(rows) == 2 and all(row.timings["pyramids"].median > 0 for row in rows)
     assert all(0 < row.extra["peak extra memory, in images"] <= 2 for row in rows)
     assert sum("peak extra memory" in line for line in harness.report(rows)) == 2

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 import minigrad as mg
-from experiments.benchmarks import gpu_kernels, gpu_smoke
 from experiments.benchmarks.__main__ import main
+from experiments.benchmarks.cuda import kernels, smoke
 from minigrad import ops
 
 on_stand_in = pytest.mark.parametrize("xp", ["stand-in"], indirect=True)
@@ -17,17 +17,17 @@ on_stand_in = pytest.mark.parametrize("xp", ["stand-in"], indirect=True)
 def small(monkeypatch, tmp_path):
     """Sizes for kernels that are emulated, and a folder of its own."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(gpu_smoke, "CONVOLUTIONS", gpu_smoke.CONVOLUTIONS[-1:])
-    monkeypatch.setattr(gpu_smoke, "_losses", lambda kind: [1.0])
+    monkeypatch.setattr(smoke, "CONVOLUTIONS", smoke.CONVOLUTIONS[-1:])
+    monkeypatch.setattr(smoke, "_losses", lambda kind: [1.0])
     for name, value in {"BATCH": 2, "LAYERS": ((3, 8, 9, 3, 2),), "MAPS": ((4, 5),),
                         "COPIED": 1000, "MULTIPLIED": 16}.items():
-        monkeypatch.setattr(gpu_kernels, name, value)
+        monkeypatch.setattr(kernels, name, value)
 
 
 @on_stand_in
 def test_every_check_passes_where_kernels_are_right(xp, small, capsys):
     assert main(["gpu", "--smoke"]) == 0
-    rows = json.loads(gpu_smoke.RESULTS.read_text())
+    rows = json.loads(smoke.RESULTS.read_text())
     assert len(rows) > 20 and all(row["ok"] for row in rows)
     out, err = capsys.readouterr()
     assert out.count("ok  ") == len(rows) and f"{len(rows)} of {len(rows)} checks passed" in err
@@ -41,7 +41,7 @@ def test_what_is_wrong_or_raises_is_told_and_the_rest_done(xp, small, monkeypatc
         1.001 if x.device == "cuda" else 1))
     monkeypatch.setattr(ops, "sigmoid", lambda x: 1 / 0)
     assert main(["gpu", "--smoke"]) == 1
-    failed = [row for row in json.loads(gpu_smoke.RESULTS.read_text()) if not row["ok"]]
+    failed = [row for row in json.loads(smoke.RESULTS.read_text()) if not row["ok"]]
     assert [row["name"] for row in failed] == ["average pooling", "sigmoid"]
     assert failed[0]["error"] == pytest.approx(1e-3, rel=0.1)
     assert failed[1]["error"] == "ZeroDivisionError: division by zero"
@@ -50,17 +50,17 @@ def test_what_is_wrong_or_raises_is_told_and_the_rest_done(xp, small, monkeypatc
 
 def test_the_training_learns_and_repeats(monkeypatch):
     """On the CPU, where its steps are many times as fast as emulated ones."""
-    losses = gpu_smoke._losses(None, "cpu")
-    assert losses == gpu_smoke._losses(None, "cpu") and losses[-1] < losses[0]
-    monkeypatch.setattr(gpu_smoke, "STEPS", 1)
+    losses = smoke._losses(None, "cpu")
+    assert losses == smoke._losses(None, "cpu") and losses[-1] < losses[0]
+    monkeypatch.setattr(smoke, "STEPS", 1)
     with pytest.raises(ArithmeticError, match="does not learn"):
-        gpu_smoke._losses(None, "cpu")
+        smoke._losses(None, "cpu")
 
 
 @on_stand_in
 def test_every_kernel_is_measured_beside_its_needs(xp, small, capsys):
     assert main(["gpu", "--kernels"]) == 0
-    rows = {row["name"]: row for row in json.loads(gpu_kernels.RESULTS.read_text())}
+    rows = {row["name"]: row for row in json.loads(kernels.RESULTS.read_text())}
     assert rows["copy, by CuPy"]["bytes"] == 8000
     convolution = rows["convolution: float32, 3 -> 8, 3x3, stride 2, 9 px"]
     assert convolution["operations"] == 2 * 2 * 5 * 5 * 8 * 3 * 9
