@@ -13,6 +13,7 @@ array that owns its memory, which is here a plain run of bytes.
 
 import math
 import mmap
+import os
 import sys
 from contextlib import suppress
 from threading import Lock
@@ -40,23 +41,34 @@ class _Pool:
     def take(self, size: int) -> np.ndarray:
         """A run of at least so many bytes that nobody else uses: the last that was taken, which may
         still be in a cache, or a new one."""
-        size = _rounded(size)
-        with self.lock:
+        # Not waited for: another thread may have held it when this process was forked, or this
+        # thread, when the garbage collector came in between.
+        if not self.lock.acquire(blocking=False):
+            return np.empty(size, np.uint8)
+        try:
+            size = _rounded(size)
             runs = self.runs.setdefault(size, [])
             for i in range(len(runs) - 1, -1, -1):
                 if sys.getrefcount(runs[i]) == ALONE:
                     runs.append(runs.pop(i))
                     return runs[-1]
             self.release()
-            runs.append(_from_system(size))
+            try:
+                runs.append(_from_system(size))
+            except MemoryError:
+                self.release(everything=True)
+                runs.append(_from_system(size))
             return runs[-1]
+        finally:
+            self.lock.release()
 
-    def release(self) -> None:
+    def release(self, everything: bool = False) -> None:
         """Give the largest idle runs back to the system, until few enough are left."""
         idle = [(size, i) for size, runs in self.runs.items() for i in range(len(runs))
                 if sys.getrefcount(runs[i]) == ALONE]
         total = sum(size * len(runs) for size, runs in self.runs.items())
-        excess = sum(size for size, _ in idle) - max(IDLE_BYTES, IDLE_SHARE * total)
+        kept = 0 if everything else max(IDLE_BYTES, IDLE_SHARE * total)
+        excess = sum(size for size, _ in idle) - kept
         for size, i in sorted(idle, reverse=True):  # of one size, the last first
             if excess <= 0:
                 break
@@ -84,7 +96,7 @@ def uninitialised(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     """An array in C order whose elements are not set."""
     dtype = np.dtype(dtype)
     size = math.prod(shape) * dtype.itemsize
-    if size < LARGE_BYTES:
+    if size < LARGE_BYTES or not COUNTS:
         return np.empty(shape, dtype)
     return _pool.take(size)[:size].view(dtype).reshape(shape)
 
@@ -100,19 +112,23 @@ def uninitialised_like(x: np.ndarray, dtype: Any = None) -> np.ndarray:
 
 
 def only(holder: Any, key: Any) -> bool:
-    """Whether holder[key] is a NumPy array of numbers of its own, and nobody else holds it or a
-    part of its memory."""
+    """Whether holder[key] is a NumPy array of numbers of its own, with most of the memory that it
+    keeps, and nobody else holds it or a part of that memory."""
     x = holder[key]
-    if type(x) is not np.ndarray or not x.flags.writeable or 0 in x.strides:
+    if not COUNTS or type(x) is not np.ndarray or not x.flags.writeable or 0 in x.strides:
         return False
+    size, owns, owners = x.nbytes, x.flags.owndata, [x.base]
     del x
     if sys.getrefcount(holder[key]) != ALONE:
         return False
-    owner = holder[key].base
-    if owner is None:
-        return True
-    return isinstance(owner, np.ndarray) and sys.getrefcount(owner) == (
-        ALONE + 1 + _pool.holds(owner))
+    if owners[0] is None:
+        return owns
+    if type(owners[0]) is not np.ndarray or 8 * size < 7 * owners[0].nbytes:
+        return False
+    kept = _pool.holds(owners[0])
+    if not kept and not owners[0].flags.owndata:    # the memory is of something else
+        return False
+    return sys.getrefcount(owners[0]) == ALONE + 1 + kept
 
 
 def add_to(holder: Any, key: Any, x: Any) -> bool:
@@ -136,4 +152,9 @@ _held = [np.empty(0)]
 ALONE = sys.getrefcount(_held[0])
 """What Python counts for an object that only a list or dict holds, while it is looked at."""
 
+COUNTS = getattr(sys, "_is_gil_enabled", lambda: True)()
+"""Whether the counts can be relied on. A Python without its lock counts in each thread apart."""
+
 _pool = _Pool()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: setattr(_pool, "lock", Lock()))

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad import Tensor
-from minigrad import memory
+from minigrad import Function, Tensor, memory
 from minigrad.memory import add_to, only, uninitialised, uninitialised_like
 
 SHAPE = (1000, 700)
@@ -64,8 +63,8 @@ def test_any_dtype_and_order(dtype):
 
 
 def test_only_what_nobody_else_holds_is_only():
-    holder = {"own": np.ones(3), "view": np.ones(9)[::3], "large": uninitialised(SHAPE, "f"),
-              "part": uninitialised(SHAPE, "f")[3:]}
+    holder = {"own": np.ones(3), "view": np.ones(9).reshape(3, 3),
+              "large": uninitialised(SHAPE, "f"), "part": uninitialised(SHAPE, "f")[3:]}
     assert all(only(holder, key) for key in holder)
     others = (holder["own"], holder["view"].base, holder["large"][5], holder["part"].base)
     assert not any(only(holder, key) for key in holder)
@@ -78,6 +77,54 @@ def test_only_what_nobody_else_holds_is_only():
     holder["own"] = x
     del x
     assert not only(holder, "own")
+
+
+def test_memory_of_something_else_and_small_parts_are_not_only():
+    """NumPy's `base` of a view of a buffer is the array beside the buffer, not the buffer."""
+    buffer = bytearray(8000)
+    for x in (np.frombuffer(buffer).reshape(10, 100), np.frombuffer(buffer)[1:], np.ones(9)[::3],
+              np.ones((9, 9))[:, :2], uninitialised(SHAPE, "f")[:100]):
+        holder = [x]
+        del x
+        assert not only(holder, 0)
+
+
+def test_a_gradient_that_is_somebody_s_buffer_is_left_alone():
+    buffer = np.full(SHAPE, 5, np.float32)
+    given = np.frombuffer(memoryview(buffer).cast("B"), np.float32)
+
+    class Constant(Function):
+        def forward(self, x):
+            return x.copy()
+
+        def backward(self, gy):
+            return given.reshape(SHAPE)
+
+    x = Tensor(np.ones(SHAPE, np.float32), requires_grad=True)
+    mg.add(mg.add(Constant()(x), Constant()(x)), Constant()(x)).backward(np.ones(SHAPE, "f"))
+    assert (x.grad.data == 15).all() and (buffer == 5).all()
+    assert not np.shares_memory(x.grad.data, buffer)
+
+
+def test_a_lock_that_is_held_is_not_waited_for(pool):
+    """As in a process forked meanwhile, or where the garbage collector came in between."""
+    with pool.lock:
+        x = uninitialised(SHAPE, np.float32)
+    assert x.shape == SHAPE and not pool.runs
+
+
+def test_idle_memory_is_given_back_before_there_is_too_little(pool, monkeypatch):
+    place(uninitialised(SHAPE, np.float32))
+    tries, get = [], memory._from_system
+
+    def scarce(size):
+        tries.append(size)
+        if any(pool.runs.values()):
+            raise MemoryError
+        return get(size)
+
+    monkeypatch.setattr(memory, "_from_system", scarce)
+    assert uninitialised((3000, 3000), np.float32).shape == (3000, 3000) and len(tries) == 2
 
 
 def test_sums_are_written_in_place_only_where_nobody_looks():

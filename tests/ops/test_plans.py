@@ -1,7 +1,9 @@
 """Plans of convolution beside the definition, and threads that change the time but no bit."""
 
 import os
+import signal
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -93,6 +95,29 @@ def test_depthwise_is_direct_convolution(monkeypatch, window, run_bytes):
         gx = conv.input_gradient(g, w, window, (10, 12), 5)
         np.testing.assert_allclose((x2 * gx).sum(), (conv.direct(x2, w, window, 5) * g).sum(),
                                    1e-11)
+
+
+@pytest.mark.parametrize("n, c, o", [(0, 256, 260), (0, 3, 5), (2, 0, 4), (2, 3, 0), (0, 0, 0)])
+@pytest.mark.parametrize("k", [1, 3])
+def test_convolutions_of_nothing(n, c, o, k):
+    """No images, no channels or no filters: shapes as ever, and zeros where there is a sum."""
+    window = Window(k, k, 1, 1, 1, 1)
+    x, w = images(np.random.default_rng(0), n, c, 5, 6), np.ones((o, c, k, k), np.float32)
+    y = conv.forward(x, w, window)
+    assert y.shape == (n, o, *window.output_size(5, 6)) and not y.any()
+    assert conv.input_gradient(y, w, window, (5, 6)).shape == x.shape
+    np.testing.assert_array_equal(conv.weight_gradient(x, y, window), 0 * w)
+
+
+def test_an_infinite_pixel_raises_no_warning_of_numpy_s(monkeypatch):
+    """By none of the plans that compute more products than the definition has."""
+    monkeypatch.setattr(winograd, "LEAST_PIXELS", 0)
+    for c, o, groups in ((1, 1, 1), (16, 16, 1), (8, 8, 4)):
+        window, x = Window(3, 3, 1, 1, 1, 1), images(np.random.default_rng(0), 2, c, 8, 8)
+        x[:, :, 3, 1] = np.inf
+        w = np.ones((o, c // groups, 3, 3), np.float32)
+        with np.errstate(all="raise", under="ignore"):
+            assert np.isinf(conv.forward(x, w, window, groups)).any()
 
 
 def test_depthwise_of_no_images():
@@ -225,6 +250,25 @@ def test_for_each_does_everything_once_and_passes_errors_on(any_threads, count):
             threads.for_each(lambda item: 1 / (item - bad), range(4))
     with pytest.raises(IndexError):  # is an error too, not the end of the queue
         threads.for_each([].__getitem__, range(2))
+
+
+def test_an_interrupt_waits_for_what_has_begun_and_sets_blas_back(any_threads):
+    """Ctrl-C while another thread works: nothing runs any more when it is passed on."""
+    any_threads(2)
+    team, running, done = threads._team(os.getpid()), threading.Event(), []
+    before = [library.num_threads for library in team.blas]
+
+    def work(item):
+        if threading.current_thread() is threading.main_thread():
+            running.wait(10)
+            signal.raise_signal(signal.SIGINT)
+        running.set()
+        time.sleep(0.05)
+        done.append(item)
+
+    with pytest.raises(KeyboardInterrupt):
+        threads.for_each(work, range(2))
+    assert len(done) == 1 and [library.num_threads for library in team.blas] == before
 
 
 def test_calls_nest_and_come_from_many_threads(any_threads):

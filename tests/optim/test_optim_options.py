@@ -8,6 +8,7 @@ import pytest
 
 from minigrad import Tensor, nn, optim
 from minigrad.backend import device_of
+from minigrad.kernels.runtime import threads
 from tests.gpu.cuda_devices import DEVICES, open_device
 from tests.one_line import one_line
 from tests.optim.test_optim import START, every_kind, trained
@@ -262,3 +263,35 @@ def test_the_steps_on_a_gpu_are_those_on_the_cpu(build, device, monkeypatch):
         homes = {device_of(x) for x in state["state"][0].values() if hasattr(x, "ndim")}
         assert homes == {place}
     np.testing.assert_allclose(*results, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind, options", [
+    (optim.SGD, {"momentum": 0.9, "weight_decay": 0.1}), (optim.Adam, {"amsgrad": True}),
+    (optim.AdamW, {})], ids=["SGD", "Adam", "AdamW"])
+def test_large_parameters_are_shared_out_and_nothing_changes(kind, options):
+    """Many blocks on threads; two parameters of one memory are updated one after the other."""
+    rng = np.random.default_rng(0)
+    values, gradients = rng.standard_normal((2, 3, 700, 300)).astype(np.float32)
+
+    def descended(count):
+        before = threads.get_num_threads()
+        threads.set_num_threads(count)
+        try:
+            shared = values[0].copy()
+            params = [Tensor(a, requires_grad=True)
+                      for a in (shared, values[1].copy(), values[2].T.copy().T)]
+            params.append(Tensor(shared[100:], requires_grad=True))
+            optimizer = kind(params, lr=0.1, **options)
+            for _ in range(2):
+                for p, g in zip(params, [*gradients, gradients[0][100:]]):
+                    p.grad = Tensor(g.copy())
+                optimizer.step()
+            return [p.data.copy() for p in params]
+        finally:
+            threads.set_num_threads(before)
+
+    expected = descended(1)
+    assert (expected[0][100:] == expected[3]).all()
+    for count in (2, 5):
+        for a, b in zip(descended(count), expected):
+            np.testing.assert_array_equal(a, b)

@@ -28,7 +28,7 @@ def neighbours(c, o, window: Window, ow):
 def fits(x_shape, w_shape, window: Window, groups, dtype):
     """Whether there are neighbours to bring together."""
     ow = window.output_size(*x_shape[2:])[1]
-    return (groups == 1 and window.kw > 1
+    return (groups == 1 and window.kw > 1 and w_shape[0] > 0
             and neighbours(x_shape[1], w_shape[0], window, ow) > 1)
 
 
@@ -43,12 +43,13 @@ def forward(x, w, b, window: Window, groups, finish=None):
         _within(part, window, k)[...] = w
     filters = filters.reshape(q * o, *filters.shape[2:])  # (q O, C, kh, wide)
 
-    def finish_wide(rows, channels):
+    def finish_wide(rows, channels):  # all channels, as there are no more than CHANNELS
         finish(rows.reshape(-1, o), slice(0, o))
 
     plan = _plan(x.shape, filters.shape, wide, np.result_type(x, w))
-    y = plan.forward(x, filters, None if b is None else np.tile(b, q), wide, 1,
-                     None if finish is None else finish_wide)  # (N, q O, oh, ow / q)
+    with np.errstate(over="ignore", invalid="ignore"):
+        y = plan.forward(x, filters, None if b is None else np.tile(b, q), wide, 1,
+                         None if finish is None else finish_wide)  # (N, q O, oh, ow / q)
     if not all_finite(y):  # an infinity times one of the zeros is NaN
         return columns.forward(*given)
     return image(pixels(y).reshape(-1, o), len(x), oh, ow)  # (N, O, oh, ow)

@@ -61,7 +61,7 @@ def input_gradient(gy, w, window: Window, size, groups):
         columns, = scratches(dtype, (groups, rows.shape[1], matrix.shape[2]))
         np.matmul(rows, matrix, out=columns)  # (G, n oh ow, kh kw C/G)
         columns = columns.reshape(
-            groups, -1, oh, ow, window.kh * window.kw, c)  # (G, n, oh, ow, kh kw, C/G)
+            groups, len(gy[images]), oh, ow, window.kh * window.kw, c)  # (G, n, oh, ow, kh kw, C/G)
         for t, tap in enumerate(window.taps(padded[images], oh, ow)):
             grouped(tap, groups)[...] += columns[:, :, :, :, t]  # (G, n, oh, ow, C/G)
 
@@ -105,7 +105,8 @@ def _sum_by_block(gw, x, gy, window, groups):
     oh, ow = gy.shape[2:]
     blocks = _blocks(x, window, oh, ow)
     shares = [blocks[part] for part in slices(len(blocks), 1, -(-len(blocks) // PARTIAL_SUMS))]
-    sums = np.zeros_like(gw, shape=(len(shares), *gw.shape[:2], gw[0, 0].size))
+    sums = np.zeros_like(gw, shape=(
+        len(shares), *gw.shape[:2], gw.shape[2] * gw.shape[3]))
 
     def add(share):
         for block in shares[share]:
@@ -125,7 +126,7 @@ def _sum_by_tap(gw, x, gy, window, groups):
     def add(task):
         t, channels = task
         tap = taps[t][..., channels]  # (G, N, oh, ow, channels)
-        tap = tap.reshape(groups, rows.shape[2], -1)  # (G, N oh ow, channels)
+        tap = tap.reshape(groups, rows.shape[2], tap.shape[4])  # (G, N oh ow, channels)
         np.matmul(rows, tap, out=gw[:, :, t, channels])  # (G, O/G, channels)
 
     for_each(add, [(t, channels) for t in range(len(taps))
@@ -174,12 +175,13 @@ def grouped(x, groups):
 
 def _by_group(rows, groups):
     """Rows (pixels, C) as a view (G, pixels, C/G)."""
-    return rows.reshape(len(rows), groups, -1).transpose(1, 0, 2)
+    return rows.reshape(len(rows), groups, rows.shape[1] // groups).transpose(1, 0, 2)
 
 
 def pixel_rows(x, groups):
     """x (N, C, H, W) as matrices (G, N H W, C/G); no copy for one group and channels-last x."""
-    return grouped(x, groups).reshape(groups, -1, x.shape[1] // groups)  # (G, N H W, C/G)
+    n, c, h, w = x.shape
+    return grouped(x, groups).reshape(groups, n * h * w, c // groups)  # (G, N H W, C/G)
 
 
 def filter_matrices(w, groups):
@@ -193,7 +195,8 @@ def filter_matrices(w, groups):
     if abs(w.strides[2]) < abs(w.strides[1]):
         memory = uninitialised((groups, o // groups, kh, kw, c), w.dtype)
         to, axis = memory.transpose(0, 1, 4, 2, 3), 1  # (G, O/G, C/G, kh, kw)
-        matrices = memory.reshape(groups, o // groups, -1).transpose(0, 2, 1)  # (G, kh kw C/G, O/G)
+        matrices = memory.reshape(
+            groups, o // groups, kh * kw * c).transpose(0, 2, 1)  # (G, kh kw C/G, O/G)
     else:
         memory = uninitialised((groups, kh, kw, c, o // groups), w.dtype)
         to, axis = memory.transpose(0, 4, 3, 1, 2), 2  # (G, O/G, C/G, kh, kw)
@@ -203,5 +206,5 @@ def filter_matrices(w, groups):
         part = (slice(None),) * axis + (some,)
         to[part] = w[part]
 
-    for_each(copy, slices(w.shape[axis], w.nbytes // w.shape[axis], FILTER_BYTES))
+    for_each(copy, slices(w.shape[axis], w.nbytes // max(1, w.shape[axis]), FILTER_BYTES))
     return matrices

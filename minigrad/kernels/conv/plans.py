@@ -65,7 +65,7 @@ def set_plain_columns(only: bool) -> None:
 
 def choose(task, x_shape, w_shape, window, groups, dtype):
     """The plan that computes this map, one of the fields of `Order`."""
-    channels = min(x_shape[1], w_shape[0])
+    channels = max(1, min(x_shape[1], w_shape[0]))
     for plan, least in getattr(_order(), task):
         if channels >= least and hasattr(plan, task) and plan.fits(
                 x_shape, w_shape, window, groups, dtype):

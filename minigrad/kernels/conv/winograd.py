@@ -35,7 +35,7 @@ from minigrad.memory import uninitialised
 BLOCK_BYTES = 2**21  # of columns at a time
 BLOCK_ROWS = 192  # of a matrix product, at least: with fewer, BLAS is slower
 TASKS = 4  # at least: if there are fewer blocks, they are computed in parts, some channels each
-PART_CHANNELS = 64  # of such a part, at least
+PART_CHANNELS = 64  # of such a part, at least: those of banded.py's convolutions are all in one
 LEAST_PIXELS = 512  # of all outputs: with fewer, transforming the filters takes too long
 PARTIAL_SUMS, SUM_BYTES = 8, 2**24  # of a weight gradient, at most
 

@@ -37,7 +37,7 @@ _INTEGERS = {"f": np.int32, "d": np.int64}  # of the size of a numpy.dtype.char
 def shared(f, *arrays):
     """f(*arrays), a ufunc, for arrays of LARGE bytes or more: each thread computes some blocks."""
     x = arrays[0]
-    if any(
+    if x.dtype.char not in "fd" or not x.dtype.isnative or any(
             type(a) is not np.ndarray or a.dtype != x.dtype or a.shape != x.shape
             or a.strides != x.strides for a in arrays):
         return f(*arrays)

@@ -7,9 +7,11 @@
 limits change the arrays in place.
 """
 
+import itertools
 import math
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from minigrad.backend import DEVICES, device_of
 from minigrad.dtypes import is_half, widen
@@ -89,11 +91,17 @@ def adam(items, group):
 def _update_all(update, tasks):
     """update(*task) for every task; threads share them if there are many blocks."""
     few = sum(p.size for p, *_ in tasks) < 2 * BLOCK
-    if few or device_of(tasks[0][0]) != "cpu":
+    if few or device_of(tasks[0][0]) != "cpu" or _overlap([p for p, *_ in tasks]):
         for task in tasks:
             update(*task)
     else:
         for_each(lambda task: update(*task), tasks)
+
+
+def _overlap(arrays):
+    """Whether two of them may share memory."""
+    spans = sorted(map(byte_bounds, arrays))
+    return any(start < end for (_, end), (start, _) in itertools.pairwise(spans))
 
 
 @gpu_form(gpu.blocks)

@@ -14,9 +14,9 @@ import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
-from functools import cache, partial
+from functools import partial
 from queue import SimpleQueue
 from threading import Lock, Thread, local
 from typing import Any
@@ -72,19 +72,28 @@ def for_each(task: Callable[[Any], object], items: Iterable[Any]) -> None:
             ended.put(None)
 
     with team.one_blas_thread():
-        count = len(helpers)
-        for _ in range(count):
-            # each thread gets a copy of the caller's context, because numpy.errstate is part of it
-            team.call(partial(copy_context().run, help))
+        count, interrupt = len(helpers), None
         try:
+            for _ in range(count):
+                # each thread gets a copy of the caller's context: numpy.errstate is part of it
+                team.call(partial(copy_context().run, help))
             _work(task, queue)
         finally:
             queue.clear()  # after an error no further item is started
             count -= sum(1 for _ in _popped(helpers))
-            for _ in range(count):
-                ended.get()
-        for error in errors:
-            raise error
+            while count:
+                try:
+                    ended.get()
+                    count -= 1
+                except KeyboardInterrupt as error:  # not before all have ended
+                    interrupt = error
+        if interrupt is not None:
+            raise interrupt
+        if errors:
+            try:
+                raise errors[0]
+            finally:
+                errors.clear()  # which the traceback refers to
 
 
 def blas_kernel() -> str:
@@ -153,8 +162,9 @@ class _Team:
         if self.threads < get_num_threads() - 1:
             with self.lock:
                 for _ in range(self.threads, get_num_threads() - 1):
-                    Thread(target=self.run, name="minigrad", daemon=True).start()
-                    self.threads += 1
+                    with suppress(RuntimeError):  # no more threads: the caller does the work
+                        Thread(target=self.run, name="minigrad", daemon=True).start()
+                        self.threads += 1
         self.jobs.put(job)
 
     def run(self) -> None:
@@ -179,6 +189,9 @@ class _Team:
                         library.set_num_threads(threads)
 
 
-@cache
-def _team(process: int) -> _Team:  # a forked process needs threads and a lock of its own
-    return _Team()
+_teams: dict[int, _Team] = {}  # by process: a forked one needs threads and a lock of its own
+
+
+def _team(process: int) -> _Team:
+    team = _teams.get(process)
+    return team if team is not None else _teams.setdefault(process, _Team())

@@ -181,7 +181,8 @@ def strided(memory, shape, strides):
 
 def pixels(x):
     """x (N, C, H, W) as a matrix (N H W, C); no copy if x is channels-last."""
-    return x.transpose(0, 2, 3, 1).reshape(-1, x.shape[1])  # (N H W, C)
+    n, c, h, w = x.shape
+    return x.transpose(0, 2, 3, 1).reshape(n * h * w, c)  # (N H W, C)
 
 
 def image(rows, n, h, w):
