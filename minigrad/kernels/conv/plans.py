@@ -15,8 +15,9 @@ OPENBLAS_CORETYPE chooses another). Those for AVX-512 multiply small matrices wi
 first, and gain by shifted views. `python -m experiments.benchmarks conv` measures all plans.
 
 The same shapes on the same machine always take the same plans, on any number of threads, and so
-give the same bits. Another machine may take others, and differs by rounding; `VERSION` rises with
-every change of the table, and is recorded with every training.
+give the same bits, if arrays lie in memory in the same order. Another machine may take others, and
+differs by rounding; `VERSION` rises with every change of the table, and is recorded with every
+training.
 """
 
 from typing import NamedTuple

@@ -12,8 +12,9 @@ is the transpose, gw = G^T [ (A gy) (B^T d) ].
 Lavin and Gray go on along the rows, to a quarter of the products. These are 36, and small, the
 transforms make twice as many numbers again, and the rounding error grows; that was no faster on
 the layers of ResNet-18. The error here is about twice that of the plain sum, so this is for float32
-only. It is also for finite numbers only, because an infinity becomes NaN in a whole tile: what is
-not finite is computed again by columns.
+only. It is relative to the largest pixel of a tile: one that is 1e5 times its neighbours costs the
+outputs of its whole tile digits. It is also for finite numbers only, because an infinity becomes
+NaN in a whole tile: what is not finite is computed again by columns.
 
 In shapes, t counts the tiles of m rows of outputs, and 6 stands for the points of transforms.py.
 """
@@ -74,7 +75,9 @@ def forward(x, w, b, window: Window, groups, finish=None, by_views=False):
         block, part = task
         matrices = filters[:, part.groups, :, part.within]  # (6, g, kw C/G, o/g)
         to = y[block][:, part.outputs].transpose(0, 2, 3, 1)  # (n, rows, ow, o)
-        tiles, out = multiply(x[:, part.inputs], block, window, part.groups, matrices, to)
+        tiles, out = multiply(x[:, part.inputs], block, window, part.groups, matrices, to.shape)
+        if to.strides[2] == to.shape[3] * to.itemsize:  # all channels: in C order itself
+            out = to
         sum_products(tiles, out, back)
         rows = out.reshape(-1, out.shape[3])  # (n rows ow, o)
         if not all_finite(rows):
@@ -92,22 +95,21 @@ def forward(x, w, b, window: Window, groups, finish=None, by_views=False):
     return columns.forward(*given) if infinite else y
 
 
-def _by_columns(x, block, window, groups, matrices, to):
-    """The products (n, t, 6, ow o), and an array of the shape of `to`, or that if it is in C order.
-    """
-    n, _, ow, o = to.shape
-    columns, products, out = _columns(x, block, window, groups, ow, o, to.shape)
+def _by_columns(x, block, window, groups, matrices, shape):
+    """The products (n, t, 6, ow o) for outputs of the shape (n, rows, ow, o), and from the same
+    scratch an array for these."""
+    n, _, ow, o = shape
+    columns, products, out = _columns(x, block, window, groups, ow, o, shape)
     np.matmul(columns, matrices, out=_by_group(products, groups))
-    tiles = products.reshape(6, n, -1, ow * o).transpose(1, 2, 0, 3)  # (n, t, 6, ow o)
-    return tiles, to if o * to.itemsize == to.strides[2] else out
+    return products.reshape(6, n, -1, ow * o).transpose(1, 2, 0, 3), out
 
 
-def _by_views(x, block, window, groups, matrices, to):
+def _by_views(x, block, window, groups, matrices, shape):
     """The same: the sum of products of views of the rows, one for each position along a row."""
-    n, rows, ow, o = to.shape
+    n, rows, ow, o = shape
     tiles, c = _tiles(window, rows), x.shape[1]
-    shape = n, tiles, 6, ow, o
-    seen, products, product, out = _seen(x, block, window, shape, shape, to.shape)
+    seen, products, product, out = _seen(
+        x, block, window, *[(n, tiles, 6, ow, o)] * 2, shape)
     matrices = matrices.reshape(6, window.kw, c, o)  # (6, kw, C, o)
     s = window.sw
     views = [seen[..., v:v + s * (ow - 1) + 1:s, :] for v in range(0, window.span[1], window.dw)]
@@ -115,8 +117,7 @@ def _by_views(x, block, window, groups, matrices, to):
         np.matmul(view, matrices[:, v], out=product if v else products)
         if v:
             products += product
-    tiles = products.reshape(n, tiles, 6, ow * o)  # (n, t, 6, ow o)
-    return tiles, to if o * to.itemsize == to.strides[2] else out
+    return products.reshape(n, tiles, 6, ow * o), out
 
 
 def weight_gradient(x, gy, window: Window, groups):
